@@ -623,6 +623,7 @@ CREATE TABLE console.accounts (
     department text,
     disabled boolean NOT NULL DEFAULT false,
     display_name text NOT NULL,
+    display_name_en text NOT NULL DEFAULT ''::text,
     failed_logins integer NOT NULL DEFAULT 0,
     locked_until timestamp with time zone,
     one_time_until timestamp with time zone,

@@ -19,6 +19,7 @@ from pydantic import (
 
 from schemas.base import Event, Identifier, ShortText, Wire
 from schemas.pack import Department, Pack
+from services.kernel.position import EAST, NORTH, SOUTH, WEST
 from services.kernel.words import (
     AdjustmentKind,
     Construction,
@@ -71,6 +72,9 @@ class UnitVersion(Version):
     control_room_phone: Telephone | None = None
     responsible_person: ShortText | None = Field(default=None, description="消防安全责任人, by name")
     responsible_phone: Telephone | None = None
+    address_en: ShortText = ""
+    longitude: float | None = Field(default=None, ge=WEST, le=EAST, allow_inf_nan=False, description="degrees east")
+    latitude: float | None = Field(default=None, ge=SOUTH, le=NORTH, allow_inf_nan=False, description="degrees north")
     lead_department: Identifier
     copy_departments: tuple[Identifier, ...] = ()
     routed: bool
@@ -83,6 +87,12 @@ class UnitVersion(Version):
             raise ValueError("an exemption needs exempt_from, exempt_until and exempt_reason together")
         if self.exempt_from and self.exempt_until and self.exempt_until < self.exempt_from:
             raise ValueError("exempt_until lies before exempt_from")
+        return self
+
+    @model_validator(mode="after")
+    def _position_is_whole(self) -> Self:
+        if (self.longitude is None) != (self.latitude is None):
+            raise ValueError("a position needs longitude and latitude together")
         return self
 
 

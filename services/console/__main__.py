@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--role", required=True, choices=["brigade", "centre", "department"])
     add.add_argument("--department", help="body code, for role department")
     add.add_argument("--display-name", required=True)
+    add.add_argument("--display-name-en", default="", help="how readers of English see it")
     add.add_argument("--generate", action="store_true", help="make a password and print it")
     add.add_argument("--administrator", action="store_true", help="works on accounts in the browser; role centre only")
     accounts.add_parser("list", help="all accounts")
@@ -101,6 +102,7 @@ async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) ->
         role=arguments.role,
         department=arguments.department,
         display_name=arguments.display_name,
+        display_name_en=arguments.display_name_en,
         password=password,
         administers=arguments.administrator,
     )

@@ -1,6 +1,6 @@
 """The only wiring of the console: settings in, a running service or one command done."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -29,14 +29,15 @@ from services.console.adapters.status_pages import StatusPages
 from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
 from services.console.domain.account_audit import AccountAct, broken_at
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
-from services.console.domain.errors import NotFound
-from services.console.domain.screens import Screen, new_screen
+from services.console.domain.errors import AccountExists, NotFound
+from services.console.domain.screens import NewScreen, Screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
 from services.console.settings import ConsoleSettings
-from services.console.worker.accounts import AccountDesk
+from services.console.worker.accounts import AccountDesk, open_screen
 from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
+from services.console.worker.district_map import MapService
 from services.console.worker.documents import DocumentDesk, LinkThrottle, MailDesk
 from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
@@ -47,6 +48,7 @@ from services.console.worker.register import RegisterDesk
 from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
 from services.console.worker.system_health import SystemHealthService
+from services.kernel.position import gcj02_of, wgs84_of
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.postgres import open_pool
@@ -56,9 +58,9 @@ READY_WITHIN_S = 10
 BY_COMMAND = "command line"
 """Who did it, in the audit of accounts: no account has a space in its name."""
 DEMO = (
-    ("brigade", "brigade", None, "消防救援大队 · 值班员"),
-    ("centre", "centre", None, "监控中心 · 值班员"),
-    ("health", "department", "health", "卫生健康局"),
+    ("brigade", "brigade", None, "消防救援大队 · 值班员", "Fire brigade, duty officer"),
+    ("centre", "centre", None, "监控中心 · 值班员", "Monitoring centre, duty officer"),
+    ("health", "department", "health", "卫生健康局", "Health Bureau"),
 )
 
 
@@ -131,6 +133,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 StatusPages(http, settings.health_services, settings.health_broker, settings.health_deadline_s),
                 clock,
             ),
+            maps=MapService(read, clock, _shift(settings)),
             clock=clock,
             metrics=metrics,
             options=SiteOptions(
@@ -138,6 +141,8 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 behind_proxy=settings.behind_proxy,
                 mailbox_url=str(settings.mailbox_url) if settings.mailbox_url else None,
                 parts_file=settings.parts_file,
+                map_tiles=settings.map_tiles,
+                map_tiles_credit=settings.map_tiles_credit,
             ),
         )
         rates = RateExport(read=read, gauges=RateGauges(registry), metrics=metrics, every_s=settings.refresh_s)
@@ -165,6 +170,13 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             await orders.close()
 
 
+def _shift(settings: ConsoleSettings) -> Callable[[float, float], tuple[float, float]] | None:
+    """Return what turns positions of the register into those of the tiles; None where there is nothing to turn."""
+    if settings.map_tiles is None or settings.map_coordinates == settings.map_tiles_coordinates:
+        return None
+    return gcj02_of if settings.map_tiles_coordinates == "gcj02" else wgs84_of
+
+
 @asynccontextmanager
 async def _accounts(settings: ConsoleSettings) -> AsyncIterator[PostgresAccounts]:
     dsn = settings.database_dsn.get_secret_value()
@@ -181,12 +193,21 @@ async def add_account(
     display_name: str,
     password: str,
     administers: bool = False,
+    display_name_en: str = "",
 ) -> Viewer:
     """Create the account or replace it; its sessions end. Raises BadAccount."""
-    viewer = checked_account(username, role, department, display_name, administers=administers)
+    viewer = checked_account(
+        username, role, department, display_name, administers=administers, display_name_en=display_name_en
+    )
     hashed = await Argon2Passwords().hash(checked_password(password))
     account = Account(
-        viewer.username, viewer.role, viewer.department, viewer.display_name, hashed, administers=administers
+        viewer.username,
+        viewer.role,
+        viewer.department,
+        viewer.display_name,
+        hashed,
+        administers=administers,
+        display_name_en=display_name_en,
     )
     async with _accounts(settings) as accounts:
         await accounts.put(account, AccountAct(SystemClock().now(), BY_COMMAND, "create"))
@@ -220,16 +241,13 @@ async def add_screen(settings: ConsoleSettings, *, name: str, display_name: str,
 
     Not for the name of a person's account: that would lock the person out.
     """
-    screen, lasts = new_screen(name, display_name, days)
-    secrets, now = RandomSecrets(), SystemClock().now()
-    key = secrets.token()
+    act = AccountAct(SystemClock().now(), BY_COMMAND, "screen")
     async with _accounts(settings) as accounts:
-        there = await accounts.find(screen.username)
-        if there is not None and not there.viewer.is_screen:
-            raise BadAccount(f"name: {screen.username} is the account of a person")
-        await accounts.save(screen, now)
-        await accounts.open_session(secrets.digest(key), screen, secrets.token(), now, now + lasts)
-    return key, now + lasts
+        try:
+            made = await open_screen(accounts, RandomSecrets(), NewScreen(name, display_name, days), act)
+        except AccountExists:
+            raise BadAccount(f"name: {name} is the account of a person") from None
+    return made.key, made.until
 
 
 async def list_screens(settings: ConsoleSettings) -> Sequence[Screen]:
@@ -240,7 +258,7 @@ async def list_screens(settings: ConsoleSettings) -> Sequence[Screen]:
 async def demo_accounts(settings: ConsoleSettings) -> list[tuple[Viewer, str]]:
     """Create or renew one account of each role; return each with its new password."""
     made = []
-    for username, role, department, display_name in DEMO:
+    for username, role, department, display_name, display_name_en in DEMO:
         password = generated_password()
         viewer = await add_account(
             settings,
@@ -248,6 +266,7 @@ async def demo_accounts(settings: ConsoleSettings) -> list[tuple[Viewer, str]]:
             role=role,
             department=department,
             display_name=display_name,
+            display_name_en=display_name_en,
             password=password,
         )
         made.append((viewer, password))

@@ -11,10 +11,10 @@ from services.console.domain.register import ProposalDecision
 from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
-ACCOUNT_ACTS = ("password", "sign_out", "create", "edit", "reset", "disable")
 CASE_ACTS = (
     "acknowledge_all", "own", "release", "comment", "verify", "shelve", "unshelve", "escalate", "merge",
 )  # fmt: skip
+ACCOUNT_ACTS = ("password", "sign_out", "create", "edit", "reset", "disable", "screen")
 
 
 class Metrics:

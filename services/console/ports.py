@@ -19,6 +19,7 @@ from services.console.domain.adjustments import (
 from services.console.domain.case_list import CaseQuery
 from services.console.domain.cases import CaseDetail, CaseList
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
+from services.console.domain.district_map import DistrictMap, MapQuery, MapUnit, Position
 from services.console.domain.documents import File, InboxPage, MailPage, RawForm
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
@@ -35,6 +36,7 @@ from services.console.domain.register import (
     Taken,
 )
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
+from services.console.domain.screens import NewScreen, Screen, ScreenKey
 from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
@@ -214,6 +216,12 @@ class Accounts(Protocol):
     async def create(self, account: Account, act: AccountAct) -> None:
         """Raises AccountExists."""
         ...
+
+    async def put_screen(self, screen: Account, act: AccountAct) -> None:
+        """Create a screen, or name it anew; its key ends. Raises AccountExists for the name of a person."""
+        ...
+
+    async def screens(self) -> Sequence[Screen]: ...
 
     async def change_password(
         self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str
@@ -401,6 +409,26 @@ class RateHistories(Protocol):
 
     async def history(self, query: HistoryQuery) -> RateHistory:
         """Return every day that is asked for; one that nothing is known of has no figure."""
+        ...
+
+
+class MapReads(Protocol):
+    """What the map is made of. Every method raises DataUnavailable without an answer in time."""
+
+    async def map_units(self, slice_: Slice, query: MapQuery) -> Sequence[MapUnit]:
+        """Return how the units of the slice stand, in that part of it."""
+        ...
+
+    async def positions(self) -> Mapping[str, Position]:
+        """Return the position that the register has of each unit, where it has one."""
+        ...
+
+
+class DistrictMaps(Protocol):
+    """What the pages may ask of the map. Raises DataUnavailable."""
+
+    async def now(self, viewer: Viewer, query: MapQuery) -> DistrictMap:
+        """Return the map of what the viewer may see."""
         ...
 
 
@@ -662,6 +690,10 @@ class AccountWork(Protocol):
         ...
 
     async def disable(self, viewer: Viewer, username: str) -> None: ...
+
+    async def make_screen(self, viewer: Viewer, asked: NewScreen) -> ScreenKey:
+        """Make a screen, or give it a new key in the place of the old. Raises AccountExists, BadAccountOrder."""
+        ...
 
     async def sign_out(self, viewer: Viewer, username: str) -> None:
         """End all sessions of an account."""

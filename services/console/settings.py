@@ -3,9 +3,9 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.runtime.settings import ServiceSettings
@@ -33,6 +33,20 @@ def _services(value: object) -> object:
             raise ValueError(f"{part!r} is not SERVICE=HOST:PORT")
         found[name] = _address(address)
     return found
+
+
+_TILES = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?/[A-Za-z0-9_./{}?=&-]*")
+
+
+def _tiles(value: str | None) -> str | None:
+    """An address with {z}, {x} and {y}, each once. Its host stands in a security policy: nothing else may."""
+    if not value:
+        return None
+    if not _TILES.fullmatch(value) or any(value.count(part) != 1 for part in ("{z}", "{x}", "{y}")):
+        raise ValueError("not https://HOST[:PORT]/ with {z}, {x} and {y} behind it, each once")
+    if re.search(r"[{}]", re.sub(r"\{[zxy]\}", "", value)):
+        raise ValueError("nothing but {z}, {x} and {y} stands in braces")
+    return value
 
 
 class ConsoleSettings(ServiceSettings):
@@ -89,6 +103,19 @@ class ConsoleSettings(ServiceSettings):
     )
     health_deadline_s: float = Field(
         default=3, gt=0, le=30, description="wait for each of these, seconds; who is slower does not answer"
+    )
+
+    map_tiles: Annotated[str | None, AfterValidator(_tiles)] = Field(
+        default=None,
+        description="tiles of your own map server, `https://tiles.example/{z}/{x}/{y}.png`; browsers load "
+        "pictures from that host and no other. None: positions on plain ground, and a schematic by street",
+    )
+    map_tiles_credit: str = Field(default="", max_length=200, description="whose map it is, shown below it")
+    map_coordinates: Literal["wgs84", "gcj02"] = Field(
+        default="wgs84", description="in which system the register gives longitude and latitude"
+    )
+    map_tiles_coordinates: Literal["wgs84", "gcj02"] = Field(
+        default="wgs84", description="in which system the tiles are drawn; positions are shifted to it"
     )
 
     @property

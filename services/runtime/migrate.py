@@ -1,4 +1,4 @@
-"""Apply deploy/migrations, under a lock, each file once. `python -m services.runtime.migrate [--post | --all | --wait]`.
+"""Apply deploy/migrations, under a lock, each file once: `python -m services.runtime.migrate`, or with --help.
 
 yoyo does it: it keeps the list of what was applied (by name, so a file is never renamed), takes a lock against a second
 runner, and runs plain SQL files. Each is of one of two phases, which stands in its name: `pre` may be applied while the
@@ -9,7 +9,7 @@ import argparse
 import logging
 import re
 import sys
-import time
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,7 +77,7 @@ def left(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
 
 
 def wait(left_now: Callable[[], list[str]], say: Callable[[str], object], rest: Callable[[], object]) -> None:
-    """Come back when somebody else has applied every `pre`; until then `say` what is waited for whenever that changes."""
+    """Come back when somebody else has applied every `pre`; until then `say` what is waited for, once."""
     said = ""
     while True:
         try:
@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
     phase = None if chosen.all else Phase.POST if chosen.post else Phase.PRE
     dsn = load(ServiceSettings).database_dsn.get_secret_value()
     if chosen.wait:
-        wait(lambda: left(dsn), _say, lambda: time.sleep(2))
+        wait(lambda: left(dsn), _say, lambda: threading.Event().wait(2))
         return
     try:
         names, later = migrate(dsn, phase=phase), left(dsn)

@@ -13,6 +13,7 @@ from services.console.domain.accounts import Account, Session, lock_until
 from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
+from services.console.domain.district_map import MapQuery, MapUnit, Position
 from services.console.domain.errors import (
     AccountExists,
     BadCredentials,
@@ -22,6 +23,7 @@ from services.console.domain.errors import (
 )
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.rates import LIVE_RATE, RateCounts
+from services.console.domain.screens import Screen
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
@@ -89,6 +91,7 @@ class FakeReadModel:
         default_factory=lambda: [PartitionVisibility(0, T0, VisibilityState.CLEAR)]
     )
     known_names: Names = field(default_factory=lambda: Names(targets={scope: _target(scope) for scope in ("S1", "S2")}))
+    known_positions: dict[str, Position] = field(default_factory=dict)
     away: bool = False
     reads: Counter[str] = field(default_factory=Counter)
     gate: asyncio.Event | None = None
@@ -125,6 +128,23 @@ class FakeReadModel:
         found = [unit for unit in self._of(slice_) if _asked(unit, query)]
         found.sort(key=lambda unit: (pressing(unit), unit.unit_id))
         return UnitPage(len(found), tuple(found[query.offset : query.offset + query.limit]))
+
+    async def map_units(self, slice_: Slice, query: MapQuery) -> Sequence[MapUnit]:
+        await self._read("map_units")
+        return [
+            MapUnit(
+                unit.unit_id, unit.name, unit.name_en, unit.town, unit.community,
+                unit.connection, unit.health, unit.partly_connected,
+            )
+            for unit in self._of(slice_)
+            if unit.connection != "retired"
+            and query.town in (None, unit.town)
+            and query.community in (None, unit.community)
+        ]  # fmt: skip
+
+    async def positions(self) -> Mapping[str, Position]:
+        await self._read("positions")
+        return dict(self.known_positions)
 
     async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
         await self._read("unit")
@@ -307,6 +327,22 @@ class FakeAccounts:
             raise AccountExists
         self._done(act, account)
 
+    async def put_screen(self, screen: Account, act: AccountAct) -> None:
+        there = self.accounts.get(screen.username)
+        if there is not None and not there.viewer.is_screen:
+            raise AccountExists
+        self._done(act, replace(there or screen, display_name=screen.display_name, disabled=False))
+
+    async def screens(self) -> Sequence[Screen]:
+        def until(name: str) -> datetime | None:
+            return max((ends for username, _, ends in self.sessions.values() if username == name), default=None)
+
+        return [
+            Screen(each.username, each.display_name, each.disabled, until(each.username))
+            for each in self.accounts.values()
+            if each.viewer.is_screen
+        ]
+
     async def change_password(
         self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str
     ) -> None:
@@ -320,6 +356,7 @@ class FakeAccounts:
         changed = replace(
             self._there(described.username), role=described.role, department=described.department,
             display_name=described.display_name, administers=described.administers,
+            display_name_en=described.display_name_en,
         )  # fmt: skip
         self._done(act, changed)
 

@@ -93,6 +93,7 @@ class JsonEncoder:
                     "all_scopes": dict(names.all_scopes),
                     "packs": dict(names.packs),
                     "steps": dict(names.steps),
+                    "people": dict(names.people),
                 }
             ),
             "rates": dumps(headline),

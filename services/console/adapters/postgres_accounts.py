@@ -28,7 +28,7 @@ def _link(row: Row) -> AccountLink:
 def _whole(account: Account, now: datetime) -> list[object]:
     return [
         account.username, account.role.value, account.department, account.display_name, account.password_hash, now,
-        account.administers,
+        account.administers, account.display_name_en,
     ]  # fmt: skip
 
 
@@ -61,6 +61,10 @@ class PostgresAccounts:
         if not await self._done(act, SQL["account_create"], values):
             raise AccountExists
 
+    async def put_screen(self, screen: Account, act: AccountAct) -> None:
+        if not await self._done(act, SQL["screen_save"], _whole(screen, act.at)):
+            raise AccountExists
+
     async def change_password(
         self, username: Username, verified: str, password_hash: str, act: AccountAct, *, keep: str
     ) -> None:
@@ -71,7 +75,7 @@ class PostgresAccounts:
     async def edit(self, described: Viewer, act: AccountAct) -> None:
         values = [
             described.role.value, described.department, described.display_name, described.administers,
-            described.username,
+            described.display_name_en, described.username,
         ]  # fmt: skip
         if not await self._done(act, SQL["account_edit"], values):
             raise NotFound
@@ -141,8 +145,8 @@ class PostgresAccounts:
             row = await cursor.fetchone()
             if row is None:
                 return None
-            account = account_of(row[:10])
-            return Session(account.viewer, row[10], row[11], account.one_time_until is not None)
+            account = account_of(row[:11])
+            return Session(account.viewer, row[11], row[12], account.one_time_until is not None)
 
     async def close_session(self, token_hash: str) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:

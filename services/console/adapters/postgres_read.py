@@ -33,6 +33,7 @@ from services.console.domain.cases import (
     Verified,
 )
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
+from services.console.domain.district_map import MapQuery, MapUnit, Position
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.passages import as_shown
@@ -71,7 +72,8 @@ class PostgresReadModel:
 
     async def names(self) -> Names:
         async with self._snapshot() as reader:
-            return rows.names(await reader.all(SQL["packs"]), await reader.all(SQL["departments"]))
+            found = rows.names(await reader.all(SQL["packs"]), await reader.all(SQL["departments"]))
+            return replace(found, people={row[0]: (row[0], row[1]) for row in await reader.all(SQL["people"])})
 
     async def live_counts(self) -> Sequence[tuple[str, RateCounts]]:
         async with self._snapshot() as reader:
@@ -100,6 +102,15 @@ class PostgresReadModel:
             marks = await self._marks(reader, [row[0] for row in found])
             return UnitPage(total, tuple(self._unit(row, marks) for row in found))
 
+    async def map_units(self, slice_: Slice, query: MapQuery) -> Sequence[MapUnit]:
+        async with self._snapshot(slice_) as reader:
+            found = await reader.all(SQL["map_units"], town=query.town, community=query.community)
+            return [MapUnit(*row) for row in found]
+
+    async def positions(self) -> Mapping[str, Position]:
+        async with self._snapshot() as reader:
+            return {row[0]: (row[1], row[2]) for row in await reader.all(SQL["positions"])}
+
     async def unit(self, slice_: Slice, unit_id: str, since: datetime) -> UnitDetail:
         async with self._snapshot(slice_) as reader:
             found = await reader.all(SQL["unit"], unit_id=unit_id)
@@ -109,6 +120,7 @@ class PostgresReadModel:
             marks = await self._marks(reader, [unit_id])
             unit = self._unit(found[0], marks)
             phones = (await self._telephones(reader, [unit_id]))[unit_id]
+            unit = replace(unit, address_en=(await self._english(reader, [unit_id])).get(unit_id, ""))
             return UnitDetail(unit, since, tuple(as_shown(stored, since)), tuple(marks.get(unit_id, ())), phones)
 
     async def cases(self, slice_: Slice, query: CaseQuery) -> CaseList:
@@ -123,11 +135,12 @@ class PostgresReadModel:
             components = await self._components(reader, [case_id])
             unit_id = found[0].unit_id
             phones = await self._telephones(reader, [unit_id] if unit_id else [])
+            english = await self._english(reader, [unit_id] if unit_id else [])
             (papers,) = await reader.all(SQL["case_papers"], case_id=case_id)
             sent = await reader.all(SQL["deliveries"], case_id=case_id, strength=list(PROOFS_BY_STRENGTH))
             deliveries = [Delivery(*row) for row in sent]
             return CaseDetail(
-                case=found[0],
+                case=replace(found[0], address_en=english.get(unit_id or "", "")),
                 deliveries=tuple(deliveries),
                 finding_id=papers[0],
                 clause=papers[1],
@@ -207,12 +220,14 @@ class PostgresReadModel:
         of_unit = rows.components(found)
         phones = await self._telephones(reader, [fire.unit_id for fire in fires])
         verified = await self._verified(reader, [fire.case_id for fire in fires if fire.case_id is not None])
+        english = await self._english(reader, [fire.unit_id for fire in fires])
         return tuple(
             replace(
                 fire,
                 components=of_unit[fire.unit_id] if fire.case_id is None else of_case[fire.case_id],
                 telephones=phones[fire.unit_id],
                 verified=verified.get(fire.case_id or ""),
+                address_en=english.get(fire.unit_id, ""),
             )
             for fire in fires
         )
@@ -224,6 +239,11 @@ class PostgresReadModel:
             for row in await reader.all(SQL["telephones"], unit_ids=list(unit_ids)):
                 by[row[0]] += (Telephone(*row[1:4]),)
         return by
+
+    async def _english(self, reader: "_Reader", unit_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the addresses for readers of English, of the units for which the register has one."""
+        found = await reader.all(SQL["english_addresses"], unit_ids=list(unit_ids)) if unit_ids else []
+        return dict(found)
 
     async def _verified(self, reader: "_Reader", case_ids: Sequence[str]) -> Mapping[str, Verified]:
         """Return what was found last of each case that somebody looked at."""

@@ -39,6 +39,7 @@ def entry(act: AccountAct, account: Account) -> AccountEntry:
         "role": account.role.value,
         "department": account.department,
         "display_name": account.display_name,
+        "display_name_en": account.display_name_en,
         "administers": account.administers,
         "disabled": account.disabled,
         "one_time": account.one_time_until is not None,

@@ -46,10 +46,14 @@ class Account:
     administers: bool = False
     one_time_until: datetime | None = None
     """Set: somebody else drew the password; until then it opens nothing but the change of it, later nothing at all."""
+    display_name_en: str = ""
+    """How readers of English call it; "": as everybody does."""
 
     @property
     def viewer(self) -> Viewer:
-        return Viewer(self.username, self.role, self.department, self.display_name, self.administers)
+        return Viewer(
+            self.username, self.role, self.department, self.display_name, self.administers, self.display_name_en
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class NewAccount:
     department: str | None
     display_name: str
     administers: bool = False
+    display_name_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,9 @@ class AccountRow:
     locked_until: datetime | None
     own: bool
     screen: bool
+    opens_until: datetime | None = None
+    """Of a screen: when its key opens nothing any more; None: it opens nothing now."""
+    display_name_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,13 @@ def may_administer(viewer: Viewer) -> None:
 
 
 def checked_account(
-    username: str, role: str, department: str | None, display_name: str, *, administers: bool = False
+    username: str,
+    role: str,
+    department: str | None,
+    display_name: str,
+    *,
+    administers: bool = False,
+    display_name_en: str = "",
 ) -> Viewer:
     """Return the account's identity. Raises BadAccount with one sentence."""
     if not _USERNAME.fullmatch(username):
@@ -112,10 +126,12 @@ def checked_account(
         raise BadAccount("department: not a body's code")
     if not 1 <= len(display_name) <= 100 or not display_name.isprintable():
         raise BadAccount("display name: 1 to 100 printable characters")
+    if len(display_name_en) > 100 or not display_name_en.isprintable():
+        raise BadAccount("English display name: at most 100 printable characters")
     if administers and role != Role.CENTRE:
         raise BadAccount("administrator: of role centre only; who makes accounts must be nobody who approves")
     code = BodyCode(department) if department else None
-    return Viewer(Username(username), Role(role), code, display_name, administers)
+    return Viewer(Username(username), Role(role), code, display_name, administers, display_name_en)
 
 
 def checked_password(password: str) -> str:

@@ -192,6 +192,7 @@ class CaseRow:
     verified: Verified | None = None
     alarm_state: AlarmState = AlarmState.UNACKNOWLEDGED
     shelved: Shelved | None = None
+    address_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,3 +269,4 @@ class Fire:
     ended_at: datetime | None = None
     telephones: tuple[Telephone, ...] = ()
     verified: Verified | None = None
+    address_en: str = ""

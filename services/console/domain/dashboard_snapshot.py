@@ -21,6 +21,8 @@ class Names:
     all_scopes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     packs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     steps: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    people: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Display names of accounts of brigade and centre that have an English one, by the Chinese one."""
     targets: Mapping[str, Target] = field(default_factory=dict)
 
     def on_the_wall(self, scope: str) -> bool:

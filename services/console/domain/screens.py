@@ -19,6 +19,23 @@ _READS_BELOW = "/api/v1/summary/"
 
 
 @dataclass(frozen=True, slots=True)
+class NewScreen:
+    """A screen as an administrator describes it; one that is there already gets a new key by it."""
+
+    name: str
+    display_name: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenKey:
+    """What opens a screen, shown once, and until when it does."""
+
+    key: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
     """`expires_at` is when its key opens nothing any more; None: it opens nothing now."""
 

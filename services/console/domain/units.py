@@ -41,7 +41,7 @@ class UnitRow:
     """One unit as of the read. States already carry our blindness: unknown is not offline.
 
     `line_drops` times its line was lost within ten minutes: not to be called stable before `unstable_until`; 0 and None
-    where it holds.
+    where it holds. `address_en` is read for one unit alone, and "" where the register has none.
     """
 
     unit_id: str
@@ -68,6 +68,7 @@ class UnitRow:
     case: CaseMark | None = None
     line_drops: int = 0
     unstable_until: datetime | None = None
+    address_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)

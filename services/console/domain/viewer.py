@@ -43,6 +43,7 @@ class Viewer:
     department: BodyCode | None
     display_name: str
     administers: bool = False
+    display_name_en: str = ""
 
     @property
     def slice(self) -> Slice:

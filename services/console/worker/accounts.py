@@ -1,6 +1,7 @@
 """Accounts from the browser: one's own password, and what an administrator may do with those of others."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services.console.domain.account_audit import AccountAct
@@ -23,7 +24,7 @@ from services.console.domain.errors import (
     OwnAccount,
     WrongPassword,
 )
-from services.console.domain.screens import NO_PASSWORD
+from services.console.domain.screens import NO_PASSWORD, NewScreen, ScreenKey, new_screen
 from services.console.domain.viewer import Role, Username, Viewer
 from services.console.ports import Accounts, Passwords, Secrets
 from services.console.worker.authentication import FORGOTTEN, LoginThrottle
@@ -73,7 +74,9 @@ class AccountDesk:
     async def listed(self, viewer: Viewer) -> Sequence[AccountRow]:
         may_administer(viewer)
         now = self._clock.now()
-        return [_row(account, viewer, now) for account in await self._accounts.all()]
+        ends = {screen.username: screen.expires_at for screen in await self._accounts.screens()}
+        rows = [_row(account, viewer, now) for account in await self._accounts.all()]
+        return [replace(row, opens_until=ends.get(row.username)) if row.screen else row for row in rows]
 
     async def create(self, viewer: Viewer, asked: NewAccount) -> str:
         may_administer(viewer)
@@ -89,6 +92,7 @@ class AccountDesk:
             hashed,
             administers=made.administers,
             one_time_until=until,
+            display_name_en=made.display_name_en,
         )
         await self._accounts.create(account, self._act(viewer, "create"))
         return password
@@ -106,6 +110,13 @@ class AccountDesk:
     async def disable(self, viewer: Viewer, username: str) -> None:
         account = await self._others(viewer, username, screens=True)
         await self._accounts.disable(account.username, self._act(viewer, "disable"))
+
+    async def make_screen(self, viewer: Viewer, asked: NewScreen) -> ScreenKey:
+        may_administer(viewer)
+        try:
+            return await open_screen(self._accounts, self._secrets, asked, self._act(viewer, "screen"))
+        except BadAccount as error:
+            raise BadAccountOrder(str(error)) from error
 
     async def sign_out(self, viewer: Viewer, username: str) -> None:
         may_administer(viewer)
@@ -139,12 +150,26 @@ class AccountDesk:
         return AccountAct(self._clock.now(), viewer.username, action)
 
 
+async def open_screen(accounts: Accounts, secrets: Secrets, asked: NewScreen, act: AccountAct) -> ScreenKey:
+    """Make a screen or give it a new key; the former one ends. Raises BadAccount, AccountExists."""
+    screen, lasts = new_screen(asked.name, asked.display_name, asked.days)
+    key, until = secrets.token(), act.at + lasts
+    await accounts.put_screen(screen, act)
+    await accounts.open_session(secrets.digest(key), screen, secrets.token(), act.at, until)
+    return ScreenKey(key, until)
+
+
 def _described(asked: NewAccount) -> Viewer:
     try:
         if asked.role is Role.SCREEN:
-            raise BadAccount("screens are made at the command line")
+            raise BadAccount("a screen is made as one: it has a key and no password")
         return checked_account(
-            asked.username, asked.role, asked.department, asked.display_name, administers=asked.administers
+            asked.username,
+            asked.role,
+            asked.department,
+            asked.display_name,
+            administers=asked.administers,
+            display_name_en=asked.display_name_en,
         )
     except BadAccount as error:
         raise BadAccountOrder(str(error)) from error
@@ -164,6 +189,7 @@ def _row(account: Account, viewer: Viewer, now: datetime) -> AccountRow:
         role=account.role,
         department=account.department,
         display_name=account.display_name,
+        display_name_en=account.display_name_en,
         administers=account.administers,
         disabled=account.disabled,
         one_time_until=account.one_time_until,

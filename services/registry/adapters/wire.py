@@ -40,7 +40,7 @@ _UNIT_FIELDS = (
     "unit_id", "name", "name_en", "district", "town", "community", "category", "address", "key_unit",
     "auto_fire_facilities", "crowded_place", "flammable_place", "fire_alarm_system", "accepted_on", "commissioned_on",
     "retired_on", "exempt_from", "exempt_until", "exempt_reason", "profile", "also_told",
-    "control_room_phone", "responsible_person", "responsible_phone",
+    "control_room_phone", "responsible_person", "responsible_phone", "address_en", "longitude", "latitude",
 )  # fmt: skip
 
 

@@ -60,6 +60,9 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("control_room_phone", "消防控制室电话", also=("消控室电话",)),
         Column("responsible_person", "消防安全责任人", also=("责任人",)),
         Column("responsible_phone", "消防安全责任人电话", also=("责任人电话",)),
+        Column("address_en", "英文地址"),
+        Column("longitude", "经度"),
+        Column("latitude", "纬度"),
         _VALID_FROM,
     ),
     Kind.GATEWAY: (

@@ -51,6 +51,10 @@ class Unit:
     control_room_phone: str | None = None
     responsible_person: str | None = None
     responsible_phone: str | None = None
+    address_en: str = ""
+    longitude: float | None = None
+    latitude: float | None = None
+    """Degrees east and north, both or neither, in the coordinate system that the district works in."""
 
     @property
     def id(self) -> str:

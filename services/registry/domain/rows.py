@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol, TypeVar, assert_never
 
 from services.kernel.words import BodyKind, Construction, ContactRole, Language, TelephoneUse
-from services.registry.domain import cells, devices
+from services.registry.domain import cells, devices, positions
 from services.registry.domain.bodies import Body
 from services.registry.domain.cells import BadCell
 from services.registry.domain.entities import Contact, Gateway, Kind, Unit
@@ -160,9 +160,24 @@ def _unit(row: RowReader) -> Unit:
         control_room_phone=row.may("control_room_phone", telephone, None),
         responsible_person=row.may("responsible_person", cells.plain_text, None),
         responsible_phone=row.may("responsible_phone", telephone, None),
+        address_en=row.may("address_en", cells.plain_text, ""),
+        longitude=row.may("longitude", positions.longitude, None),
+        latitude=row.may("latitude", positions.latitude, None),
     )
     _check_exemption(unit, row)
+    _check_position(unit, row)
     return unit
+
+
+def _check_position(unit: Unit, row: RowReader) -> None:
+    """Half a position is none."""
+    refused = {error.column for error in row.errors}
+    for column, value, other in (
+        ("longitude", unit.longitude, unit.latitude),
+        ("latitude", unit.latitude, unit.longitude),
+    ):
+        if value is None and other is not None and column not in refused:
+            row.refuse(column, Said("longitude and latitude together", "经度和纬度要一并填写"), NOTHING)
 
 
 def _check_exemption(unit: Unit, row: RowReader) -> None:

@@ -29,6 +29,8 @@ _SAID = ",".join(f'"{name}":(?:true|false)' for name in FLAGS)
 
 _PHONE = r'(?:"[0-9]{3,12}(?:-[0-9]{1,10}){0,2}"|null)'
 """Nobody is called from here; records from before have no numbers."""
+_DEGREES = r"(?:\d{1,3}\.\d{1,17}|null)"
+"""Nothing is drawn here; records from before have no positions."""
 _HEAD = re.compile(
     r'\{"specversion":"1\.0","id":"[!#-\[\]-~]{1,128}","source":"/registry","subject":"[!#-\[\]-~]{0,128}",'
     rf'"time":"({_TIME})Z","datacontenttype":"application/json",'
@@ -45,6 +47,7 @@ _UNIT = re.compile(
     r'|"exempt_from":null,"exempt_until":null,"exempt_reason":null),'
     rf'"profile":{_ID_OR_NULL},"also_told":{_IDS},'
     rf'(?:"control_room_phone":{_PHONE},"responsible_person":(?:"{_TEXT}"|null),"responsible_phone":{_PHONE},)?'
+    rf'(?:"address_en":"{_TEXT}","longitude":{_DEGREES},"latitude":{_DEGREES},)?'
     rf'"lead_department":"({_ID})","copy_departments":({_IDS}),'
     rf'"routed":(true|false),"route_clause":"{_TEXT}"\}}',
     re.ASCII,

@@ -23,7 +23,8 @@ def write_tables(district: District, folder: Path) -> list[Path]:
             unit.unit_id, unit.name, unit.name_en, district.code, unit.town, unit.community, unit.category,
             unit.address, unit.key_unit, unit.auto_fire_facilities, unit.crowded_place, unit.flammable_place,
             unit.fire_alarm_system, unit.construction, unit.accepted_on, unit.commissioned_on,
-            made_up_phone(unit.unit_id, 1), "责任人", made_up_phone(unit.unit_id, 2), begun,
+            made_up_phone(unit.unit_id, 1), "责任人", made_up_phone(unit.unit_id, 2),
+            unit.address_en, *_degrees(unit.position), begun,
         )
         for unit in district.units
     )  # fmt: skip
@@ -50,7 +51,7 @@ def write_tables(district: District, folder: Path) -> list[Path]:
             folder / "units.csv",
             "unit_id,name,name_en,district,town,community,category,address,key_unit,auto_fire_facilities,"
             "crowded_place,flammable_place,fire_alarm_system,construction,accepted_on,commissioned_on,"
-            "control_room_phone,responsible_person,responsible_phone,valid_from",
+            "control_room_phone,responsible_person,responsible_phone,address_en,longitude,latitude,valid_from",
             units,
         ),
         _write(
@@ -70,6 +71,10 @@ def made_up_phone(unit_id: str, line: int) -> str:
     """Return a number that nobody has: there is no area code 0300."""
     digits = "".join(char for char in unit_id if char.isdigit())[-6:]
     return f"0300-2{line}{digits:0>6}"
+
+
+def _degrees(position: tuple[float, float] | None) -> tuple[Cell, Cell]:
+    return (None, None) if position is None else (f"{position[0]:.6f}", f"{position[1]:.6f}")
 
 
 def _speech(device: Speech | None) -> tuple[Cell, Cell, Cell]:

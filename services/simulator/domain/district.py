@@ -1,5 +1,6 @@
 """A district that a seed decides: towns, units of every category, their gateways and the people who are told."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -17,6 +18,10 @@ LOOPBACK = "127.0.0.0/8"
 CARRIERS = ("carrier-a", "carrier-b", "carrier-c")
 VENDORS = ("Huoyan", "Anqiao", "Linghuo")
 NEVER_CONNECTED = 0.015
+WITHOUT_POSITION = 0.02
+CENTRE = (118.15, 26.65)
+"""Hills without a town: an invented district stands on nobody's."""
+GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 SECOND_GATEWAY = 0.05
 NEW_BUILDING = 0.08
 BODIES = (
@@ -54,6 +59,9 @@ class Unit:
     construction: str
     accepted_on: date | None
     commissioned_on: date | None
+    address_en: str = ""
+    position: tuple[float, float] | None = None
+    """Degrees east and north (WGS-84)."""
 
     @property
     def in_s1(self) -> bool:
@@ -138,6 +146,10 @@ class District:
             _unit(SeededRandom(seed, f"unit{number}"), number, category, made_towns, year)
             for number, category in enumerate(categories, start=1)
         ]
+        made_units = [
+            replace(unit, position=_position(SeededRandom(seed, f"place{unit.unit_id}"), unit, made_towns))
+            for unit in made_units
+        ]
         gateways = [
             gateway for unit in made_units for gateway in _gateways(SeededRandom(seed, f"gw{unit.unit_id}"), unit)
         ]
@@ -188,14 +200,16 @@ def _unit(rng: SeededRandom, number: int, category: str, towns: Sequence[Town], 
     connected = hero or (number % 50 != 7 and not rng.chance(NEVER_CONNECTED / 2))
     accepted = date(year - 1, 1, 1) + timedelta(days=rng.below(365)) if new else None
     tested = date(year - 2, 1, 1) + timedelta(days=rng.below(700)) if accepted is None else accepted
+    community, quarter, house = rng.pick(town.communities), rng.pick(QUARTERS), 1 + rng.below(300)
     return Unit(
         unit_id=f"U{number:06d}",
         name=f"{place_zh}{given_zh}{kind_zh}",
         name_en=f"{place_en} {given_en} {kind_en}",
         town=town.code,
-        community=rng.pick(town.communities),
+        community=community,
         category=category,
-        address=f"{place_zh}{rng.pick(QUARTERS)[0]}路{1 + rng.below(300)}号",
+        address=f"{place_zh}{quarter[0]}路{house}号",
+        address_en=f"{house} {place_en} {quarter[1]} Road",
         key_unit=hero or rng.chance(trade.key),
         auto_fire_facilities=facilities,
         crowded_place=rng.chance(trade.crowded),
@@ -205,6 +219,19 @@ def _unit(rng: SeededRandom, number: int, category: str, towns: Sequence[Town], 
         accepted_on=accepted,
         commissioned_on=tested if connected else None,
     )
+
+
+def _position(rng: SeededRandom, unit: Unit, towns: Sequence[Town]) -> tuple[float, float] | None:
+    """Return where the unit stands: towns around the first one, their communities around each. A few are not known."""
+    place = next(place for place, town in enumerate(towns) if town.code == unit.town)
+    if unit.unit_id != HERO and rng.chance(WITHOUT_POSITION):
+        return None
+    turn, reach = place * GOLDEN_ANGLE, 0.022 * math.sqrt(place)
+    quarter = 2 * math.pi * towns[place].communities.index(unit.community) / len(towns[place].communities)
+    spread, way = 0.005 * math.sqrt(rng.fraction()), 2 * math.pi * rng.fraction()
+    east = reach * math.cos(turn) + 0.008 * math.cos(quarter) + spread * math.cos(way)
+    north = reach * math.sin(turn) + 0.008 * math.sin(quarter) + spread * math.sin(way)
+    return round(CENTRE[0] + east, 6), round(CENTRE[1] + north, 6)
 
 
 def _gateways(rng: SeededRandom, unit: Unit) -> list[Gateway]:

@@ -23,7 +23,7 @@ from tests.integration.console.scenario import Scenario
 LIMIT_S = 60.0
 """A busy machine is no database that is away."""
 
-ANN = Account(Username("ann"), Role.CENTRE, None, "安", "hash")
+ANN = Account(Username("ann"), Role.CENTRE, None, "安", "hash", display_name_en="Ann")
 BEA = Account(Username("bea"), Role.DEPARTMENT, BodyCode("health"), "贝", "hash")
 
 
@@ -47,6 +47,24 @@ async def test_what_was_saved_is_found(accounts: Accounts) -> None:
     assert await accounts.find("bea") == BEA
     assert await accounts.find("nobody") is None
     assert list(await accounts.all()) == [ANN, BEA]
+
+
+async def test_a_screen_is_named_anew_but_never_put_in_the_place_of_a_person(accounts: Accounts) -> None:
+    hall = Account(Username("hall"), Role.SCREEN, None, "指挥大厅", "!")
+    await accounts.save(ANN, T0)
+    with pytest.raises(AccountExists):
+        await accounts.put_screen(replace(hall, username=ANN.username), act("screen"))
+    assert await accounts.find("ann") == ANN
+    await accounts.put_screen(hall, act("screen"))
+    await accounts.open_session("key", hall, "csrf", T0, T0 + timedelta(days=1))
+    assert [(one.username, one.expires_at) for one in await accounts.screens()] == [("hall", T0 + timedelta(days=1))]
+    await accounts.disable("hall", act("disable"))
+    await accounts.put_screen(replace(hall, display_name="二楼"), act("screen"))
+    assert await accounts.session("key", T0) is None
+    assert [(one.display_name, one.disabled, one.expires_at) for one in await accounts.screens()] == [
+        ("二楼", False, None)
+    ]
+    assert [link.entry.action for link in await accounts.audited()][-3:] == ["screen", "disable", "screen"]
 
 
 async def test_failures_count_up_lock_and_are_forgotten(accounts: Accounts) -> None:

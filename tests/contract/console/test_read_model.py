@@ -11,6 +11,7 @@ import pytest
 from deploy.stack.postgres import Postgres
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.domain.case_list import CaseQuery, CaseView
+from services.console.domain.district_map import MapQuery, MapUnit
 from services.console.domain.errors import DataUnavailable, NotFound
 from services.console.domain.freshness import Freshness, data_age
 from services.console.domain.rates import RateCounts
@@ -110,6 +111,16 @@ def of(row: RateCounts) -> tuple[int, int]:
 def named(rows: tuple[RateCounts, ...], scope: str, value: str) -> tuple[int, int]:
     (row,) = (row for row in rows if (row.scope, row.value) == (scope, value))
     return of(row)
+
+
+async def test_the_map_has_the_units_of_a_slice_and_of_the_part_that_is_asked_for(read: PostgresReadModel) -> None:
+    whole = await read.map_units(WHOLE, MapQuery())
+    assert {unit.unit_id for unit in whole} == {unit.unit_id for unit in UNITS}
+    (double,) = [replace(unit, community="") for unit in whole if unit.unit_id == "U07"]
+    assert double == MapUnit("U07", "双网关医院", "", "nanjie", "", "online", "normal", True)
+    assert {unit.unit_id for unit in await read.map_units(HEALTH, MapQuery())} == {"U01", "U02", "U03", "U07"}
+    assert {unit.unit_id for unit in await read.map_units(HEALTH, MapQuery("nanjie"))} == {"U02", "U07"}
+    assert await read.map_units(WHOLE, MapQuery("nanjie", "第九社区")) == []
 
 
 async def test_the_whole_district_is_counted_by_scope_and_dimension(read: ReadModel) -> None:

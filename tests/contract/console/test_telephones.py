@@ -67,3 +67,25 @@ async def test_numbers_are_found_by_unit_in_a_register_of_a_city(empty_scenario:
     plan = "\n".join(row[0] for row in rows)
     assert "contacts_of_body" in plan, plan
     assert "Seq Scan on versions" not in plan, plan
+
+
+async def test_positions_and_english_addresses_come_from_the_register(empty_scenario: Scenario) -> None:
+    with empty_scenario.kept_registry():
+        empty_scenario.put(UNITS)
+        empty_scenario.register("U01", longitude=118.15, latitude=26.65, address_en="1 Bayiqi Road")
+        empty_scenario.register("U02", longitude=None, latitude=None, address_en="")
+        empty_scenario.open_case("F", "U01", "fire")
+        empty_scenario.execute(
+            "INSERT INTO console.accounts (username, role, department, display_name, password_hash, created_at,"
+            " display_name_en) VALUES ('c', 'centre', NULL, '值班席', 'x', now(), 'Duty desk'),"
+            " ('h', 'department', 'health', '卫', 'x', now(), 'H')"
+        )
+        async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+            read = PostgresReadModel(pool, LIMIT_S)
+            assert (await read.names()).people == {"值班席": ("值班席", "Duty desk")}
+            assert await read.positions() == {"U01": (118.15, 26.65)}
+            assert (await read.unit(WHOLE, "U01", NOW)).unit.address_en == "1 Bayiqi Road"
+            assert (await read.unit(WHOLE, "U02", NOW)).unit.address_en == ""
+            assert (await read.case(WHOLE, "F")).case.address_en == "1 Bayiqi Road"
+            fires = {fire.unit_id: fire.address_en for fire in (await read.snapshot(WHOLE)).fires}
+            assert fires["U01"] == "1 Bayiqi Road"

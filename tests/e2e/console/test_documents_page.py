@@ -48,6 +48,12 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
     await book.send("R2", 2, receipt_due_at="2026-01-01T00:00:00Z")
     async with live.desk(browser, site, "health") as at:
         page = at.page
+        await at.has("#inbox-count", "2")
+        await at.has("#inbox-sub", "1 件超期")
+        await expect(page.locator("#inbox li.todo a")).to_have_count(2)
+        await page.locator("#inbox a").first.click()
+        await at.has("#drawer .paper", "消监告")
+        await page.goto(f"{site.url}/")
         await page.click("#menu-open")
         await page.click("#documents")
         await at.has("h1", "公文收发")

@@ -275,10 +275,10 @@ class Scenario:
             [case_id, account, self.now(), self.now() + timedelta(hours=hours)],
         )
 
-    def register(self, unit_id: str, **phones: str) -> None:
-        """Put a unit with its telephones, by their fields, into the register."""
+    def register(self, unit_id: str, **facts: Any) -> None:
+        """Put a unit with these facts, by their fields, into the register."""
         day = datetime(2026, 1, 1, tzinfo=UTC).date()
-        self.version("unit", unit_id, day, body={"unit_id": unit_id} | phones)
+        self.version("unit", unit_id, day, body={"unit_id": unit_id} | facts)
 
     def contact(self, contact_id: str, body_code: str, role: str, name: str, phone: str | None, **more: Any) -> None:
         day = datetime(2026, 1, 1, tzinfo=UTC).date()

@@ -12,8 +12,8 @@ from tests.integration.console.harness import PASSWORD, Browser, console, login
 from tests.integration.console.scenario import Scenario
 
 NEW = {"username": "zhao", "role": "brigade", "display_name": "赵 <script>alert(1)</script>"}
-OTHERS = ("/accounts", "/accounts/health/edit", "/accounts/health/reset", "/accounts/health/disable",
-          "/accounts/health/sign-out")  # fmt: skip
+OTHERS = ("/accounts/screens", "/accounts", "/accounts/health/edit", "/accounts/health/reset",
+          "/accounts/health/disable", "/accounts/health/sign-out")  # fmt: skip
 
 ASKING: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/registry/preview", {"kind": "unit", "row": {}}),
@@ -22,6 +22,15 @@ ASKING: tuple[tuple[str, dict[str, Any]], ...] = (
                       "ends_at": "2026-11-22T09:00:00Z", "reason": "x"}),
 )  # fmt: skip
 
+SCREEN = {"name": "hall", "display_name": "指挥大厅", "days": 30}
+HOSTILE_SCREENS: list[tuple[dict[str, Any], tuple[int, str]]] = [
+    ({"name": "brigade"}, (409, "account_exists")),
+    ({"name": "../hall"}, (422, "bad_request")),
+    ({"days": 0}, (422, "bad_request")),
+    ({"days": 1_000_000}, (422, "bad_request")),
+    ({"display_name": "a\u202eb"}, (422, "bad_account")),
+    ({"role": "centre"}, (422, "bad_request")),
+]
 HOSTILE: list[tuple[dict[str, Any], tuple[int, str]]] = [
     ({"username": "Zhao"}, (422, "bad_request")),
     ({"username": "a' OR 1=1"}, (422, "bad_request")),
@@ -53,6 +62,8 @@ async def post(browser: Browser, path: str, body: Any, **headers: str) -> tuple[
 def body_of(path: str) -> dict[str, Any]:
     if path == "/accounts":
         return NEW
+    if path == "/accounts/screens":
+        return SCREEN
     return {"role": "centre", "display_name": "x"} if path.endswith("edit") else {}
 
 
@@ -80,6 +91,8 @@ async def test_hostile_orders_about_accounts_change_nothing(empty_scenario: Scen
                 assert await post(adm, "/account/sign-out", {}, **headers) == (403, "forged")
             for change, wanted in HOSTILE:
                 assert await post(adm, "/accounts", NEW | change) == wanted, change
+            for change, wanted in HOSTILE_SCREENS:
+                assert await post(adm, "/accounts/screens", SCREEN | change) == wanted, change
             assert await post(adm, "/accounts", []) == (422, "bad_request")
             assert await post(adm, "/accounts/adm/disable", {}) == (409, "own_account")
             assert await post(adm, "/accounts/nobody/reset", {}) == (404, "not_found")

@@ -380,8 +380,10 @@ def test_a_checkpoint_finds_the_rows_that_it_replaces_by_key(full: psycopg.Conne
 
 def test_a_slice_reads_the_units_once_and_nothing_else_in_full(full: psycopg.Connection[Any]) -> None:
     """The tally and the rates of a slice count all its units: of a department that is its index, of the whole, all."""
-    for name, more in (("tally", {}), ("rates_of_slice", {"accountable": CONSOLE["accountable_lead"]})):
-        plan = explained(full, CONSOLE[name].format(slice=SLICE, **more), {"department": "D7"})
+    asked = {"department": "D7", "town": None, "community": None}
+    accountable = {"accountable": CONSOLE["accountable_lead"]}
+    for name, more in (("tally", {}), ("rates_of_slice", accountable), ("map_units", {})):
+        plan = explained(full, CONSOLE[name].format(slice=SLICE, **more), asked)
         assert sum(node.get("Relation Name") == "units" for node in plan) == 1, name
         walked = {node["Relation Name"] for node in plan if node["Node Type"] == "Seq Scan"}
         assert walked <= {"units", "partitions"}, name

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -12,6 +13,7 @@ from services.console.domain.accounts import Account, NewAccount
 from services.console.domain.adjustments import NewAdjustment
 from services.console.domain.errors import ConsoleError, PasswordDue
 from services.console.domain.register import HandedIn, ProposalDecision
+from services.console.domain.screens import NewScreen
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import Metrics
 from services.console.worker.accounts import ONE_TIME, AccountDesk
@@ -25,6 +27,7 @@ ADMIN = Account(Username("adm"), Role.CENTRE, None, "管理员", "hash:adm", adm
 LI = Account(Username("li"), Role.BRIGADE, None, "李", "hash:correct horse")
 WALL = Account(Username("wall"), Role.SCREEN, None, "大屏", "!")
 NEW = NewAccount("wang", Role.BRIGADE, None, "王")
+HALL = NewScreen("hall", "指挥大厅", 30)
 
 
 class SlowPasswords(FakePasswords):
@@ -90,6 +93,7 @@ async def test_only_an_administrator_of_the_centre_works_on_accounts_of_others()
         for work in (
             here.desk.listed(viewer), here.desk.create(viewer, NEW), here.desk.edit(viewer, NEW),
             here.desk.reset(viewer, "li"), here.desk.disable(viewer, "li"), here.desk.sign_out(viewer, "li"),
+            here.desk.make_screen(viewer, HALL),
         ):  # fmt: skip
             assert await code(work) == "not_allowed"
     assert here.actions() == []
@@ -111,6 +115,45 @@ async def test_a_new_account_opens_nothing_before_its_one_time_password_is_chang
     forged = replace(here.accounts.links[0], entry=replace(here.accounts.links[0].entry, by="li"))
     assert broken_at([forged, *here.accounts.links[1:]]) == 1
     assert password not in repr(here.accounts.links)
+
+
+async def test_a_screen_is_opened_by_its_key_until_it_is_renewed_revoked_or_over() -> None:
+    here = Harness()
+    first = await here.desk.make_screen(ADMIN.viewer, HALL)
+    assert (await here.door.session(first.key)).viewer.is_screen
+    assert first.until - here.clock.now() == timedelta(days=30)
+    assert {row.username: row.opens_until for row in await here.desk.listed(ADMIN.viewer)}[
+        Username("hall")
+    ] == first.until
+    second = await here.desk.make_screen(ADMIN.viewer, HALL)
+    assert await code(here.door.session(first.key)) == "not_signed_in"
+    await here.desk.disable(ADMIN.viewer, "hall")
+    assert await code(here.door.session(second.key)) == "not_signed_in"
+    third = await here.desk.make_screen(ADMIN.viewer, HALL)
+    assert (await here.door.session(third.key)).viewer.display_name == "指挥大厅"
+    here.clock.pass_(timedelta(days=30).total_seconds())
+    assert await code(here.door.session(third.key)) == "not_signed_in"
+    assert here.actions() == [
+        ("adm", "screen", "hall"),
+        ("adm", "screen", "hall"),
+        ("adm", "disable", "hall"),
+        ("adm", "screen", "hall"),
+    ]
+    assert broken_at(here.accounts.links) is None
+    assert first.key not in repr(here.accounts.links)
+
+
+async def test_no_screen_takes_the_name_of_a_person_or_lasts_for_ever() -> None:
+    here = Harness()
+    assert await code(here.desk.make_screen(ADMIN.viewer, replace(HALL, name="li"))) == "account_exists"
+    for bad in (
+        replace(HALL, days=0),
+        replace(HALL, days=4000),
+        replace(HALL, name="A b"),
+        replace(HALL, display_name=""),
+    ):
+        assert await code(here.desk.make_screen(ADMIN.viewer, bad)) == "bad_account"
+    assert here.actions() == []
 
 
 async def test_a_one_time_password_that_nobody_used_in_time_opens_nothing() -> None:

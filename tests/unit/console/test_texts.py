@@ -15,13 +15,14 @@ from services.kernel.words import Connection, Health
 
 CATALOGUE = texts.load()
 SOURCES = "\n".join(
-    path.read_text(encoding="utf-8") for path in [*texts.STATIC.glob("*.js"), *texts.TEMPLATES.glob("*.html")]
+    path.read_text(encoding="utf-8") for path in [*texts.STATIC.glob("*.js"), *texts.TEMPLATES.rglob("*.html")]
 )
 NAMED = set(re.findall(r"""(?:\bt\(|data-t(?:-label|-placeholder)?=)["']([a-z_]+(?:\.[a-z_]+)+)["']""", SOURCES))
 # t(again ? "case.ack.again" : "case.ack") and the like
 CHOSEN = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""", SOURCES)) & set(CATALOGUE)
 # t(`kind.${row.kind}`) in the modules, t('error.' + code) in the templates
 FAMILIES = set(re.findall(r"\b(?:t|has)\([`']([a-z_.]+)\.(?:\$\{|' \+)", SOURCES)) | {"connection", "health"}
+FAMILIES |= set(re.findall(r"""keysOf\("([a-z_]+)"\)""", SOURCES))
 
 
 # Words of a report are put together by the server, for the page and its files alike.

@@ -40,10 +40,11 @@ async def furnish(office: Office) -> Office:
     rest = (
         "unit_id,name,district,town,community,category,key_unit,auto_fire_facilities,crowded_place,flammable_place,"
         "fire_alarm_system,name_en,address,construction,accepted_on,commissioned_on,retired_on,exempt_from,exempt_until,"
-        "exempt_reason,profile,also_told,control_room_phone,responsible_person,responsible_phone\n"
+        "exempt_reason,profile,also_told,control_room_phone,responsible_person,responsible_phone,"
+        "address_en,longitude,latitude\n"
         'U-3,"甲,“乙”",sample,T001,云澜社区,SCHOOL,yes,no,yes,no,yes,A "B",路1号,extended,2026-01-02,2026-01-03,'
         "2028-01-01,2026-05-01,2026-05-31,改造,CN-GB,commerce; police,0591-87654321转801,林安,"
-        "13800138000\n"
+        "13800138000,1 Road,119.296531,26.07\n"
     )
     await office.take("units.csv", rest)
     await office.take(

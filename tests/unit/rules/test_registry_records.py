@@ -36,7 +36,11 @@ def unit_versions(draw: st.DrawFn) -> UnitVersion:
     values |= {name: draw(st.booleans()) for name in ("flammable_place", "fire_alarm_system", "routed")}
     values |= {name: draw(st.lists(identifiers, max_size=3)) for name in ("also_told", "copy_departments")}
     values |= {name: draw(phones) for name in ("control_room_phone", "responsible_phone")}
+    placed = draw(st.booleans())
     return UnitVersion(
+        address_en=draw(texts),
+        longitude=draw(st.floats(73, 136)) if placed else None,
+        latitude=draw(st.floats(3, 54)) if placed else None,
         responsible_person=draw(st.none() | texts),
         valid_from=draw(st.dates()),
         recorded_at=draw(instants),
@@ -97,6 +101,7 @@ def test_units_and_gateways_go_the_short_way() -> None:
 def test_a_unit_of_before_there_were_telephones_goes_the_short_way_too() -> None:
     said = registry_event(unit_record("U1"))
     before = said.replace(b'"control_room_phone":null,"responsible_person":null,"responsible_phone":null,', b"")
+    before = before.replace(b'"address_en":"","longitude":null,"latitude":null,', b"")
     assert before != said
     assert read_plain(before) == read_plain(said) is not None
 

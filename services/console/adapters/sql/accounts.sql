@@ -2,23 +2,34 @@
 
 -- account_columns --
 username, role, department, display_name, password_hash, disabled, failed_logins, locked_until, administers,
-one_time_until
+one_time_until, display_name_en
 
 -- account_find --
 SELECT {account_columns} FROM console.accounts WHERE username = %s
 
 -- account_save --
-INSERT INTO console.accounts (username, role, department, display_name, password_hash, created_at, administers)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
+INSERT INTO console.accounts (
+    username, role, department, display_name, password_hash, created_at, administers, display_name_en
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (username) DO UPDATE SET role = excluded.role, department = excluded.department,
     display_name = excluded.display_name, password_hash = excluded.password_hash,
-    disabled = false, failed_logins = 0, locked_until = NULL, administers = excluded.administers, one_time_until = NULL
+    disabled = false, failed_logins = 0, locked_until = NULL, administers = excluded.administers, one_time_until = NULL,
+    display_name_en = excluded.display_name_en
+RETURNING {account_columns}
+
+-- screen_save --
+-- Never in the place of a person's account: that would lock the person out.
+INSERT INTO console.accounts (
+    username, role, department, display_name, password_hash, created_at, administers, display_name_en
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (username) DO UPDATE SET display_name = excluded.display_name, disabled = false
+WHERE console.accounts.role = 'screen'
 RETURNING {account_columns}
 
 -- account_create --
 INSERT INTO console.accounts (
-    username, role, department, display_name, password_hash, created_at, administers, one_time_until
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    username, role, department, display_name, password_hash, created_at, administers, display_name_en, one_time_until
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (username) DO NOTHING
 RETURNING {account_columns}
 
@@ -29,7 +40,7 @@ WHERE username = %s AND NOT disabled AND password_hash = %s
 RETURNING {account_columns}
 
 -- account_edit --
-UPDATE console.accounts SET role = %s, department = %s, display_name = %s, administers = %s
+UPDATE console.accounts SET role = %s, department = %s, display_name = %s, administers = %s, display_name_en = %s
 WHERE username = %s AND role <> 'screen'
 RETURNING {account_columns}
 
@@ -95,7 +106,7 @@ FOR SHARE
 
 -- session_find --
 SELECT a.username, a.role, a.department, a.display_name, a.password_hash, a.disabled, a.failed_logins,
-    a.locked_until, a.administers, a.one_time_until, s.csrf, s.expires_at
+    a.locked_until, a.administers, a.one_time_until, a.display_name_en, s.csrf, s.expires_at
 FROM console.sessions s JOIN console.accounts a USING (username)
 WHERE s.token_hash = %s AND s.expires_at > %s AND NOT a.disabled
 

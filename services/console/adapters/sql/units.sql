@@ -7,6 +7,11 @@ SELECT partition, watermark, visibility FROM rules.visibility_now ORDER BY parti
 -- All versions: which of them stands in its district today is for services/kernel/policy.py to say.
 SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date, valid_from, body FROM registry.versions WHERE kind = 'pack'
 
+-- people --
+-- Whom departments have to do with; what accounts other departments have is nothing to them.
+SELECT display_name, min(display_name_en) FROM console.accounts
+WHERE role IN ('brigade', 'centre') AND display_name_en <> '' GROUP BY display_name LIMIT 1000
+
 -- departments --
 SELECT body FROM registry.in_force WHERE kind = 'department' ORDER BY valid_from, id
 
@@ -120,6 +125,10 @@ WHERE NOT EXISTS (SELECT FROM console.name_initials n WHERE n.name = u.name) LIM
 -- keep_initials --
 INSERT INTO console.name_initials (name, initials) SELECT * FROM unnest(%(names)s::text[], %(initials)s::text[])
 ON CONFLICT DO NOTHING
+
+-- english_addresses --
+SELECT id, body ->> 'address_en' FROM registry.in_force
+WHERE kind = 'unit' AND id = ANY(%(unit_ids)s) AND body ->> 'address_en' <> ''
 
 -- telephones --
 -- The unit's own numbers, then those of its contacts, as the register has them today.

@@ -22,6 +22,7 @@ from services.console.adapters.web.guard import (
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import MAX_PASSWORD, NewAccount, Session
 from services.console.domain.errors import ConsoleError
+from services.console.domain.screens import LONGEST_DAYS, NewScreen
 from services.console.metrics import Metrics
 from services.console.ports import AccountWork, Authentication
 from services.kernel.words import Role
@@ -53,14 +54,25 @@ class AccountBody(BaseModel):
     role: Role
     department: str | None = Field(default=None, max_length=64)
     display_name: str = Field(min_length=1, max_length=100)
+    display_name_en: str = Field(default="", max_length=100)
     administers: bool = False
 
     def described(self, username: str) -> NewAccount:
-        return NewAccount(username, self.role, self.department or None, self.display_name, self.administers)
+        return NewAccount(
+            username, self.role, self.department or None, self.display_name, self.administers, self.display_name_en
+        )
 
 
 class NewAccountBody(AccountBody):
     username: str = Field(pattern=NAME)
+
+
+class ScreenBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=NAME)
+    display_name: str = Field(min_length=1, max_length=100)
+    days: int = Field(ge=1, le=LONGEST_DAYS)
 
 
 class AccountApi:
@@ -117,6 +129,14 @@ class AccountApi:
             }
         )
 
+    async def screen(self, request: Request, body: ScreenBody) -> Response:
+        session = session_of(request)
+        asked = NewScreen(body.name, body.display_name, body.days)
+        made = await self._acted(
+            request, session, "screen", body.name, lambda: self._accounts.make_screen(session.viewer, asked)
+        )
+        return as_json(made)
+
     async def edit(self, request: Request, username: Username, body: AccountBody) -> Response:
         session = session_of(request)
         await self._acted(
@@ -171,7 +191,7 @@ def account_routes(api: Api, own: AccountApi, pages: SignedInPages) -> APIRouter
     roles = [role.value for role in Role if role is not Role.SCREEN]
 
     async def page(request: Request) -> Response:
-        return await pages.show(request, "account.html", takes_due=True, roles=roles)
+        return await pages.show(request, "account.html", takes_due=True, roles=roles, longest=LONGEST_DAYS)
 
     router = APIRouter()
     router.add_api_route("/account", page, methods=["GET"], include_in_schema=False)
@@ -180,6 +200,7 @@ def account_routes(api: Api, own: AccountApi, pages: SignedInPages) -> APIRouter
     others = APIRouter(prefix="/api/v1/accounts", dependencies=[Depends(api.signed_in)])
     others.add_api_route("", own.listed, methods=["GET"])
     others.add_api_route("", own.create, methods=["POST"])
+    others.add_api_route("/screens", own.screen, methods=["POST"])
     others.add_api_route("/{username}/edit", own.edit, methods=["POST"])
     others.add_api_route("/{username}/reset", own.reset, methods=["POST"])
     others.add_api_route("/{username}/disable", own.disable, methods=["POST"])

@@ -25,6 +25,7 @@ from services.console.domain.errors import (
     OtherSession,
     TooBusy,
 )
+from services.console.domain.looks import LOOKS
 from services.console.domain.refusals import may_work_refusals
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
@@ -40,6 +41,8 @@ NOT_OF_THE_PAGE = (
     "documents.js",
     "login.js",
     "mails.js",
+    "map.js",
+    "map_ground.js",
     "rate_chart.js",
     "rate_history.js",
     "refusals.js",
@@ -60,6 +63,7 @@ READABLE = (
     "/health",
     "/history",
     "/mails",
+    "/map",
     "/refusals",
     "/registry",
     "/reports",
@@ -225,7 +229,7 @@ class PageRoutes:
             return to_sign_in(request)
         if session.viewer.is_screen:
             return RedirectResponse("/wall", status_code=303)
-        return self._signed_in.render(request, "live.html", session)
+        return self._signed_in.render(request, "live.html", session, look=LOOKS[session.viewer.role])
 
     async def wall(self, request: Request, key: Annotated[str, Query(max_length=MAX_NEXT)] = "") -> Response:
         """Show the wall. With the key of a screen it is opened once, and the key leaves the address bar.

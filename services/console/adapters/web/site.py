@@ -22,6 +22,7 @@ from services.console.adapters.web.accounts import AccountApi, account_routes
 from services.console.adapters.web.adjustments import AdjustmentApi, adjustment_routes
 from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.case_work import CaseWorkApi, case_work_routes
+from services.console.adapters.web.district_map import map_routes
 from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
 from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
@@ -66,6 +67,7 @@ from services.console.ports import (
     Adjustments,
     Authentication,
     CaseCommands,
+    DistrictMaps,
     Documents,
     DocumentsService,
     Histories,
@@ -119,6 +121,8 @@ class SiteOptions:
     behind_proxy: bool = False
     mailbox_url: str | None = None
     parts_file: Path | None = None
+    map_tiles: str | None = None
+    map_tiles_credit: str = ""
 
 
 class Assets(StaticFiles):
@@ -154,6 +158,7 @@ def build_site(
     register: RegisterWork,
     accounts: AccountWork,
     healths: SystemHealths,
+    maps: DistrictMaps,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -208,6 +213,7 @@ def build_site(
     app.include_router(register_routes(RegisterApi(api, register, Uploads(), metrics), signed_in))
     app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
     app.include_router(system_routes(api, healths, signed_in))
+    app.include_router(map_routes(api, maps, signed_in, options.map_tiles, options.map_tiles_credit))
     mimetypes.add_type("text/javascript", ".js")
     app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)

@@ -5,9 +5,10 @@ import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { on } from "./state.js";
-import { listed, number, stamp, t } from "./text.js";
+import { listed, named, number, stamp, t } from "./text.js";
 
 const API = "/api/v1/accounts";
+const DAYS = 365; // that a new key of a screen opens it
 const SLOW_MS = 30000; // a password is hashed slowly, and others may be waiting too
 const administers = byId("accounts") !== null;
 let rows = [];
@@ -54,13 +55,14 @@ const makeRow = () => h("li", { class: "adjustment" }, h("div", {}, h("p", { cla
 function updateRow(element, row) {
   const [text, acts] = element.children;
   const [what, middle, small] = text.children;
-  what.replaceChildren(h("b", {}, `${row.display_name} · ${row.username}`), " ", h("span", { class: `badge ${row.disabled ? "rejected" : "approved"}` }, t(row.disabled ? "account.disabled" : "account.active")));
+  what.replaceChildren(h("b", {}, `${named([row.display_name, row.display_name_en], "")} · ${row.username}`), " ", row.screen && !row.disabled ? "" : h("span", { class: `badge ${row.disabled ? "rejected" : "approved"}` }, t(row.disabled ? "account.disabled" : "account.active")));
   setText(middle, listed([t(`role.${row.role}`), row.department, row.administers && t("account.administrator")].filter(Boolean)));
   setText(small, listed([
+    row.screen && !row.disabled && (row.opens_until ? t("screen.until", { at: minute(row.opens_until) }) : t("screen.ended")),
     row.one_time_until && t("account.one_time_until", { at: minute(row.one_time_until) }),
     row.locked_until && t("account.locked_until", { at: minute(row.locked_until) }),
   ].filter(Boolean)));
-  const names = row.own ? [] : row.screen ? (row.disabled ? [] : ["disable"]) : row.disabled ? ["reset"] : ["edit", "reset", "sign_out", "disable"];
+  const names = row.own ? [] : row.screen ? (row.disabled ? ["renew"] : ["renew", "revoke"]) : row.disabled ? ["reset"] : ["edit", "reset", "sign_out", "disable"];
   acts.replaceChildren(...names.map((name) => h("button", { type: "button", class: "ack", dataset: { act: name }, onclick: () => (name === "edit" ? edit(row) : askFirst(name, row)) }, t(`account.act.${name}`))));
 }
 
@@ -84,7 +86,11 @@ async function act(event) {
   if (!doing) return;
   const { name, row } = doing;
   try {
-    const answer = await order(`${API}/${row.username}/${name.replace("_", "-")}`, {}, SLOW_MS);
+    if (name === "renew") {
+      await makeScreen({ name: row.username, display_name: row.display_name, days: DAYS });
+      return;
+    }
+    const answer = await order(`${API}/${row.username}/${(name === "revoke" ? "disable" : name).replace("_", "-")}`, {}, SLOW_MS);
     if (answer.password) showOnce(row.username, answer.password);
     else say(t("account.done", { name: row.username }));
   } catch (error) {
@@ -93,11 +99,30 @@ async function act(event) {
   await load();
 }
 
-function showOnce(username, password) {
+// The key is shown as the address that opens the wall; whoever has it sees the live picture of the district.
+async function makeScreen(body) {
+  const { key, until } = await order(`${API}/screens`, body, SLOW_MS);
+  say("");
+  showOnce(`${body.display_name} · ${t("screen.until", { at: minute(until) })}`, `${location.origin}/wall?key=${encodeURIComponent(key)}`, "screen.once");
+  await load();
+}
+
+async function addScreen(event) {
+  event.preventDefault();
+  const { name, display_name, days } = byId("screen").elements;
+  try {
+    await makeScreen({ name: name.value, display_name: display_name.value, days: Number(days.value) });
+    byId("screen").reset();
+  } catch (error) {
+    complain(error);
+  }
+}
+
+function showOnce(about, secret, title = "account.once") {
   asked = null;
-  setText(byId("sure-title"), t("account.once"));
-  setText(byId("sure-what"), username);
-  setText(byId("one-time"), password);
+  setText(byId("sure-title"), t(title));
+  setText(byId("sure-what"), about);
+  setText(byId("one-time"), secret);
   show(byId("one-time"), true);
   show(byId("sure-no"), false);
   setText(byId("sure-yes"), t("registry.close"));
@@ -107,7 +132,7 @@ function showOnce(username, password) {
 function edit(row) {
   editing = row;
   const { elements } = byId("form");
-  for (const name of ["username", "display_name", "role", "department"]) elements[name].value = row[name] ?? "";
+  for (const name of ["username", "display_name", "display_name_en", "role", "department"]) elements[name].value = row[name] ?? "";
   elements.administers.checked = row.administers;
   draw();
   byId("form").scrollIntoView({ block: "nearest" });
@@ -134,7 +159,7 @@ async function save(event) {
   event.preventDefault();
   const { elements } = byId("form");
   const role = elements.role.value;
-  const body = { role, display_name: elements.display_name.value, department: role === "department" ? elements.department.value : null, administers: role === "centre" && elements.administers.checked };
+  const body = { role, display_name: elements.display_name.value, display_name_en: elements.display_name_en.value, department: role === "department" ? elements.department.value : null, administers: role === "centre" && elements.administers.checked };
   const username = elements.username.value;
   try {
     if (editing) {
@@ -168,6 +193,7 @@ byId("everywhere").addEventListener("click", async () => {
 });
 byId("sure").querySelector("form").addEventListener("submit", act);
 byId("sure-no").addEventListener("click", () => {
+  setText(byId("one-time"), "");
   asked = null;
   byId("sure").close();
 });
@@ -178,6 +204,7 @@ if (administers) {
   byId("form").addEventListener("submit", save);
   byId("form").elements.role.addEventListener("change", form);
   byId("cancel").addEventListener("click", forget);
+  byId("screen").addEventListener("submit", addScreen);
 }
 preferences.render();
 load();

@@ -10,6 +10,7 @@ import * as chrome from "./chrome.js";
 import * as drawer from "./drawer.js";
 import * as fires from "./fires.js";
 import * as fresh from "./fresh.js";
+import * as inbox from "./inbox.js";
 import * as keys from "./keys.js";
 import * as rates from "./rates.js";
 import * as session from "./session.js";
@@ -18,7 +19,7 @@ import * as stream from "./stream.js";
 import * as tally from "./tally.js";
 import * as units from "./units.js";
 
-const parts = [chrome, sound, fresh, fires, rates, tally, cases, caseTools, caseChoice, units, boards, drawer, keys];
+const parts = [chrome, sound, fresh, fires, rates, tally, cases, caseTools, caseChoice, inbox, units, boards, drawer, keys];
 
 for (const part of parts) part.start();
 caseList.start();

@@ -45,7 +45,7 @@ export function ownership(row, changed) {
   const button = mine
     ? h("button", { type: "button", class: "ack", dataset: { role: "own" }, onclick: press("release") }, t("work.release"))
     : h("button", { type: "button", class: "ack", dataset: { role: "own" }, onclick: press("own") }, t(row.owner ? "work.over" : "work.own"));
-  const said = mine ? t("work.mine", { at: stamp(row.owner.until) }) : row.owner ? t("work.owner", { who: row.owner.name }) : t("work.nobody");
+  const said = mine ? t("work.mine", { at: stamp(row.owner.until) }) : row.owner ? t("work.owner", { who: nameOf("people", row.owner.name) }) : t("work.nobody");
   return h("div", { class: "work-line" }, h("span", {}, said), button, problem);
 }
 
@@ -75,7 +75,7 @@ export function verification(detail, changed) {
   const row = detail.case;
   if (!URGENT.includes(row.kind)) return null;
   const found = h("ul", { class: "receipts" }, detail.verifications.map((one) =>
-    h("li", {}, t("verify.by", { who: one.by, at: stamp(one.at), finding: t(`verify.${one.finding}`) }), one.note ? h("q", {}, one.note) : null)));
+    h("li", {}, t("verify.by", { who: nameOf("people", one.by), at: stamp(one.at), finding: t(`verify.${one.finding}`) }), one.note ? h("q", {}, one.note) : null)));
   if (account.department) return detail.verifications.length ? found : null;
   const problem = problemLine();
   const note = h("input", { type: "text", id: "verify-note", class: "text-field", maxlength: "500", autocomplete: "off", dataset: { role: "verify-note", draft: "verify-note" } });
@@ -99,6 +99,6 @@ export function comments(detail, changed) {
   text.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && send(event));
   return h("div", { class: "comments" },
     detail.comments.length ? h("ul", {}, detail.comments.map((one) =>
-      h("li", {}, h("p", { class: "quiet" }, [one.by, one.body_code ? nameOf("bodies", one.body_code) : "", stamp(one.at)].filter(Boolean).join(" · ")), h("p", { class: "comment-said" }, one.text)))) : h("p", { class: "quiet" }, t("comments.none")),
+      h("li", {}, h("p", { class: "quiet" }, [nameOf("people", one.by), one.body_code ? nameOf("bodies", one.body_code) : "", stamp(one.at)].filter(Boolean).join(" · ")), h("p", { class: "comment-said" }, one.text)))) : h("p", { class: "quiet" }, t("comments.none")),
     h("form", { class: "no-print", onsubmit: send }, h("label", { for: "comment-text" }, t("comments.write")), text, h("div", { class: "work-line" }, h("span", { class: "quiet" }, t("comments.hint")), button), problem));
 }

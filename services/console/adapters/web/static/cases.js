@@ -87,7 +87,7 @@ function update(element, row) {
   ladder(part("ladder"), row);
   setText(part("stage-name"), row.plan.length > 1 && row.step ? stepName(row, row.step) : "");
   tellings(part("case-told"), row);
-  setText(part("case-acked"), acked ? t("case.acked", { who: row.acknowledged_by, at: brief(row.acknowledged_at) }) + (row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "") : "");
+  setText(part("case-acked"), acked ? t("case.acked", { who: nameOf("people", row.acknowledged_by), at: brief(row.acknowledged_at) }) + (row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "") : "");
   setText(part("case-signed"), signedBy(row));
   setText(part("case-owner"), ownerOf(row));
   const choice = part("case-choice");
@@ -104,7 +104,7 @@ function update(element, row) {
 
 export function ownerOf(row) {
   if (!row.owner) return "";
-  return row.owner.account === account.username ? t("work.mine", { at: brief(row.owner.until) }) : t("work.owner", { who: row.owner.name });
+  return row.owner.account === account.username ? t("work.mine", { at: brief(row.owner.until) }) : t("work.owner", { who: nameOf("people", row.owner.name) });
 }
 
 function where(row) {

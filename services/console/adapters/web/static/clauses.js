@@ -2,6 +2,7 @@
 // The words of a clause are one click away; they come when somebody asks.
 
 import { h } from "./dom.js";
+import { state } from "./state.js";
 import { has, t } from "./text.js";
 
 const CITED = /^(\d{3}) ?([a-z][a-z ]*?)? ?((?:[一二三四五六七八九十]|\d|\().*)?$/;
@@ -40,16 +41,24 @@ export function clauses(text) {
 
 function clause({ name, keys }) {
   if (!keys.length) return h("span", {}, name);
-  const body = h("div", { class: "clause-text", lang: "zh-CN" });
+  const body = h("div", { class: "clause-text" });
   const details = h("details", { ontoggle: () => details.open && fill(body, keys) }, h("summary", {}, name), body);
   return details;
+}
+
+// The words in the reader's language where they are at hand, else in Chinese, and said to be.
+function wording(text) {
+  if (text === undefined) return [h("p", {}, t("clause.text.none"))];
+  const zh = text.zh ?? text;
+  if (state.lang === "zh") return [h("p", { lang: "zh-CN" }, zh)];
+  return text.en ? [h("p", { lang: "en" }, text.en)] : [h("p", { class: "quiet" }, t("clause.text.chinese")), h("p", { lang: "zh-CN" }, zh)];
 }
 
 async function fill(body, keys) {
   if (body.childElementCount) return;
   try {
     const known = await load();
-    body.replaceChildren(...keys.map((key) => h("p", {}, known[key] ?? t("clause.text.none"))));
+    body.replaceChildren(...keys.flatMap((key) => wording(known[key])));
   } catch {
     texts = null;
     body.replaceChildren(h("p", {}, t("clause.text.failed")));

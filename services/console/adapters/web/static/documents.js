@@ -1,11 +1,12 @@
 // The inbox: documents for the one who is signed in, one of them with its text, and what can be done to it.
 
 import { Refused, ask, order } from "./api.js";
+import { make, nameIn, titleOf, update } from "./document_rows.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { account, on, state } from "./state.js";
-import { listed, number, stamp, t, recipientName } from "./text.js";
+import { number, recipientName, stamp, t } from "./text.js";
 
 const PAGE = 50;
 const MOST = 200; // rows in one answer
@@ -21,8 +22,6 @@ let timer = null;
 let opener = null;
 let shown = null;
 
-const titleOf = (row) => row.titles?.[state.lang] || row.titles?.zh || row.number;
-const nameIn = (pair) => (pair ? (state.lang === "en" && pair.en) || pair.zh : "");
 const worded = (error) => t(`error.${error instanceof Refused ? error.code : "internal"}`);
 
 function remember() {
@@ -51,45 +50,17 @@ function draw() {
   byId("sorts").replaceChildren(...SORTS.map((name) =>
     h("button", { type: "button", "aria-pressed": String(view.only === name), onclick: () => sortBy(name) }, `${t(`documents.only.${name}`)} ${number(page.counts[name] ?? 0)}`)));
   setText(byId("total"), number(page.counts.all ?? 0));
-  patchList(byId("rows"), page.rows, (row) => row.document_id, make, update);
+  patchList(byId("rows"), page.rows, (row) => row.document_id, rowOf, update);
   show(byId("empty"), page.rows.length === 0);
   show(byId("more"), page.rows.length < Math.min(page.counts[view.only] ?? 0, MOST));
 }
+
+const rowOf = (row) => make(h("button", { type: "button", class: "link", onclick: () => open(row.document_id) }));
 
 function sortBy(name) {
   Object.assign(view, { only: name, limit: PAGE });
   remember();
   load();
-}
-
-function make(row) {
-  return h("li", {},
-    h("span", {}),
-    h("p", { class: "what" }, h("button", { type: "button", class: "link", onclick: () => open(row.document_id) }), h("small", { class: "num" })),
-    h("p", { class: "of" }, h("span", {}), h("small", {})),
-    h("p", { class: "due num" }, h("span", {}), h("small", {})));
-}
-
-function update(element, row) {
-  const [badge, what, unit, due] = element.children;
-  element.className = row.is_todo ? "todo" : "";
-  badge.className = `badge ${row.state}`;
-  setText(badge, t(`document.state.${row.state}`));
-  setText(what.children[0], titleOf(row));
-  setText(what.children[1], listed([row.number, ...row.undecided.map((kind) => t(`submission.waits.${kind}`))]));
-  setText(unit.children[0], nameIn(row.unit_name));
-  setText(unit.children[1], t("document.to", { name: nameIn(row.addressee) }));
-  const [label, at] = dueOf(row);
-  due.className = row.is_overdue ? "due num late" : "due num";
-  setText(due.children[0], row.is_overdue ? `${label}${t("document.overdue.mark")}` : label);
-  setText(due.children[1], at ? stamp(at) : stamp(row.issued_at));
-}
-
-// What is due next of a document, and when; else that it was issued.
-function dueOf(row) {
-  if (row.state === "issued" && row.receipt_due_at) return [t("document.receipt_due"), row.receipt_due_at];
-  if (["issued", "received"].includes(row.state) && row.reply_due_at) return [t("document.reply_due"), row.reply_due_at];
-  return [t("document.issued_at"), null];
 }
 
 // --- one of them

@@ -8,7 +8,7 @@ import { byId, h, icon, setText } from "./dom.js";
 import { history } from "./history.js";
 import { ladder } from "./ladder.js";
 import { account, on, state, writeView } from "./state.js";
-import { brief, componentName, has, listed, nameOf, now, recipientName, since, span, stamp, t, unitName, until } from "./text.js";
+import { addressOf, brief, componentName, has, listed, nameOf, now, recipientName, since, span, stamp, t, unitName, until } from "./text.js";
 import { phoneList } from "./phones.js";
 import { clauses } from "./clauses.js";
 import { comments, ownership, queue, verification } from "./case_work.js";
@@ -119,8 +119,8 @@ function drawCase(detail) {
   const row = detail.case;
   const acked = row.acknowledged_at, answer = answerOf(row);
   frame(titleOf(row),
-    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`)), h("span", { class: "pill" }, t(`alarm.${row.alarm_state}`)), row.verified ? h("span", { class: "pill" }, t("verify.pill", { finding: t(`verify.${row.verified.finding}`), who: row.verified.by, at: brief(row.verified.at) })) : null),
-    h("p", { class: "quiet" }, [nameOf("bodies", row.town), row.address].filter(Boolean).join(" · ")),
+    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`)), h("span", { class: "pill" }, t(`alarm.${row.alarm_state}`)), row.verified ? h("span", { class: "pill" }, t("verify.pill", { finding: t(`verify.${row.verified.finding}`), who: nameOf("people", row.verified.by), at: brief(row.verified.at) })) : null),
+    h("p", { class: "quiet" }, [nameOf("bodies", row.town), addressOf(row)].filter(Boolean).join(" · ")),
     row.kind === "fire" ? h("p", { class: "since-line" }, `${t("detail.alarm.at")} `, h("b", { class: "num" }, stamp(row.effective_at)), row.state === "open" ? h("span", { class: "lasts num quiet" }) : null) : null,
     detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : row.unit_id && !account.department ? h("p", { class: "quiet" }, t("phones.none")) : null,
     detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
@@ -129,7 +129,7 @@ function drawCase(detail) {
     queue(row, detail.common_case_id ? [] : (state.sections.cases?.rows ?? []).filter((one) => one.kind === "common_cause" && one.state === "open"), changed),
     URGENT.includes(row.kind) && verification(detail, changed) ? h("section", { class: detail.verifications.length ? "" : "no-print" }, h("h3", {}, t("verify.title")), verification(detail, changed)) : null,
     row.kind === "fire" ? plan(row) : null,
-    acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: row.acknowledged_by, at: stamp(acked) }), row.state === "open" && row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
+    acked ? h("p", { class: "acked-block" }, icon("normal"), h("span", {}, t("case.acked", { who: nameOf("people", row.acknowledged_by), at: stamp(acked) }), row.state === "open" && row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "", row.acknowledged_note ? h("q", {}, row.acknowledged_note) : null)) : null,
     row.receipts.length ? section(t("detail.receipts"), receipts(row.receipts)) : null,
     alarm(row),
     detail.signals.length ? section(`${t("detail.signals")} (${detail.signals.length})`, signals(detail.signals)) : null,
@@ -178,7 +178,7 @@ function signals(received) {
 
 function receipts(given) {
   return h("ul", { class: "receipts" }, given.map((one) =>
-    h("li", {}, t("case.signed", { who: nameOf("bodies", one.body_code), at: stamp(one.at) }), h("span", { class: "quiet" }, ` · ${[one.by, stepName({ plan: [] }, one.step)].filter(Boolean).join(" · ")}`), one.note ? h("q", {}, one.note) : null)));
+    h("li", {}, t("case.signed", { who: nameOf("bodies", one.body_code), at: stamp(one.at) }), h("span", { class: "quiet" }, ` · ${[one.by && nameOf("people", one.by), stepName({ plan: [] }, one.step)].filter(Boolean).join(" · ")}`), one.note ? h("q", {}, one.note) : null)));
 }
 
 function answerButton(row, answer) {
@@ -253,9 +253,9 @@ function drawUnit(detail) {
     detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : account.department ? null : h("p", { class: "quiet" }, t("phones.none")),
     section(t("unit.history"), history(detail)),
     section(t("unit.cases"), detail.cases.length ? h("ul", { class: "case-marks" }, detail.cases.map((mark) =>
-      h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${stepName({ plan: [] }, mark.step)}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${stepName({ plan: [] }, mark.next_step)} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: mark.acknowledged_by, at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
+      h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${stepName({ plan: [] }, mark.step)}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${stepName({ plan: [] }, mark.next_step)} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: nameOf("people", mark.acknowledged_by), at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
     section(t("detail.unit"), facts([
-      ["ID", row.unit_id], [t("unit.category"), nameOf("categories", row.category)], [t("unit.town"), `${nameOf("bodies", row.town)} ${row.community}`], [t("unit.address"), row.address],
+      ["ID", row.unit_id], [t("unit.category"), nameOf("categories", row.category)], [t("unit.town"), `${nameOf("bodies", row.town)} ${row.community}`], [t("unit.address"), addressOf(row)],
       [t("unit.lead"), row.routed ? nameOf("bodies", row.lead_department) : t("detail.aside", { what: nameOf("bodies", row.lead_department), note: t("unit.unrouted") })], [t("unit.copies"), listed(row.copy_departments.map((code) => nameOf("bodies", code)))],
       [t("unit.scopes"), listed(row.scopes.map((code) => nameOf("all_scopes", code)))], [t("unit.proof"), row.last_proof_at ? t("detail.aside", { what: stamp(row.last_proof_at), note: t("unit.proof.note") }) : ""],
     ])));

@@ -4,8 +4,8 @@
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { openDrawer } from "./drawer.js";
 import { callLink } from "./phones.js";
-import { choose, on, state } from "./state.js";
-import { brief, clock, componentName, listed, nameOf, since, span, t, unitName } from "./text.js";
+import { account, choose, on, state } from "./state.js";
+import { addressOf, brief, clock, componentName, listed, nameOf, since, span, t, unitName } from "./text.js";
 import { KIND_ICON } from "./words.js";
 
 const SHOWN = 3;
@@ -49,10 +49,11 @@ export function render() {
   bar.classList.toggle("whole", whole && more.length > 0);
   const burning = fires.filter((fire) => !fire.ended_at);
   bar.classList.toggle("calm", burning.length === 0);
+  bar.classList.toggle("told", Boolean(account.department)); // it is told of a fire; the centre works it
   const all = whole && more.length ? [{ all: true }] : [];
   patchList(bar, [...more, ...shown, ...all], (fire) => fire.more ? "more" : fire.all ? "all" : unique(fire), make, update);
   document.title = title(fires);
-  document.documentElement.dataset.fire = burning.some((fire) => !fire.acknowledged_at) ? "now" : burning.length ? "known" : "none";
+  document.documentElement.dataset.fire = account.department ? "none" : burning.some((fire) => !fire.acknowledged_at) ? "now" : burning.length ? "known" : "none";
   tick();
 }
 
@@ -89,13 +90,13 @@ function update(element, fire) {
   element.dataset.since = fire.since;
   element.classList.toggle("acked", Boolean(fire.acknowledged_at));
   const part = (name) => element.querySelector(`.${name}`);
-  setText(part("fire-word"), fire.ended_at ? t("fire.ended") : t(fire.kind === "fire" ? "fire.title" : `kind.${fire.kind}`));
+  setText(part("fire-word"), fire.ended_at ? t("fire.ended") : t(fire.kind !== "fire" ? `kind.${fire.kind}` : account.department ? "fire.told" : "fire.title"));
   setText(part("fire-name"), unitName(fire));
-  setText(part("fire-where"), [nameOf("bodies", fire.town), fire.address, fire.kind === "fire" ? "" : t(`look.${fire.kind}`)].filter(Boolean).join(" · "));
+  setText(part("fire-where"), [nameOf("bodies", fire.town), addressOf(fire), fire.kind === "fire" ? "" : t(`look.${fire.kind}`)].filter(Boolean).join(" · "));
   setText(part("fire-parts"), componentsOf(fire));
   setText(part("fire-at"), fire.ended_at ? t("fire.from_to", { from: brief(fire.since), to: brief(fire.ended_at) }) : t("fire.since", { at: clock(fire.since) }));
-  setText(part("fire-ack"), fire.acknowledged_at ? t("fire.acked", { who: fire.acknowledged_by, at: brief(fire.acknowledged_at) }) : "");
-  setText(part("fire-verified"), fire.verified ? t("verify.pill", { finding: t(`verify.${fire.verified.finding}`), who: fire.verified.by, at: brief(fire.verified.at) }) : "");
+  setText(part("fire-ack"), fire.acknowledged_at ? t("fire.acked", { who: nameOf("people", fire.acknowledged_by), at: brief(fire.acknowledged_at) }) : "");
+  setText(part("fire-verified"), fire.verified ? t("verify.pill", { finding: t(`verify.${fire.verified.finding}`), who: nameOf("people", fire.verified.by), at: brief(fire.verified.at) }) : "");
   patchList(part("fire-calls"), fire.ended_at ? [] : fire.telephones.slice(0, CALLS), (phone) => `${phone.role} ${phone.name} ${phone.number} ${state.lang}`, (phone) => callLink(phone), () => {});
   setText(part("fire-open"), t("fire.open"));
 }

@@ -37,6 +37,7 @@ export function render() {
     if (element.tagName === "BUTTON") element.title = text;
   }
   for (const element of document.querySelectorAll("[data-t-placeholder]")) element.placeholder = t(element.dataset.tPlaceholder);
+  for (const element of document.querySelectorAll("[data-zh]")) setText(element, (state.lang === "en" && element.dataset.en) || element.dataset.zh);
   byId("theme").replaceChildren(icon(THEME_ICON[state.theme]));
   label(byId("theme"), t(`bar.theme.${state.theme}`));
   byId("language").lang = state.lang === "zh" ? "en" : "zh-CN";

@@ -1,8 +1,8 @@
 // The district's rates: counts first, floored percent, the interval when something is unknown, the verdict.
 
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
-import { choose, on, state } from "./state.js";
-import { nameOf, number, t } from "./text.js";
+import { account, choose, on, state } from "./state.js";
+import { listed, nameOf, number, t } from "./text.js";
 
 const VERDICT_ICON = { compliant: "normal", non_compliant: "cross", no_target: "dash", undetermined: "unknown", not_applicable: "dash" };
 const PARTS = ["connected", "late", "commissioning", "exempt", "never", "offline", "unknown"];
@@ -16,7 +16,11 @@ export function start() {
 export function render() {
   const rates = state.sections.rates;
   const rows = rates ? Object.values(rates).sort((a, b) => a.scope.localeCompare(b.scope)) : [];
-  const shown = rows.filter((row) => row.denominator + row.exempt > 0 || ["S1", "S2"].includes(row.scope));
+  const counted = (row) => row.denominator + row.exempt > 0;
+  // Whoever answers for a part of the district is told once, in small, of which scopes it has no unit.
+  const shown = rows.filter((row) => counted(row) || (!account.department && ["S1", "S2"].includes(row.scope)));
+  const none = account.department ? rows.filter((row) => !counted(row)).map((row) => nameOf("scopes", row.scope)) : [];
+  setText(byId("none-of"), none.length ? t("rate.none_of", { names: listed(none) }) : "");
   byId("rates").dataset.cards = String(shown.length);
   patchList(byId("rates"), shown, (row) => row.scope, make, update);
 }
@@ -60,6 +64,7 @@ function update(card, rate) {
   const part = (name) => card.querySelector(`.${name}`);
   card.dataset.verdict = rate.verdict;
   card.dataset.scope = rate.scope;
+  card.classList.toggle("none", rate.low === null);
   card.classList.toggle("ranged", rate.unknown > 0 && rate.low !== null);
   setText(part("rate-scope"), rate.scope);
   setText(part("rate-name"), nameOf("scopes", rate.scope) === rate.scope ? "" : nameOf("scopes", rate.scope));

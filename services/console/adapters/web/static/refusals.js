@@ -3,6 +3,7 @@
 import { Refused, ask, order } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
+import { detailOf } from "./refusal_details.js";
 import * as session from "./session.js";
 import { on, state } from "./state.js";
 import { number, stamp, t } from "./text.js";
@@ -112,7 +113,7 @@ function update(element, row) {
   setText(from, row.gateway_id || t("refusals.nobody"));
   from.title = row.topic;
   setText(why.querySelector("b"), reasonName(row.reason));
-  setText(why.querySelector("small"), row.decided_at && row.state === "open" ? t("refusals.still", { why: reasonName(row.decided_reason), at: stamp(row.decided_at) }) : row.detail);
+  setText(why.querySelector("small"), row.decided_at && row.state === "open" ? t("refusals.still", { why: reasonName(row.decided_reason), at: stamp(row.decided_at) }) : detailOf(row.detail));
   badge.className = `badge ${stateOf(row)}`;
   setText(badge, row.state === "replayed" ? t("refusals.became", { n: row.signals }) : t(`refusals.state.${stateOf(row)}`));
 }
@@ -152,10 +153,10 @@ function sheet() {
   const bytes = bytesOf(shown.raw);
   const facts = [
     [t("refusals.received"), stamp(row.received_at)], [t("refusals.gateway"), row.gateway_id || t("refusals.nobody")],
-    [t("refusals.topic"), row.topic], [t("refusals.peer"), row.peer], [t("refusals.detail"), row.detail],
+    [t("refusals.topic"), row.topic], [t("refusals.peer"), row.peer], [t("refusals.detail"), detailOf(row.detail)],
     [t("refusals.size"), String(row.raw_bytes)], [t("refusals.instance"), row.instance], ["ID", row.refusal_id],
     [t("refusals.place"), `firenet.refusals.v1 ${shown.partition}/${shown.offset}`],
-    [t("refusals.decided"), row.decided_at ? `${stamp(row.decided_at)} ${row.decided_by}: ${row.decided_reason ? `${reasonName(row.decided_reason)} ${row.decided_detail}` : t("refusals.became", { n: row.signals })}` : ""],
+    [t("refusals.decided"), row.decided_at ? `${stamp(row.decided_at)} ${row.decided_by}: ${row.decided_reason ? `${reasonName(row.decided_reason)} ${detailOf(row.decided_detail)}` : t("refusals.became", { n: row.signals })}` : ""],
   ];
   byId("drawer").replaceChildren(
     h("header", { class: "drawer-head" }, h("h2", { id: "drawer-title" }, reasonName(row.reason)),

@@ -63,8 +63,8 @@ export function render() {
   const button = byId("sound");
   const silent = !state.sound || !audible();
   const word = !state.sound ? t("bar.sound.off") : audible() ? "" : t("bar.sound.locked");
-  button.classList.toggle("silent", silent);
+  button.classList.toggle("silent", silent && !account.department); // silence is no danger where no fire is worked
   button.setAttribute("aria-pressed", String(state.sound));
-  button.replaceChildren(icon(silent ? "sound_off" : "sound_on"), Object.assign(document.createElement("span"), { textContent: word, hidden: !word }));
+  button.replaceChildren(icon(silent ? "sound_off" : "sound_on"), Object.assign(document.createElement("span"), { textContent: word, hidden: !word || Boolean(account.department) }));
   label(button, t(!state.sound ? "bar.sound.off" : audible() ? "bar.sound.on" : "bar.sound.locked"));
 }

@@ -10,6 +10,9 @@ export function t(key, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+// The keys of a family with their English sentences, as services write them.
+export const keysOf = (family) => Object.keys(catalogue).filter((key) => key.startsWith(`${family}.`)).map((key) => [key, catalogue[key].en]);
+
 export const has = (key) => key in catalogue;
 
 // A pair [zh, en] of the registry or the pack.
@@ -26,6 +29,8 @@ export function componentName(one) {
 }
 
 export const unitName = (row) => (state.lang === "en" && (row.name_en || row.unit_name_en)) || row.name || row.unit_name || row.unit_id;
+
+export const addressOf = (row) => (state.lang === "en" && row.address_en) || row.address;
 
 export const listed = (names) => names.join(state.lang === "zh" ? "、" : ", ");
 

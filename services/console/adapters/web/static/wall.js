@@ -6,7 +6,7 @@ import * as fresh from "./fresh.js";
 import * as session from "./session.js";
 import { emit, on, state } from "./state.js";
 import * as stream from "./stream.js";
-import { clock, componentName, listed, named, nameOf, now, number, since, span, t, unitName } from "./text.js";
+import { addressOf, clock, componentName, listed, named, nameOf, now, number, since, span, t, unitName } from "./text.js";
 import { KIND_ICON } from "./words.js";
 
 const TURN_S = 12; // seconds that one page of tiles or fires stays
@@ -96,7 +96,7 @@ function renderFires() {
       const parts = listed((burning.length ? burning : fire.components ?? []).slice(0, 2).map(componentName));
       item.classList.toggle("taken", Boolean(fire.acknowledged_at));
       setText(item.querySelector(".fire-name"), unitName(fire));
-      setText(item.querySelector(".fire-where"), [parts, nameOf("bodies", fire.town), fire.address].filter(Boolean).join(" · "));
+      setText(item.querySelector(".fire-where"), [parts, nameOf("bodies", fire.town), addressOf(fire)].filter(Boolean).join(" · "));
       setText(item.querySelector(".fire-word"), fire.ended_at ? t("fire.ended") : t(fire.kind === "fire" ? "fire.title" : `kind.${fire.kind}`));
       setText(item.querySelector(".fire-for"), fire.ended_at ? clock(fire.ended_at) : t(fire.kind === "fire" ? "fire.for" : "alarm.for", { d: span(since(fire.since)) }));
     });
