@@ -12,6 +12,7 @@ from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.name_book import PostgresNameBook, initials_of
+from services.console.adapters.one_time_codes import TotpCodes
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_history import PostgresHistory
@@ -82,14 +83,15 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 streams_per_account=settings.streams_per_account,
             ),
         )
-        passwords = Argon2Passwords()
+        passwords, accounts, codes = Argon2Passwords(), PostgresAccounts(pool), TotpCodes(settings.factor_keys)
         authenticator = Authenticator(
-            accounts=PostgresAccounts(pool),
+            accounts=accounts,
             passwords=passwords,
             secrets=RandomSecrets(),
             clock=clock,
             metrics=metrics,
-            rules=LoginLimits(session=settings.session),
+            rules=LoginLimits(session=settings.session, factor_for_some=settings.second_factor_required),
+            codes=codes,
         )
         commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
         documents = HttpDocuments(
@@ -118,7 +120,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             histories=HistoryService(PostgresHistory(pool)),
             reports=ReportService(PostgresReports(pool), documents, clock),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
-            accounts=AccountDesk(PostgresAccounts(pool), passwords, RandomSecrets(), clock),
+            accounts=AccountDesk(accounts, passwords, RandomSecrets(), clock, codes),
             register=RegisterDesk(
                 PostgresRegister(pool),
                 HttpRegisterOrders(
@@ -137,6 +139,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 behind_proxy=settings.behind_proxy,
                 mailbox_url=str(settings.mailbox_url) if settings.mailbox_url else None,
                 parts_file=settings.parts_file,
+                second_factor=codes.offered,
             ),
         )
         rates = RateExport(read=read, gauges=RateGauges(registry), metrics=metrics, every_s=settings.refresh_s)
@@ -207,6 +210,18 @@ async def disable_account(settings: ConsoleSettings, username: str) -> bool:
         return True
 
 
+async def reset_second_factor(settings: ConsoleSettings, username: str) -> bool:
+    """Take a lost second factor away; its sessions end. Return whether there was one."""
+    async with _accounts(settings) as accounts:
+        try:
+            await accounts.drop_second_factor(
+                username, AccountAct(SystemClock().now(), BY_COMMAND, "second_factor_reset")
+            )
+        except NotFound:
+            return False
+        return True
+
+
 async def accounts_audit(settings: ConsoleSettings) -> tuple[int, int | None]:
     """Return how many entries the audit of accounts has, and at which its chain does not hold, None when it does."""
     async with _accounts(settings) as accounts:
@@ -262,5 +277,6 @@ __all__ = [
     "generated_password",
     "list_accounts",
     "list_screens",
+    "reset_second_factor",
     "run",
 ]

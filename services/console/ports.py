@@ -17,7 +17,7 @@ from services.console.domain.adjustments import (
     NewAdjustment,
 )
 from services.console.domain.case_list import CaseQuery
-from services.console.domain.cases import CaseDetail, CaseList
+from services.console.domain.cases import CaseDetail, CaseList, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.documents import File, InboxPage, RawForm
 from services.console.domain.freshness import DataAge, PartitionVisibility
@@ -35,6 +35,7 @@ from services.console.domain.register import (
     Taken,
 )
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
+from services.console.domain.second_factor import Enrolment, SecondFactor
 from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
@@ -54,6 +55,10 @@ class ReadModel(Protocol):
 
     async def snapshot(self, slice_: Slice) -> DashboardSnapshot:
         """Return the slice, all parts from one snapshot of the database."""
+        ...
+
+    async def fires(self, slice_: Slice) -> tuple[Fire, ...]:
+        """Return what of the snapshot burns or may burn, alone: soon, however large the district is."""
         ...
 
     async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
@@ -170,7 +175,8 @@ class Accounts(Protocol):
     """Accounts and sessions. Every method raises DataUnavailable when the store does not answer.
 
     What is done to an account (`act`) writes only what it is about, so that it undoes nothing that was done meanwhile;
-    it is written down with how the account stands since, and the account's sessions end.
+    it is written down with how the account stands since, and the account's sessions end. Raises LastAdministrator,
+    with nothing done, when no administrator with a password of his own would be left that may sign in.
     """
 
     async def find(self, username: str) -> Account | None: ...
@@ -208,6 +214,29 @@ class Accounts(Protocol):
         """Raises NotFound."""
         ...
 
+    async def set_second_factor(
+        self, verified: Account, factor: SecondFactor, recovery_codes: Sequence[str], act: AccountAct, *, keep: str
+    ) -> None:
+        """Give it a second factor and the digests of its recovery codes; the session `keep` goes on.
+
+        Raises WrongCode when the account has one, has another password than the `verified` one, or is disabled.
+        """
+        ...
+
+    async def drop_second_factor(self, username: str, act: AccountAct, *, keep: str | None = None) -> None:
+        """Take it away, with its recovery codes. Raises NotFound when there is none."""
+        ...
+
+    async def take_step(self, username: Username, sealed: str, step: int) -> bool:
+        """Return whether this code may be used: once, and none older than one that was."""
+        ...
+
+    async def take_recovery_code(
+        self, username: Username, digest: str, act: AccountAct, *, keep: str | None = None
+    ) -> bool:
+        """Use up a recovery code; return whether it was one that was left. It is written down."""
+        ...
+
     async def end_sessions(self, username: str, act: AccountAct) -> None:
         """Raises NotFound."""
         ...
@@ -232,7 +261,8 @@ class Accounts(Protocol):
     async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
         """Keep a session; removes those that have ended.
 
-        Raises BadCredentials when the account has another password by now than the `verified` one, or is disabled.
+        Raises BadCredentials when the account has another password or second factor by now than the `verified` one,
+        or is disabled.
         """
         ...
 
@@ -250,6 +280,27 @@ class Passwords(Protocol):
 
     async def matches(self, password_hash: str | None, password: str) -> bool:
         """Return whether they match; takes as long for None (no such account) and then returns False."""
+        ...
+
+
+class OneTimeCodes(Protocol):
+    """Codes from telephones, and their secrets, sealed for one account each."""
+
+    @property
+    def offered(self) -> bool:
+        """Whether there is a key: without one nobody enrols, and no code is right."""
+        ...
+
+    def begin(self, username: str, now: datetime) -> Enrolment:
+        """Draw a secret. Raises SecondFactorUnavailable."""
+        ...
+
+    def confirm(self, pending: str, username: str, code: str, now: datetime) -> SecondFactor:
+        """Return what is to be kept once a first code was right. Raises WrongCode."""
+        ...
+
+    def step_of(self, sealed: str, username: str, code: str, now: datetime) -> int | None:
+        """Return the step of 30 s since 1970 whose code this is, None for a wrong one."""
         ...
 
 
@@ -555,6 +606,8 @@ class Encoder(Protocol):
 
     def sections(self, snapshot: DashboardSnapshot, names: Names) -> dict[str, str]: ...
 
+    def fires(self, fires: Sequence[Fire]) -> str: ...
+
     def freshness(self, age: DataAge, now: datetime, read_at: datetime | None) -> str: ...
 
 
@@ -576,17 +629,18 @@ class Live(Protocol):
 class Authentication(Protocol):
     """Sign-in, sessions, sign-out."""
 
-    async def sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
-        """Return the token for the cookie and its session.
+    async def sign_in(self, username: str, password: str, client: str, code: str = "") -> tuple[str, Session]:
+        """Return the token for the cookie and its session. `code` is of the second factor, for who has one.
 
         Raises:  BadCredentials, LockedOut, TooBusy, DataUnavailable.
         """
         ...
 
-    async def session(self, token: str | None, *, password_due: bool = False) -> Session:
+    async def session(self, token: str | None, *, takes_due: bool = False) -> Session:
         """Return the session of a cookie. Raises NotSignedIn, DataUnavailable.
 
-        One that was opened with a one-time password is none (PasswordDue) but for who asks with `password_due`.
+        One that was opened with a one-time password (PasswordDue), or without a second factor that its account has to
+        have (SecondFactorDue), is none but for who asks with `takes_due`.
         """
         ...
 
@@ -601,6 +655,22 @@ class AccountWork(Protocol):
 
     async def change_password(self, viewer: Viewer, token: str, current: str, new: str) -> None:
         """Change one's own; all other sessions end. Raises WrongPassword, LockedOut, BadAccountOrder, TooBusy."""
+        ...
+
+    async def begin_second_factor(self, viewer: Viewer, current: str) -> Enrolment:
+        """Raises WrongPassword, LockedOut, HasSecondFactor, SecondFactorUnavailable, TooBusy."""
+        ...
+
+    async def confirm_second_factor(self, viewer: Viewer, token: str, pending: str, code: str) -> Sequence[str]:
+        """Return the recovery codes, which are shown once; all other sessions end. Raises WrongCode, LockedOut."""
+        ...
+
+    async def remove_second_factor(self, viewer: Viewer, token: str, current: str, code: str) -> None:
+        """Remove one's own; all other sessions end. Raises WrongPassword, WrongCode, LockedOut, TooBusy."""
+        ...
+
+    async def reset_second_factor(self, viewer: Viewer, username: str) -> None:
+        """Remove that of somebody who lost it."""
         ...
 
     async def sign_out_everywhere(self, viewer: Viewer) -> None: ...

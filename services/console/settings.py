@@ -3,12 +3,14 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr
+from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.runtime.settings import ServiceSettings
+
+MIN_KEY = 16
 
 
 def _address(value: object) -> object:
@@ -33,6 +35,10 @@ def _services(value: object) -> object:
             raise ValueError(f"{part!r} is not SERVICE=HOST:PORT")
         found[name] = _address(address)
     return found
+
+
+def _keys_of(keys: SecretStr) -> list[str]:
+    return [key for key in (one.strip() for one in keys.get_secret_value().split(",")) if key]
 
 
 class ConsoleSettings(ServiceSettings):
@@ -65,6 +71,16 @@ class ConsoleSettings(ServiceSettings):
     registry_token: SecretStr = Field(default=SecretStr(""), description="bearer token for the API of the registry")
     registry_deadline_s: float = Field(default=5, gt=0, le=60, description="wait for the API of the registry, seconds")
     session_hours: float = Field(default=12, gt=0, le=168, description="how long a sign-in lasts, hours")
+    second_factor_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="keys that the secrets of second factors are sealed with, at least 16 characters each, with commas "
+        "between them: the first seals, all open; empty: nobody can have a second factor",
+    )
+    second_factor_required: bool = Field(
+        default=False,
+        description="administrators of accounts and the brigade, which approves, have to have a second factor: until "
+        "then only their own account is open to them",
+    )
     streams_total: int = Field(
         default=512, ge=1, le=10000, description="live streams at once, all accounts; a browser has one"
     )
@@ -90,6 +106,23 @@ class ConsoleSettings(ServiceSettings):
     health_deadline_s: float = Field(
         default=3, gt=0, le=30, description="wait for each of these, seconds; who is slower does not answer"
     )
+
+    @field_validator("second_factor_keys")
+    @classmethod
+    def _are_no_guesses(cls, keys: SecretStr) -> SecretStr:
+        if any(len(key) < MIN_KEY for key in _keys_of(keys)):
+            raise ValueError(f"a key has at least {MIN_KEY} characters")
+        return keys
+
+    @model_validator(mode="after")
+    def _can_be_had(self) -> Self:
+        if self.second_factor_required and not self.factor_keys:
+            raise ValueError("CONSOLE_SECOND_FACTOR_REQUIRED needs CONSOLE_SECOND_FACTOR_KEYS")
+        return self
+
+    @property
+    def factor_keys(self) -> list[bytes]:
+        return [key.encode() for key in _keys_of(self.second_factor_keys)]
 
     @property
     def refusals_kept(self) -> timedelta:

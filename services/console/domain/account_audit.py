@@ -42,6 +42,7 @@ def entry(act: AccountAct, account: Account) -> AccountEntry:
         "administers": account.administers,
         "disabled": account.disabled,
         "one_time": account.one_time_until is not None,
+        "second_factor": account.second_factor is not None,
     }
     return AccountEntry(act.at, act.by, act.action, account.username, detail)
 

@@ -1,7 +1,7 @@
 """Accounts, sessions and the rule of lockout. Times are UTC instants; `now` is an argument."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -46,6 +46,10 @@ class Account:
     administers: bool = False
     one_time_until: datetime | None = None
     """Set: somebody else drew the password; until then it opens nothing but the change of it, later nothing at all."""
+    second_factor: str | None = field(default=None, repr=False)
+    """The sealed secret of its one-time codes; set: the password alone opens nothing."""
+    recovery_codes: tuple[str, ...] = field(default=(), repr=False)
+    """What is kept of each recovery code that is left."""
 
     @property
     def viewer(self) -> Viewer:
@@ -77,19 +81,40 @@ class AccountRow:
     locked_until: datetime | None
     own: bool
     screen: bool
+    second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """A signed-in browser. `csrf` must come back with every POST.
 
-    `password_due`: it was opened with a one-time password, and may do nothing before that is changed.
+    `password_due`: it was opened with a one-time password, and may do nothing before that is changed. `factor_due`:
+    its account has to have a second factor, and may do nothing before it has.
     """
 
     viewer: Viewer
     csrf: str
     expires_at: datetime
     password_due: bool = False
+    second_factor: bool = False
+    recovery_left: int = 0
+    factor_due: bool = False
+
+    @property
+    def due(self) -> bool:
+        """Return whether it opens the page of one's own account only."""
+        return self.password_due or self.factor_due
+
+
+def session_of(account: Account, csrf: str, expires_at: datetime) -> Session:
+    return Session(
+        account.viewer,
+        csrf,
+        expires_at,
+        password_due=account.one_time_until is not None,
+        second_factor=account.second_factor is not None,
+        recovery_left=len(account.recovery_codes),
+    )
 
 
 def may_administer(viewer: Viewer) -> None:

@@ -3,11 +3,16 @@
 ConsoleError
 +- NotSignedIn          no session, or it has ended
 |  +- PasswordDue       signed in with a one-time password, which has to be changed first
+|  +- SecondFactorDue   signed in without the second factor that this account has to have
 +- OtherSession         the page was made for another sign-in than the browser has now
 +- WrongPassword        the current password, which a change asks for, is not right
 +- BadAccountOrder      the description of an account or a new password breaks a rule; carries the sentence
 +- AccountExists        there is an account of that name
 +- OwnAccount           an administrator cannot shut himself out
++- LastAdministrator    it would leave no administrator who can sign in
++- WrongCode            the code of the second factor is not right, was taken before, or its enrolment is over
++- HasSecondFactor      there is one already: it is removed first
++- SecondFactorUnavailable  no key is set to seal secrets with
 +- BadCredentials       the pair of name and password is not right (never says which)
 +- LockedOut            too many failures; carries the wait
 +- TooBusy              a bound on streams, sign-ins or reads is reached
@@ -49,6 +54,26 @@ class NotSignedIn(ConsoleError):
 
 class PasswordDue(NotSignedIn):
     code = "password_due"
+
+
+class SecondFactorDue(NotSignedIn):
+    code = "second_factor_due"
+
+
+class WrongCode(ConsoleError):
+    code = "wrong_code"
+
+
+class HasSecondFactor(ConsoleError):
+    code = "has_second_factor"
+
+
+class SecondFactorUnavailable(ConsoleError):
+    code = "second_factor_unavailable"
+
+
+class LastAdministrator(ConsoleError):
+    code = "last_administrator"
 
 
 class WrongPassword(ConsoleError):

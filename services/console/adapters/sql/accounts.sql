@@ -2,7 +2,7 @@
 
 -- account_columns --
 username, role, department, display_name, password_hash, disabled, failed_logins, locked_until, administers,
-one_time_until
+one_time_until, second_factor, recovery_codes
 
 -- account_find --
 SELECT {account_columns} FROM console.accounts WHERE username = %s
@@ -38,6 +38,31 @@ UPDATE console.accounts
 SET password_hash = %s, one_time_until = %s, disabled = false, failed_logins = 0, locked_until = NULL
 WHERE username = %s AND role <> 'screen'
 RETURNING {account_columns}
+
+-- account_set_factor --
+-- Only with the password that was verified, and where no other factor came first.
+UPDATE console.accounts SET second_factor = %s, second_factor_step = %s, recovery_codes = %s
+WHERE username = %s AND NOT disabled AND password_hash = %s AND second_factor IS NULL
+RETURNING {account_columns}
+
+-- account_drop_factor --
+UPDATE console.accounts SET second_factor = NULL, second_factor_step = 0, recovery_codes = '{{}}'
+WHERE username = %s AND second_factor IS NOT NULL
+RETURNING {account_columns}
+
+-- account_take_step --
+-- Of two who come with the same code, or with an older one, the second finds that the step is not newer.
+UPDATE console.accounts SET second_factor_step = %(step)s
+WHERE username = %(username)s AND second_factor = %(sealed)s AND second_factor_step < %(step)s
+
+-- account_take_recovery_code --
+UPDATE console.accounts SET recovery_codes = array_remove(recovery_codes, %(code)s)
+WHERE username = %(username)s AND recovery_codes @> ARRAY[%(code)s::text]
+RETURNING {account_columns}
+
+-- administrators_left --
+-- Whoever has a password of his own and may use it: one-time passwords end by themselves.
+SELECT count(*) FROM console.accounts WHERE administers AND NOT disabled AND one_time_until IS NULL
 
 -- account_end_other_sessions --
 DELETE FROM console.sessions WHERE username = %s AND token_hash IS DISTINCT FROM %s
@@ -86,16 +111,16 @@ UPDATE console.accounts SET failed_logins = 0, locked_until = NULL WHERE usernam
 DELETE FROM console.sessions WHERE expires_at <= %s
 
 -- session_open --
--- Only for the password that was verified. The lock on the account lets a change of it, which ends the sessions, come
+-- Only for the password and the second factor that were verified. The lock on the account lets a change of it, which ends the sessions, come
 -- before or after this one, never in between.
 INSERT INTO console.sessions (token_hash, username, csrf, created_at, expires_at, last_seen_at)
 SELECT %s, username, %s, %s, %s, %s FROM console.accounts
-WHERE username = %s AND NOT disabled AND password_hash = %s
+WHERE username = %s AND NOT disabled AND password_hash = %s AND second_factor IS NOT DISTINCT FROM %s
 FOR SHARE
 
 -- session_find --
 SELECT a.username, a.role, a.department, a.display_name, a.password_hash, a.disabled, a.failed_logins,
-    a.locked_until, a.administers, a.one_time_until, s.csrf, s.expires_at
+    a.locked_until, a.administers, a.one_time_until, a.second_factor, a.recovery_codes, s.csrf, s.expires_at
 FROM console.sessions s JOIN console.accounts a USING (username)
 WHERE s.token_hash = %s AND s.expires_at > %s AND NOT a.disabled
 

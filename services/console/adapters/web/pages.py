@@ -26,6 +26,7 @@ from services.console.domain.errors import (
     TooBusy,
 )
 from services.console.domain.refusals import may_work_refusals
+from services.console.domain.second_factor import MAX_CODE
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
 from services.console.ports import Authentication, CaseCommands
@@ -73,12 +74,13 @@ STATUS = {BadCredentials: 401, LockedOut: 429, TooBusy: 503, Forged: 403, DataUn
 class Pages:
     """Renders templates in the reader's language and theme; both are preferences kept in plain cookies."""
 
-    def __init__(self, build: str, mailbox_url: str | None) -> None:
+    def __init__(self, build: str, mailbox_url: str | None, *, second_factor: bool = False) -> None:
         self._catalogue = texts.load()
         self._build = build
         # a module is asked for when the one that imports it has come: thirty in a chain are seconds on a bad day
         self._modules = sorted(path.name for path in texts.STATIC.glob("*.js") if path.name not in NOT_OF_THE_PAGE)
         self._mailbox_url = mailbox_url
+        self._second_factor = second_factor
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(texts.TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
         )
@@ -98,6 +100,7 @@ class Pages:
             static=f"/static/{self._build}",
             modules=self._modules,
             mailbox_url=self._mailbox_url,
+            second_factor_offered=self._second_factor,
             here=request.url.path,
             **values,
         )
@@ -151,7 +154,7 @@ class SignedInPages:
         takes_due: bool = False,
         **values: Any,
     ) -> Response:
-        """Return the page. `may` raises NotAllowed; `takes_due`: also with a password that has to be changed first."""
+        """Return the page. `may` raises NotAllowed; `takes_due`: also to who has to mend his account first."""
         try:
             session = await self.session(request, takes_due=takes_due)
         except NotSignedIn:
@@ -161,7 +164,7 @@ class SignedInPages:
 
     async def session(self, request: Request, *, takes_due: bool = False) -> Session:
         """Raises NotSignedIn."""
-        return await self._authenticator.session(request.cookies.get(self._cookies.session), password_due=takes_due)
+        return await self._authenticator.session(request.cookies.get(self._cookies.session), takes_due=takes_due)
 
     def render(self, request: Request, template: str, session: Session, **values: Any) -> Response:
         """Raises NotAllowed."""
@@ -173,7 +176,7 @@ class SignedInPages:
             viewer=session.viewer,
             csrf=session.csrf,
             mark=mark_of(session),
-            password_due=session.password_due,
+            session=session,
             **values,
         )
 
@@ -276,17 +279,18 @@ class PageRoutes:
         request: Request,
         username: Annotated[str, Form(max_length=200)] = "",
         password: Annotated[str, Form(max_length=4 * MAX_PASSWORD)] = "",
+        code: Annotated[str, Form(max_length=2 * MAX_CODE)] = "",
         form_token: Annotated[str, Form(max_length=100)] = "",
         wanted: Annotated[str, Form(alias="next", max_length=MAX_NEXT)] = "/",
     ) -> Response:
         wanted = wanted_page(wanted)
         try:
             self._check_login_form(request, form_token)
-            token, session = await self._authenticator.sign_in(username, password, self._client_of(request))
+            token, session = await self._authenticator.sign_in(username, password, self._client_of(request), code)
         except ConsoleError as error:
             return self._refused(request, error, wanted)
         get_logger().info("signed_in", username=session.viewer.username, role=session.viewer.role.value)
-        response = RedirectResponse("/account" if session.password_due else wanted, status_code=303)
+        response = RedirectResponse("/account" if session.due else wanted, status_code=303)
         self._keep_session(response, token, session)
         self._cookies.clear(response, self._cookies.login)
         await self._end_former(request)
@@ -296,7 +300,7 @@ class PageRoutes:
         token = request.cookies.get(self._cookies.session, "")
         response = RedirectResponse("/login", status_code=303)
         try:
-            session = await self._authenticator.session(token, password_due=True)
+            session = await self._authenticator.session(token, takes_due=True)
         except NotSignedIn:
             return response
         check_origin(request)

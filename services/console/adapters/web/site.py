@@ -47,6 +47,8 @@ from services.console.domain.errors import (
     DocumentsUnavailable,
     FaultyFile,
     Forged,
+    HasSecondFactor,
+    LastAdministrator,
     LockedOut,
     NotAllowed,
     NotFound,
@@ -55,8 +57,10 @@ from services.console.domain.errors import (
     OtherSession,
     OwnAccount,
     RegistryUnavailable,
+    SecondFactorUnavailable,
     Stopping,
     TooBusy,
+    WrongCode,
     WrongPassword,
 )
 from services.console.metrics import Metrics
@@ -81,6 +85,10 @@ from services.runtime.lifecycle import Stop
 
 STATUS: dict[type[ConsoleError], int] = {
     WrongPassword: 403,
+    WrongCode: 403,
+    HasSecondFactor: 409,
+    LastAdministrator: 409,
+    SecondFactorUnavailable: 409,
     BadAccountOrder: 422,
     AccountExists: 409,
     OwnAccount: 409,
@@ -111,12 +119,16 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class SiteOptions:
-    """`https`: cookies are Secure, HSTS is sent. `behind_proxy`: the client's address is the last X-Forwarded-For."""
+    """`https`: cookies are Secure, HSTS is sent. `behind_proxy`: the client's address is the last X-Forwarded-For.
+
+    `second_factor`: accounts may have one.
+    """
 
     https: bool = False
     behind_proxy: bool = False
     mailbox_url: str | None = None
     parts_file: Path | None = None
+    second_factor: bool = False
 
 
 class Assets(StaticFiles):
@@ -159,7 +171,7 @@ def build_site(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     cookies = Cookies(options.https)
     build = texts.build_id()
-    pages = Pages(build, options.mailbox_url)
+    pages = Pages(build, options.mailbox_url, second_factor=options.second_factor)
 
     def client_of(request: Request) -> str:
         forwarded = request.headers.get("x-forwarded-for") if options.behind_proxy else None

@@ -9,10 +9,12 @@ import { listed, number, stamp, t } from "./text.js";
 
 const API = "/api/v1/accounts";
 const SLOW_MS = 30000; // a password is hashed slowly, and others may be waiting too
+const MARGIN = 4; // modules of white around a QR code, as its standard asks
 const administers = byId("accounts") !== null;
 let rows = [];
 let editing = null; // the account that the form is about; null: a new one
 let asked = null;
+let pending = ""; // what the telephone is being shown, sealed
 
 const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
 const minute = (instant) => stamp(instant).slice(0, 16);
@@ -23,12 +25,64 @@ async function changePassword(event) {
   if (fresh.value !== again.value) return say(t("account.differ"), true);
   try {
     await order("/api/v1/account/password", { current: current.value, new: fresh.value }, SLOW_MS);
-    if (document.querySelector("#said.bad")) return location.assign("/");
+    if (document.querySelector("#said.bad")) return location.assign(byId("said").dataset.then);
     say(t("account.changed"));
   } catch (error) {
     complain(error);
   }
   byId("password").reset();
+}
+
+// --- the second factor: shown, confirmed with a first code, removed with a last one
+
+async function beginFactor(event) {
+  event.preventDefault();
+  const form = byId("factor-begin");
+  try {
+    const shown = await order("/api/v1/account/second-factor", { current: form.elements.current.value }, SLOW_MS);
+    ({ pending } = shown);
+    const edge = shown.size + 2 * MARGIN, picture = byId("factor-picture");
+    picture.setAttribute("viewBox", `${-MARGIN} ${-MARGIN} ${edge} ${edge}`);
+    picture.firstElementChild.setAttribute("d", shown.picture);
+    setText(byId("factor-secret"), shown.secret.match(/.{1,4}/g).join(" "));
+    say("");
+    show(form, false);
+    show(byId("factor-confirm"), true);
+    byId("factor-confirm").elements.code.focus();
+  } catch (error) {
+    complain(error);
+  }
+  form.reset();
+}
+
+async function confirmFactor(event) {
+  event.preventDefault();
+  const form = byId("factor-confirm");
+  try {
+    const { recovery_codes: codes } = await order("/api/v1/account/second-factor/confirm", { pending, code: form.elements.code.value });
+    pending = "";
+    setText(byId("factor-secret"), "");
+    show(form, false);
+    say(t("factor.on"));
+    byId("factor-list").replaceChildren(...codes.map((code) => h("li", {}, code)));
+    show(byId("factor-codes"), true);
+    byId("factor-codes").focus();
+  } catch (error) {
+    complain(error);
+  }
+  form.reset();
+}
+
+async function removeFactor(event) {
+  event.preventDefault();
+  const form = byId("factor-remove"), { current, code } = form.elements;
+  try {
+    await order("/api/v1/account/second-factor/remove", { current: current.value, code: code.value }, SLOW_MS);
+    return location.reload();
+  } catch (error) {
+    complain(error);
+  }
+  form.reset();
 }
 
 // --- what an administrator does
@@ -57,10 +111,11 @@ function updateRow(element, row) {
   what.replaceChildren(h("b", {}, `${row.display_name} · ${row.username}`), " ", h("span", { class: `badge ${row.disabled ? "rejected" : "approved"}` }, t(row.disabled ? "account.disabled" : "account.active")));
   setText(middle, listed([t(`role.${row.role}`), row.department, row.administers && t("account.administrator")].filter(Boolean)));
   setText(small, listed([
+    row.second_factor && t("factor.short"),
     row.one_time_until && t("account.one_time_until", { at: minute(row.one_time_until) }),
     row.locked_until && t("account.locked_until", { at: minute(row.locked_until) }),
   ].filter(Boolean)));
-  const names = row.own ? [] : row.screen ? (row.disabled ? [] : ["disable"]) : row.disabled ? ["reset"] : ["edit", "reset", "sign_out", "disable"];
+  const names = row.own ? [] : row.screen ? (row.disabled ? [] : ["disable"]) : row.disabled ? ["reset"] : ["edit", "reset", ...(row.second_factor ? ["second_factor_reset"] : []), "sign_out", "disable"];
   acts.replaceChildren(...names.map((name) => h("button", { type: "button", class: "ack", dataset: { act: name }, onclick: () => (name === "edit" ? edit(row) : askFirst(name, row)) }, t(`account.act.${name}`))));
 }
 
@@ -84,7 +139,7 @@ async function act(event) {
   if (!doing) return;
   const { name, row } = doing;
   try {
-    const answer = await order(`${API}/${row.username}/${name.replace("_", "-")}`, {}, SLOW_MS);
+    const answer = await order(`${API}/${row.username}/${name.replaceAll("_", "-")}`, {}, SLOW_MS);
     if (answer.password) showOnce(row.username, answer.password);
     else say(t("account.done", { name: row.username }));
   } catch (error) {
@@ -155,9 +210,19 @@ async function save(event) {
 preferences.start();
 on("language", () => {
   preferences.render();
+  left();
   if (administers) draw();
 });
+function left() {
+  const has = byId("factor-has");
+  if (has) setText(has, t("factor.has", { n: has.dataset.left }));
+}
+
 byId("password").addEventListener("submit", changePassword);
+byId("factor-begin")?.addEventListener("submit", beginFactor);
+byId("factor-confirm")?.addEventListener("submit", confirmFactor);
+byId("factor-remove")?.addEventListener("submit", removeFactor);
+byId("factor-done")?.addEventListener("click", () => location.assign("/account"));
 byId("everywhere").addEventListener("click", async () => {
   try {
     await order("/api/v1/account/sign-out", {});
