@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     accounts.add_parser(
         "reset-second-factor", help="take a lost second factor away; the password alone opens the account then"
     ).add_argument("--username", required=True)
+    link = accounts.add_parser("link", help="link an account to a person at the identity provider, or to none")
+    link.add_argument("--username", required=True)
+    link.add_argument("--subject", help="who it is there (sub); without it the account is linked to nobody")
     screens = commands.add_parser("screens", help="displays on a wall").add_subparsers(dest="action", required=True)
     screen = screens.add_parser("add", help="make a screen, or give it a new key; prints the address to open on it")
     screen.add_argument("--name", required=True)
@@ -104,6 +107,11 @@ async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) ->
         found = await app.reset_second_factor(settings, arguments.username)
         print("reset" if found else "no such account, or it has none", file=sys.stdout if found else sys.stderr)
         return 0 if found else 1
+    if arguments.action == "link":
+        done = await app.link_account(settings, arguments.username, arguments.subject)
+        print("done" if done else "no such account, or another is linked to this person",
+              file=sys.stdout if done else sys.stderr)  # fmt: skip
+        return 0 if done else 1
     password = app.generated_password() if arguments.generate else _read_password()
     viewer = await app.add_account(
         settings,

@@ -22,6 +22,7 @@ ACCOUNT_ACTS = (
     "second_factor",
     "second_factor_removed",
     "second_factor_reset",
+    "link",
 )
 CASE_ACTS = ("acknowledge_all", "own", "release", "comment", "verify")
 

@@ -22,6 +22,7 @@ from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.documents import File, InboxPage, RawForm
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
+from services.console.domain.identity import Answer, Asked, Identity
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.register import (
@@ -214,6 +215,14 @@ class Accounts(Protocol):
         """Raises NotFound."""
         ...
 
+    async def linked(self, identity: Identity) -> Account | None:
+        """Return the account that is linked to this person."""
+        ...
+
+    async def link(self, username: str, identity: Identity | None, act: AccountAct) -> None:
+        """Link the account to a person, or to none. Raises IdentityTaken: another account is, or there is none here."""
+        ...
+
     async def set_second_factor(
         self, verified: Account, factor: SecondFactor, recovery_codes: Sequence[str], act: AccountAct, *, keep: str
     ) -> None:
@@ -258,11 +267,20 @@ class Accounts(Protocol):
         """Forget the failures."""
         ...
 
-    async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
+    async def open_session(
+        self,
+        token_hash: str,
+        verified: Account,
+        csrf: str,
+        now: datetime,
+        until: datetime,
+        *,
+        by_provider: bool = False,
+    ) -> None:
         """Keep a session; removes those that have ended.
 
-        Raises BadCredentials when the account has another password or second factor by now than the `verified` one,
-        or is disabled.
+        Raises BadCredentials when the account has another password, second factor or identity by now than the
+        `verified` one, or is disabled.
         """
         ...
 
@@ -302,6 +320,33 @@ class OneTimeCodes(Protocol):
     def step_of(self, sealed: str, username: str, code: str, now: datetime) -> int | None:
         """Return the step of 30 s since 1970 whose code this is, None for a wrong one."""
         ...
+
+
+class IdentityProvider(Protocol):
+    """Says who somebody is. Every method raises ProviderUnavailable, and ProviderRefused for what is not believed."""
+
+    @property
+    def issuer(self) -> str: ...
+
+    async def ask(self) -> Asked: ...
+
+    async def who(self, asked: Asked, answer: Answer) -> Identity: ...
+
+    async def leave(self) -> str | None:
+        """Return where a browser signs out there, None where the provider has no such place."""
+        ...
+
+
+class ByProvider(Protocol):
+    """Sign-in by an identity provider. Raises as IdentityProvider does."""
+
+    async def begin(self) -> Asked: ...
+
+    async def complete(self, asked: Asked, answer: Answer) -> tuple[str, Session]:
+        """Return the token for the cookie and its session. Raises NotLinked, BadCredentials, DataUnavailable."""
+        ...
+
+    async def leave(self) -> str | None: ...
 
 
 class Secrets(Protocol):
@@ -667,6 +712,10 @@ class AccountWork(Protocol):
 
     async def remove_second_factor(self, viewer: Viewer, token: str, current: str, code: str) -> None:
         """Remove one's own; all other sessions end. Raises WrongPassword, WrongCode, LockedOut, TooBusy."""
+        ...
+
+    async def link(self, viewer: Viewer, username: str, subject: str | None) -> None:
+        """Link it to a person at the identity provider, or to none. Raises BadAccountOrder, IdentityTaken."""
         ...
 
     async def reset_second_factor(self, viewer: Viewer, username: str) -> None:

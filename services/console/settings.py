@@ -2,12 +2,14 @@
 
 import re
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from services.runtime.addresses import networks
 from services.runtime.settings import ServiceSettings
 
 MIN_KEY = 16
@@ -81,6 +83,38 @@ class ConsoleSettings(ServiceSettings):
         description="administrators of accounts and the brigade, which approves, have to have a second factor: until "
         "then only their own account is open to them",
     )
+    oidc_issuer: Annotated[str | None, BeforeValidator(lambda text: text or None)] = Field(
+        default=None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="issuer of an OpenID Connect provider that people may sign in by, as its discovery says it; "
+        "none: by password only",
+    )
+    oidc_client_id: str = Field(default="", max_length=200, description="our client id at that provider")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="our secret there; empty: a public client, with PKCE alone"
+    )
+    oidc_console_url: Annotated[AnyHttpUrl | None, BeforeValidator(lambda url: url or None)] = Field(
+        default=None,
+        description="address under which browsers reach the console; with /oidc/callback behind it, it is registered "
+        "at the provider",
+    )
+    oidc_name: str = Field(
+        default="统一身份认证", min_length=1, max_length=40, description="what the provider is called at the sign-in"
+    )
+    oidc_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(networks)] = Field(
+        default=(),
+        description="networks inside our own where the provider may be, over https: CIDR, with commas between them; "
+        "else public addresses only",
+    )
+    oidc_ca: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None,
+        description="file of CAs that the provider may have its certificate from as well; read "
+        "at start, left out when it cannot be",
+    )
+    oidc_allow_local: bool = Field(
+        default=False, description="the provider may also be on this machine, by http: for tests"
+    )
+    oidc_deadline_s: float = Field(default=10, gt=0, le=60, description="wait for each answer of the provider, seconds")
     streams_total: int = Field(
         default=512, ge=1, le=10000, description="live streams at once, all accounts; a browser has one"
     )
@@ -118,6 +152,8 @@ class ConsoleSettings(ServiceSettings):
     def _can_be_had(self) -> Self:
         if self.second_factor_required and not self.factor_keys:
             raise ValueError("CONSOLE_SECOND_FACTOR_REQUIRED needs CONSOLE_SECOND_FACTOR_KEYS")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_console_url):
+            raise ValueError("CONSOLE_OIDC_ISSUER needs CONSOLE_OIDC_CLIENT_ID and CONSOLE_OIDC_CONSOLE_URL")
         return self
 
     @property

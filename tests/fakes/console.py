@@ -17,12 +17,14 @@ from services.console.domain.errors import (
     AccountExists,
     BadCredentials,
     DataUnavailable,
+    IdentityTaken,
     LastAdministrator,
     NotFound,
     WrongCode,
     WrongPassword,
 )
 from services.console.domain.freshness import PartitionVisibility
+from services.console.domain.identity import Identity
 from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.second_factor import Enrolment, SecondFactor
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
@@ -297,6 +299,7 @@ class FakeAccounts:
     sessions: dict[str, tuple[Username, str, datetime]] = field(default_factory=dict)
     links: list[AccountLink] = field(default_factory=list)
     steps: dict[str, int] = field(default_factory=dict)
+    by_provider: set[str] = field(default_factory=set)
 
     async def find(self, username: str) -> Account | None:
         return self.accounts.get(username)
@@ -312,7 +315,7 @@ class FakeAccounts:
         before = self.accounts.get(account.username, account)
         return replace(
             account, disabled=False, failed_logins=0, locked_until=None, one_time_until=None,
-            second_factor=before.second_factor, recovery_codes=before.recovery_codes,
+            second_factor=before.second_factor, recovery_codes=before.recovery_codes, identity=before.identity,
         )  # fmt: skip
 
     async def create(self, account: Account, act: AccountAct) -> None:
@@ -345,6 +348,16 @@ class FakeAccounts:
 
     async def disable(self, username: str, act: AccountAct) -> None:
         self._done(act, replace(self._there(username, screens=True), disabled=True))
+
+    async def linked(self, identity: Identity) -> Account | None:
+        return next((account for account in self.accounts.values() if account.identity == identity), None)
+
+    async def link(self, username: str, identity: Identity | None, act: AccountAct) -> None:
+        account = self.accounts.get(username)
+        other = None if identity is None else await self.linked(identity)
+        if account is None or account.viewer.is_screen or (other is not None and other.username != username):
+            raise IdentityTaken
+        self._done(act, replace(account, identity=identity))
 
     async def set_second_factor(
         self, verified: Account, factor: SecondFactor, recovery_codes: Sequence[str], act: AccountAct, *, keep: str
@@ -398,19 +411,31 @@ class FakeAccounts:
     async def succeeded(self, username: Username) -> None:
         self.accounts[username] = replace(self.accounts[username], failed_logins=0, locked_until=None)
 
-    async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
+    async def open_session(
+        self,
+        token_hash: str,
+        verified: Account,
+        csrf: str,
+        now: datetime,
+        until: datetime,
+        *,
+        by_provider: bool = False,
+    ) -> None:
         current = self._current(verified.username, verified.password_hash)
-        if current is None or current.second_factor != verified.second_factor:
+        proven = (verified.second_factor, verified.identity)
+        if current is None or (current.second_factor, current.identity) != proven:
             raise BadCredentials
         self.sessions = {key: value for key, value in self.sessions.items() if value[2] > now}
         self.sessions[token_hash] = (verified.username, csrf, until)
+        if by_provider:
+            self.by_provider.add(token_hash)
 
     async def session(self, token_hash: str, now: datetime) -> Session | None:
         username, csrf, until = self.sessions.get(token_hash, (None, "", now))
         if username is None or until <= now or self.accounts[username].disabled:
             return None
         account = self.accounts[username]
-        return session_of(account, csrf, until)
+        return session_of(account, csrf, until, by_provider=token_hash in self.by_provider)
 
     async def close_session(self, token_hash: str) -> None:
         self.sessions.pop(token_hash, None)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from psycopg import AsyncConnection
@@ -14,11 +15,13 @@ from services.console.domain.accounts import Account, Session, lock_until, sessi
 from services.console.domain.errors import (
     AccountExists,
     BadCredentials,
+    IdentityTaken,
     LastAdministrator,
     NotFound,
     WrongCode,
     WrongPassword,
 )
+from services.console.domain.identity import Identity
 from services.console.domain.screens import Screen
 from services.console.domain.second_factor import SecondFactor
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
@@ -27,7 +30,10 @@ from services.runtime.postgres import Pool
 
 def account_of(row: Row) -> Account:
     department = BodyCode(row[2]) if row[2] is not None else None
-    return Account(Username(row[0]), Role(row[1]), department, *row[3:-1], recovery_codes=tuple(row[-1]))
+    recovery_codes, issuer, subject = row[-3:]
+    identity = None if issuer is None else Identity(issuer, subject)
+    account = Account(Username(row[0]), Role(row[1]), department, *row[3:-3])
+    return replace(account, recovery_codes=tuple(recovery_codes), identity=identity)
 
 
 def _link(row: Row) -> AccountLink:
@@ -99,6 +105,18 @@ class PostgresAccounts:
         if not await self._done(act, SQL["account_disable"], [username]):
             raise NotFound
 
+    async def linked(self, identity: Identity) -> Account | None:
+        async with translated(self._deadline_s), self._pool.connection() as connection:
+            cursor = await connection.execute(SQL["account_linked"], [identity.issuer, identity.subject])
+            row = await cursor.fetchone()
+            return None if row is None else account_of(row)
+
+    async def link(self, username: str, identity: Identity | None, act: AccountAct) -> None:
+        issuer, subject = (None, None) if identity is None else (identity.issuer, identity.subject)
+        values = {"username": username, "issuer": issuer, "subject": subject}
+        if not await self._done(act, SQL["account_link"], values):
+            raise IdentityTaken
+
     async def set_second_factor(
         self, verified: Account, factor: SecondFactor, recovery_codes: Sequence[str], act: AccountAct, *, keep: str
     ) -> None:
@@ -161,13 +179,24 @@ class PostgresAccounts:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             await connection.execute(SQL["account_succeeded"], [username])
 
-    async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
+    async def open_session(
+        self,
+        token_hash: str,
+        verified: Account,
+        csrf: str,
+        now: datetime,
+        until: datetime,
+        *,
+        by_provider: bool = False,
+    ) -> None:
+        identity = verified.identity
+        issuer, subject = (None, None) if identity is None else (identity.issuer, identity.subject)
         async with translated(self._deadline_s), self._pool.connection() as connection:
             # The account first, as whatever else locks it and sessions does: else the two could wait for each other.
             cursor = await connection.execute(
                 SQL["session_open"],
-                [token_hash, csrf, now, until, now, verified.username, verified.password_hash,
-                 verified.second_factor],
+                [token_hash, csrf, now, until, now, by_provider, verified.username, verified.password_hash,
+                 verified.second_factor, issuer, subject],
             )  # fmt: skip
             if cursor.rowcount != 1:
                 raise BadCredentials
@@ -182,8 +211,8 @@ class PostgresAccounts:
             row = await cursor.fetchone()
             if row is None:
                 return None
-            account = account_of(row[:-2])
-            return session_of(account, row[-2], row[-1])
+            account = account_of(row[:-3])
+            return session_of(account, row[-3], row[-2], by_provider=row[-1])
 
     async def close_session(self, token_hash: str) -> None:
         async with translated(self._deadline_s), self._pool.connection() as connection:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.console.domain.errors import NotAllowed
+from services.console.domain.identity import Identity
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 
 FREE_FAILURES = 5
@@ -27,6 +28,9 @@ class SignIn(StrEnum):
     FORGED = "forged"
     DATA_UNAVAILABLE = "data_unavailable"
     STOPPING = "stopping"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    PROVIDER_REFUSED = "provider_refused"
+    NOT_LINKED = "not_linked"
 
 
 class BadAccount(ValueError):
@@ -50,6 +54,8 @@ class Account:
     """The sealed secret of its one-time codes; set: the password alone opens nothing."""
     recovery_codes: tuple[str, ...] = field(default=(), repr=False)
     """What is kept of each recovery code that is left."""
+    identity: Identity | None = None
+    """Who it is at an identity provider, which signs it in beside the password."""
 
     @property
     def viewer(self) -> Viewer:
@@ -82,6 +88,7 @@ class AccountRow:
     own: bool
     screen: bool
     second_factor: bool = False
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,8 @@ class Session:
     """A signed-in browser. `csrf` must come back with every POST.
 
     `password_due`: it was opened with a one-time password, and may do nothing before that is changed. `factor_due`:
-    its account has to have a second factor, and may do nothing before it has.
+    its account has to have a second factor, and may do nothing before it has. `by_provider`: an identity provider
+    opened it, which answers for both.
     """
 
     viewer: Viewer
@@ -99,6 +107,7 @@ class Session:
     second_factor: bool = False
     recovery_left: int = 0
     factor_due: bool = False
+    by_provider: bool = False
 
     @property
     def due(self) -> bool:
@@ -106,14 +115,15 @@ class Session:
         return self.password_due or self.factor_due
 
 
-def session_of(account: Account, csrf: str, expires_at: datetime) -> Session:
+def session_of(account: Account, csrf: str, expires_at: datetime, *, by_provider: bool = False) -> Session:
     return Session(
         account.viewer,
         csrf,
         expires_at,
-        password_due=account.one_time_until is not None,
+        password_due=account.one_time_until is not None and not by_provider,
         second_factor=account.second_factor is not None,
         recovery_left=len(account.recovery_codes),
+        by_provider=by_provider,
     )
 
 

@@ -16,6 +16,12 @@ ConsoleError
 +- BadCredentials       the pair of name and password is not right (never says which)
 +- LockedOut            too many failures; carries the wait
 +- TooBusy              a bound on streams, sign-ins or reads is reached
++- ProviderUnavailable  the identity provider did not answer in time, or cannot be reached
++- ProviderRefused      its answer is not one that we may believe, or it knows nothing of this sign-in
++- ProviderDenied       it did not sign this person in
++- NotLinked            nobody linked an account to this person; carries the subject
++- SignInOver           this browser began no such sign-in, or too long ago
++- IdentityTaken        another account is linked to this person
 +- Forged               the CSRF token or the origin is wrong
 +- NotAllowed           the role may not do this
 +- NotFound             there is none, or it is not in the viewer's slice (one answer for both)
@@ -114,6 +120,34 @@ class LockedOut(ConsoleError):
 
 class TooBusy(ConsoleError):
     code = "too_busy"
+
+
+class ProviderUnavailable(ConsoleError):
+    code = "provider_unavailable"
+
+
+class ProviderRefused(ConsoleError):
+    code = "provider_refused"
+
+
+class ProviderDenied(ConsoleError):
+    code = "provider_denied"
+
+
+class NotLinked(ConsoleError):
+    code = "not_linked"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("no account is linked to this person")
+        self.subject = subject
+
+
+class SignInOver(ConsoleError):
+    code = "sign_in_over"
+
+
+class IdentityTaken(ConsoleError):
+    code = "identity_taken"
 
 
 class Forged(ConsoleError):

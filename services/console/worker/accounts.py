@@ -25,6 +25,7 @@ from services.console.domain.errors import (
     WrongCode,
     WrongPassword,
 )
+from services.console.domain.identity import Identity, is_subject
 from services.console.domain.screens import NO_PASSWORD
 from services.console.domain.second_factor import RECOVERY_CODES, Enrolment, as_typed
 from services.console.domain.viewer import Role, Username, Viewer
@@ -40,8 +41,16 @@ class AccountDesk:
     """Implements the port `AccountWork`."""
 
     def __init__(
-        self, accounts: Accounts, passwords: Passwords, secrets: Secrets, clock: Clock, codes: OneTimeCodes
+        self,
+        accounts: Accounts,
+        passwords: Passwords,
+        secrets: Secrets,
+        clock: Clock,
+        codes: OneTimeCodes,
+        issuer: str | None = None,
     ) -> None:
+        """`issuer`: the identity provider, where there is one."""
+        self._issuer = issuer
         self._accounts = accounts
         self._passwords = passwords
         self._secrets = secrets
@@ -95,6 +104,13 @@ class AccountDesk:
             raise WrongCode
         self._tries.forget(viewer.username)
         await self._accounts.drop_second_factor(account.username, self._act(viewer, "second_factor_removed"), keep=keep)
+
+    async def link(self, viewer: Viewer, username: str, subject: str | None) -> None:
+        account = await self._others(viewer, username)
+        if subject is not None and (self._issuer is None or not is_subject(subject)):
+            raise BadAccountOrder("the subject of a person at the identity provider, 1 to 255 ASCII characters")
+        identity = None if subject is None or self._issuer is None else Identity(self._issuer, subject)
+        await self._accounts.link(account.username, identity, self._act(viewer, "link" if identity else "unlink"))
 
     async def reset_second_factor(self, viewer: Viewer, username: str) -> None:
         account = await self._others(viewer, username)
@@ -223,4 +239,5 @@ def _row(account: Account, viewer: Viewer, now: datetime) -> AccountRow:
         own=account.username == viewer.username,
         screen=account.password_hash == NO_PASSWORD,
         second_factor=account.second_factor is not None,
+        subject=None if account.identity is None else account.identity.subject,
     )

@@ -165,7 +165,7 @@ class Authenticator:
 
     def _judged(self, session: Session) -> Session:
         due = self._rules.factor_for_some and must_have_one(session.viewer) and not session.second_factor
-        return replace(session, factor_due=due)
+        return replace(session, factor_due=due and not session.by_provider)
 
     async def _sign_in(self, username: str, password: str, client: str, code: str) -> tuple[str, Session]:
         rules = self._rules

@@ -15,11 +15,13 @@ from services.console.domain.accounts import Account
 from services.console.domain.errors import (
     AccountExists,
     BadCredentials,
+    IdentityTaken,
     LastAdministrator,
     NotFound,
     WrongCode,
     WrongPassword,
 )
+from services.console.domain.identity import Identity
 from services.console.domain.second_factor import SecondFactor
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.ports import Accounts
@@ -204,7 +206,9 @@ async def test_a_session_that_is_being_opened_ends_with_the_change_of_the_passwo
         accounts = PostgresAccounts(pool, LIMIT_S)
         await accounts.save(ANN, T0)
         async with pool.connection() as opening:
-            await opening.execute(SQL["session_open"], ["one", "csrf", T0, ends, T0, "ann", "hash", None])
+            await opening.execute(
+                SQL["session_open"], ["one", "csrf", T0, ends, T0, False, "ann", "hash", None, None, None]
+            )
             changing = asyncio.create_task(
                 accounts.change_password(ANN.username, "hash", "second", act("password"), keep="")
             )
@@ -324,3 +328,32 @@ async def test_of_two_administrators_who_disable_each_other_one_stays(empty_scen
         ended = await asyncio.gather(*acts, return_exceptions=True)
         assert sorted(type(each).__name__ for each in ended) == ["LastAdministrator", "NoneType"]
         assert sum(not account.disabled for account in await accounts.all()) == 1
+
+
+async def test_an_identity_is_of_one_account_and_a_session_that_it_opened_ends_with_the_link(
+    accounts: Accounts,
+) -> None:
+    person, until = Identity("https://id.example", "u-1"), T0 + timedelta(hours=1)
+    await accounts.save(ANN, T0)
+    await accounts.save(BEA, T0)
+    await accounts.reset(ANN.username, "drawn", until, act("reset"))
+    await accounts.link("ann", person, act("link"))
+    linked = await accounts.linked(person)
+    assert linked is not None
+    assert (linked.username, linked.identity) == ("ann", person)
+    assert await accounts.linked(replace(person, issuer="https://another.example")) is None
+    with pytest.raises(IdentityTaken):
+        await accounts.link("bea", person, act("link"))
+    with pytest.raises(IdentityTaken):
+        await accounts.link("nobody", person, act("link"))
+    await accounts.open_session("one", linked, "csrf", T0, until, by_provider=True)
+    session = await accounts.session("one", T0)
+    assert session is not None
+    assert (session.by_provider, session.due) == (True, False), "the provider answers for password and factor"
+    await accounts.link("ann", None, act("unlink"))
+    assert (await accounts.session("one", T0), await accounts.linked(person)) == (None, None)
+    with pytest.raises(BadCredentials):  # an answer of the provider that came too late
+        await accounts.open_session("two", linked, "csrf", T0, until, by_provider=True)
+    await accounts.link("bea", person, act("link"))
+    details = [link.entry.detail["identity"] for link in (await accounts.audited())[-3:]]
+    assert details == ["https://id.example u-1", None, "https://id.example u-1"]

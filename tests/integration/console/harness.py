@@ -184,6 +184,29 @@ async def sign_in(client: httpx.AsyncClient, username: str, password: str = PASS
 
 
 @asynccontextmanager
+async def served(server: StatusServer, port: int, stop: Stop) -> AsyncIterator[None]:
+    """Let a stand-in serve at its port inside the block."""
+    task = asyncio.create_task(server.serve(stop))
+
+    async def up() -> bool:
+        if task.done():
+            await task
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    try:
+        await until(up)
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+@asynccontextmanager
 async def console(dsn: str, **settings: Any) -> AsyncIterator[Console]:
     """Yield a ready console on the (already migrated) database, with an account of each role."""
     port, status_port, alerts_port = free_ports(3)

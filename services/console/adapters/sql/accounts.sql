@@ -2,7 +2,7 @@
 
 -- account_columns --
 username, role, department, display_name, password_hash, disabled, failed_logins, locked_until, administers,
-one_time_until, second_factor, recovery_codes
+one_time_until, second_factor, recovery_codes, identity_issuer, identity_subject
 
 -- account_find --
 SELECT {account_columns} FROM console.accounts WHERE username = %s
@@ -64,6 +64,16 @@ RETURNING {account_columns}
 -- Whoever has a password of his own and may use it: one-time passwords end by themselves.
 SELECT count(*) FROM console.accounts WHERE administers AND NOT disabled AND one_time_until IS NULL
 
+-- account_linked --
+SELECT {account_columns} FROM console.accounts WHERE identity_issuer = %s AND identity_subject = %s
+
+-- account_link --
+UPDATE console.accounts SET identity_issuer = %(issuer)s, identity_subject = %(subject)s
+WHERE username = %(username)s AND role <> 'screen' AND NOT EXISTS (
+    SELECT FROM console.accounts o WHERE o.identity_issuer = %(issuer)s AND o.identity_subject = %(subject)s
+        AND o.username <> %(username)s)
+RETURNING {account_columns}
+
 -- account_end_other_sessions --
 DELETE FROM console.sessions WHERE username = %s AND token_hash IS DISTINCT FROM %s
 
@@ -111,16 +121,18 @@ UPDATE console.accounts SET failed_logins = 0, locked_until = NULL WHERE usernam
 DELETE FROM console.sessions WHERE expires_at <= %s
 
 -- session_open --
--- Only for the password and the second factor that were verified. The lock on the account lets a change of it, which ends the sessions, come
+-- Only for the password, the second factor and the identity that were verified. The lock on the account lets a change of it, which ends the sessions, come
 -- before or after this one, never in between.
-INSERT INTO console.sessions (token_hash, username, csrf, created_at, expires_at, last_seen_at)
-SELECT %s, username, %s, %s, %s, %s FROM console.accounts
+INSERT INTO console.sessions (token_hash, username, csrf, created_at, expires_at, last_seen_at, by_provider)
+SELECT %s, username, %s, %s, %s, %s, %s FROM console.accounts
 WHERE username = %s AND NOT disabled AND password_hash = %s AND second_factor IS NOT DISTINCT FROM %s
+    AND identity_issuer IS NOT DISTINCT FROM %s AND identity_subject IS NOT DISTINCT FROM %s
 FOR SHARE
 
 -- session_find --
 SELECT a.username, a.role, a.department, a.display_name, a.password_hash, a.disabled, a.failed_logins,
-    a.locked_until, a.administers, a.one_time_until, a.second_factor, a.recovery_codes, s.csrf, s.expires_at
+    a.locked_until, a.administers, a.one_time_until, a.second_factor, a.recovery_codes,
+    a.identity_issuer, a.identity_subject, s.csrf, s.expires_at, s.by_provider
 FROM console.sessions s JOIN console.accounts a USING (username)
 WHERE s.token_hash = %s AND s.expires_at > %s AND NOT a.disabled
 

@@ -23,6 +23,7 @@ from services.console.adapters.web.guard import (
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import MAX_PASSWORD, NewAccount, Session
 from services.console.domain.errors import ConsoleError
+from services.console.domain.identity import MAX_SUBJECT
 from services.console.domain.second_factor import MAX_CODE
 from services.console.metrics import Metrics
 from services.console.ports import AccountWork, Authentication
@@ -58,6 +59,12 @@ class ConfirmBody(BaseModel):
 
 class RemoveBody(CurrentBody):
     code: str = Field(max_length=2 * MAX_CODE, repr=False)
+
+
+class LinkBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str | None = Field(default=None, max_length=MAX_SUBJECT)
 
 
 class Nothing(BaseModel):
@@ -204,6 +211,17 @@ class AccountApi:
         )
         return as_json({"reset": True})
 
+    async def link(self, request: Request, username: Username, body: LinkBody) -> Response:
+        session = session_of(request)
+        await self._acted(
+            request,
+            session,
+            "link",
+            username,
+            lambda: self._accounts.link(session.viewer, username, body.subject or None),
+        )
+        return as_json({"linked": True})
+
     async def sign_out(self, request: Request, username: Username, body: Nothing) -> Response:
         session = session_of(request)
         await self._acted(
@@ -256,6 +274,7 @@ def account_routes(api: Api, own: AccountApi, pages: SignedInPages) -> APIRouter
     others.add_api_route("/{username}/edit", own.edit, methods=["POST"])
     others.add_api_route("/{username}/reset", own.reset, methods=["POST"])
     others.add_api_route("/{username}/second-factor-reset", own.reset_second_factor, methods=["POST"])
+    others.add_api_route("/{username}/link", own.link, methods=["POST"])
     others.add_api_route("/{username}/disable", own.disable, methods=["POST"])
     others.add_api_route("/{username}/sign-out", own.sign_out, methods=["POST"])
     router.include_router(others)

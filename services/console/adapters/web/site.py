@@ -27,6 +27,7 @@ from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.history import HistoryApi, history_routes
 from services.console.adapters.web.links import LinkPages, link_routes
+from services.console.adapters.web.oidc import ProviderPages, ProviderParts
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages, SignedInPages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
@@ -48,6 +49,7 @@ from services.console.domain.errors import (
     FaultyFile,
     Forged,
     HasSecondFactor,
+    IdentityTaken,
     LastAdministrator,
     LockedOut,
     NotAllowed,
@@ -87,6 +89,7 @@ STATUS: dict[type[ConsoleError], int] = {
     WrongPassword: 403,
     WrongCode: 403,
     HasSecondFactor: 409,
+    IdentityTaken: 409,
     LastAdministrator: 409,
     SecondFactorUnavailable: 409,
     BadAccountOrder: 422,
@@ -163,6 +166,7 @@ def build_site(
     register: RegisterWork,
     accounts: AccountWork,
     healths: SystemHealths,
+    provider: ProviderParts | None = None,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -171,7 +175,9 @@ def build_site(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     cookies = Cookies(options.https)
     build = texts.build_id()
-    pages = Pages(build, options.mailbox_url, second_factor=options.second_factor)
+    pages = Pages(
+        build, options.mailbox_url, second_factor=options.second_factor, provider=provider.name if provider else ""
+    )
 
     def client_of(request: Request) -> str:
         forwarded = request.headers.get("x-forwarded-for") if options.behind_proxy else None
@@ -190,6 +196,8 @@ def build_site(
         client_of=client_of,
     )
     app.include_router(routes.router())
+    if provider is not None:
+        app.include_router(ProviderPages(provider, routes, cookies, client_of).router())
     api = Api(
         authenticator=authenticator,
         live=live,

@@ -112,10 +112,11 @@ function updateRow(element, row) {
   setText(middle, listed([t(`role.${row.role}`), row.department, row.administers && t("account.administrator")].filter(Boolean)));
   setText(small, listed([
     row.second_factor && t("factor.short"),
+    row.subject && t("account.linked", { subject: row.subject }),
     row.one_time_until && t("account.one_time_until", { at: minute(row.one_time_until) }),
     row.locked_until && t("account.locked_until", { at: minute(row.locked_until) }),
   ].filter(Boolean)));
-  const names = row.own ? [] : row.screen ? (row.disabled ? [] : ["disable"]) : row.disabled ? ["reset"] : ["edit", "reset", ...(row.second_factor ? ["second_factor_reset"] : []), "sign_out", "disable"];
+  const names = row.own ? [] : row.screen ? (row.disabled ? [] : ["disable"]) : row.disabled ? ["reset"] : ["edit", "reset", ...(row.second_factor ? ["second_factor_reset"] : []), ...(byId("subject") ? ["link"] : []), "sign_out", "disable"];
   acts.replaceChildren(...names.map((name) => h("button", { type: "button", class: "ack", dataset: { act: name }, onclick: () => (name === "edit" ? edit(row) : askFirst(name, row)) }, t(`account.act.${name}`))));
 }
 
@@ -126,8 +127,15 @@ function askFirst(name, row) {
   setText(byId("sure-yes"), t(`account.act.${name}`));
   show(byId("one-time"), false);
   show(byId("sure-no"), true);
+  askSubject(name === "link" ? row : null);
   byId("sure").show();
-  byId("sure-yes").focus();
+  (name === "link" ? byId("subject") : byId("sure-yes")).focus();
+}
+
+function askSubject(row) {
+  if (!byId("subject")) return;
+  show(byId("subject-label"), row !== null);
+  byId("subject").value = row?.subject ?? "";
 }
 
 async function act(event) {
@@ -139,7 +147,7 @@ async function act(event) {
   if (!doing) return;
   const { name, row } = doing;
   try {
-    const answer = await order(`${API}/${row.username}/${name.replaceAll("_", "-")}`, {}, SLOW_MS);
+    const answer = await order(`${API}/${row.username}/${name.replaceAll("_", "-")}`, name === "link" ? { subject: byId("subject").value.trim() || null } : {}, SLOW_MS);
     if (answer.password) showOnce(row.username, answer.password);
     else say(t("account.done", { name: row.username }));
   } catch (error) {
@@ -153,6 +161,7 @@ function showOnce(username, password) {
   setText(byId("sure-title"), t("account.once"));
   setText(byId("sure-what"), username);
   setText(byId("one-time"), password);
+  askSubject(null);
   show(byId("one-time"), true);
   show(byId("sure-no"), false);
   setText(byId("sure-yes"), t("registry.close"));
