@@ -110,7 +110,7 @@ class Load(threading.Thread):
 
 
 @dataclass
-class Memory:
+class PageMemory:
     """MiB of the page's heap after a collection and of the console's process, and nodes of the page, in samples."""
 
     samples: dict[str, list[float]] = field(default_factory=dict)
@@ -270,7 +270,7 @@ async def remembered(page: Page, process: psutil.Process, minutes: float) -> boo
     devtools = await page.context.new_cdp_session(page)
     await devtools.send("Performance.enable")
     await devtools.send("HeapProfiler.enable")
-    memory, end = Memory(), time.monotonic() + 60 * minutes
+    memory, end = PageMemory(), time.monotonic() + 60 * minutes
     while time.monotonic() < end:
         await memory.sample(devtools, process)
         await asyncio.sleep(SAMPLE_S)
