@@ -625,16 +625,23 @@ CREATE TABLE console.accounts (
     display_name text NOT NULL,
     display_name_en text NOT NULL DEFAULT ''::text,
     failed_logins integer NOT NULL DEFAULT 0,
+    identity_issuer text,
+    identity_subject text,
     locked_until timestamp with time zone,
     one_time_until timestamp with time zone,
     password_hash text NOT NULL,
+    recovery_codes text[] NOT NULL DEFAULT '{}'::text[],
     role text NOT NULL,
+    second_factor text,
+    second_factor_step bigint NOT NULL DEFAULT 0,
     username text NOT NULL,
     CONSTRAINT accounts_administers_check CHECK (((NOT administers) OR (role = 'centre'::text))),
     CONSTRAINT accounts_check CHECK (((role = 'department'::text) = (department IS NOT NULL))),
+    CONSTRAINT accounts_identity_check CHECK (((identity_issuer IS NULL) = (identity_subject IS NULL))),
     CONSTRAINT accounts_pkey PRIMARY KEY (username),
     CONSTRAINT accounts_role_check CHECK ((role = ANY (ARRAY['brigade'::text, 'centre'::text, 'department'::text, 'screen'::text])))
 );
+CREATE UNIQUE INDEX accounts_by_identity ON console.accounts USING btree (identity_issuer, identity_subject) WHERE (identity_subject IS NOT NULL);
 
 CREATE TABLE console.name_initials (
     initials text NOT NULL,
@@ -696,6 +703,7 @@ CREATE INDEX refusals_by_gateway ON console.refusals USING btree (gateway_id, re
 CREATE INDEX refusals_newest ON console.refusals USING btree (received_at DESC, refusal_id);
 
 CREATE TABLE console.sessions (
+    by_provider boolean NOT NULL DEFAULT false,
     created_at timestamp with time zone NOT NULL,
     csrf text NOT NULL,
     expires_at timestamp with time zone NOT NULL,

@@ -9,7 +9,7 @@ DIR="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/var/secrets}"
 mkdir -p "$DIR"
 chmod 0700 "$DIR"
 mkdir -p "$DIR/webhooks" "$DIR/mail" # alerts reads these: one file per webhook_secret_ref; the mail server's password
-for name in database_password alerts_token documents_token link_key registry_token grafana_password mqtt_alerts mqtt_ingest mqtt_monitor mqtt_registry mqtt_simulator; do
+for name in database_password alerts_token documents_token link_key second_factor_key registry_token grafana_password mqtt_alerts mqtt_ingest mqtt_monitor mqtt_registry mqtt_simulator; do
     if [ ! -s "$DIR/$name" ]; then
         head -c 32 /dev/urandom | base64 | tr -d '+/=\n' >"$DIR/$name.new"
         chmod 0444 "$DIR/$name.new"

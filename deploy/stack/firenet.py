@@ -321,6 +321,7 @@ class FireNet:
             "CONSOLE_DOCUMENTS_TOKEN": self.secret("documents-api"),
             "CONSOLE_REGISTRY_URL": f"http://{HOST}:{self.ports.registry}",
             "CONSOLE_REGISTRY_TOKEN": self.secret("registry-api"),
+            "CONSOLE_SECOND_FACTOR_KEYS": self.secret("second-factor"),
             "CONSOLE_PARTS_FILE": str(self.status_file),
             "CONSOLE_HEALTH_SERVICES": self._status_pages(),
             **{name: f"{rate:g}" for name, rate in rates.items()},

@@ -1,7 +1,7 @@
 """Settings of alerts, all under `ALERTS_`."""
 
 import socket
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,16 +9,11 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kernel.words import Instrument, Recipient
+from services.runtime.addresses import networks
 from services.runtime.settings import KeepingSettings
 
 ISSUERS = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.STREET, Recipient.COMMITTEE})
 Lane = Literal["fire", "ordinary", "all"]
-
-
-def _networks(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(ip_network(one.strip()) for one in value.split(",") if one.strip())
 
 
 def _pairs(value: object) -> object:
@@ -106,7 +101,7 @@ class AlertsSettings(KeepingSettings):
     allow_local_webhooks: bool = Field(
         default=False, description="let webhooks go to this machine itself, over http too; for demo and tests"
     )
-    webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+    webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(networks)] = Field(
         default=(),
         description="networks inside our own where webhooks may go, over https: CIDR, with commas between them; "
         "a monitoring centre on a private line, for instance",

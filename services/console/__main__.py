@@ -8,7 +8,7 @@ import sys
 
 from services.console import app
 from services.console.domain.accounts import BadAccount
-from services.console.domain.errors import DataUnavailable
+from services.console.domain.errors import DataUnavailable, LastAdministrator
 from services.console.settings import ConsoleSettings
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
 from services.runtime.logging import configure, get_logger
@@ -29,6 +29,9 @@ def main() -> int:
         return asyncio.run(_serve(settings))
     except BadAccount as error:
         print(error, file=sys.stderr)
+        return 2
+    except LastAdministrator:
+        print("nobody would be left who administers accounts: make another administrator first", file=sys.stderr)
         return 2
     except DataUnavailable:
         print("the database of FIRENET_DATABASE_DSN does not answer, or its migrations are missing", file=sys.stderr)
@@ -53,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     accounts.add_parser("disable", help="end its sessions and let it in no more").add_argument(
         "--username", required=True
     )
+    accounts.add_parser(
+        "reset-second-factor", help="take a lost second factor away; the password alone opens the account then"
+    ).add_argument("--username", required=True)
+    link = accounts.add_parser("link", help="link an account to a person at the identity provider, or to none")
+    link.add_argument("--username", required=True)
+    link.add_argument("--subject", help="who it is there (sub); without it the account is linked to nobody")
     screens = commands.add_parser("screens", help="displays on a wall").add_subparsers(dest="action", required=True)
     screen = screens.add_parser("add", help="make a screen, or give it a new key; prints the address to open on it")
     screen.add_argument("--name", required=True)
@@ -95,6 +104,15 @@ async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) ->
         found = await app.disable_account(settings, arguments.username)
         print("disabled" if found else "no such account", file=sys.stdout if found else sys.stderr)
         return 0 if found else 1
+    if arguments.action == "reset-second-factor":
+        found = await app.reset_second_factor(settings, arguments.username)
+        print("reset" if found else "no such account, or it has none", file=sys.stdout if found else sys.stderr)
+        return 0 if found else 1
+    if arguments.action == "link":
+        done = await app.link_account(settings, arguments.username, arguments.subject)
+        print("done" if done else "no such account, or another is linked to this person",
+              file=sys.stdout if done else sys.stderr)  # fmt: skip
+        return 0 if done else 1
     password = app.generated_password() if arguments.generate else _read_password()
     viewer = await app.add_account(
         settings,

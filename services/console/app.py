@@ -12,6 +12,8 @@ from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.name_book import PostgresNameBook, initials_of
+from services.console.adapters.oidc import OidcProvider, ProviderOptions
+from services.console.adapters.one_time_codes import TotpCodes
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_history import PostgresHistory
@@ -26,10 +28,12 @@ from services.console.adapters.register_client import HttpRegisterOrders
 from services.console.adapters.registry_client import HttpAdjustmentOrders
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.status_pages import StatusPages
+from services.console.adapters.web.oidc import ProviderParts
 from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
 from services.console.domain.account_audit import AccountAct, broken_at
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
-from services.console.domain.errors import AccountExists, NotFound
+from services.console.domain.errors import AccountExists, IdentityTaken, NotFound
+from services.console.domain.identity import Identity, is_subject
 from services.console.domain.screens import NewScreen, Screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges
@@ -42,6 +46,7 @@ from services.console.worker.documents import DocumentDesk, LinkThrottle, MailDe
 from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.names import NameKeeper
+from services.console.worker.provider_sign_in import ProviderSignIn
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
 from services.console.worker.register import RegisterDesk
@@ -49,7 +54,7 @@ from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
 from services.console.worker.system_health import SystemHealthService
 from services.kernel.position import gcj02_of, wgs84_of
-from services.runtime.clock import SystemClock
+from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
@@ -84,14 +89,15 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 streams_per_account=settings.streams_per_account,
             ),
         )
-        passwords = Argon2Passwords()
+        passwords, accounts, codes = Argon2Passwords(), PostgresAccounts(pool), TotpCodes(settings.factor_keys)
         authenticator = Authenticator(
-            accounts=PostgresAccounts(pool),
+            accounts=accounts,
             passwords=passwords,
             secrets=RandomSecrets(),
             clock=clock,
             metrics=metrics,
-            rules=LoginLimits(session=settings.session),
+            rules=LoginLimits(session=settings.session, factor_for_some=settings.second_factor_required),
+            codes=codes,
         )
         commands = HttpCaseCommands(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
         documents = HttpDocuments(
@@ -109,6 +115,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             keep=settings.refusals_kept,
             keep_rows=settings.refusals_rows,
         )
+        provider = provider_of(settings, clock)
         site = build_site(
             authenticator=authenticator,
             live=hub,
@@ -121,12 +128,21 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             histories=HistoryService(PostgresHistory(pool)),
             reports=ReportService(PostgresReports(pool), documents, clock),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
-            accounts=AccountDesk(PostgresAccounts(pool), passwords, RandomSecrets(), clock),
+            accounts=AccountDesk(accounts, passwords, RandomSecrets(), clock, codes, settings.oidc_issuer),
             register=RegisterDesk(
                 PostgresRegister(pool),
                 HttpRegisterOrders(
                     http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
                 ),
+            ),
+            provider=None
+            if provider is None
+            else ProviderParts(
+                ProviderSignIn(
+                    provider, accounts, RandomSecrets(), clock, metrics, LoginLimits(session=settings.session)
+                ),
+                LinkThrottle(clock),
+                settings.oidc_name,
             ),
             healths=SystemHealthService(
                 PostgresSystem(pool),
@@ -143,6 +159,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
                 parts_file=settings.parts_file,
                 map_tiles=settings.map_tiles,
                 map_tiles_credit=settings.map_tiles_credit,
+                second_factor=codes.offered,
             ),
         )
         rates = RateExport(read=read, gauges=RateGauges(registry), metrics=metrics, every_s=settings.refresh_s)
@@ -168,6 +185,29 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             await supervise(stop, tasks)
         finally:
             await orders.close()
+            if provider is not None:
+                await provider.close()
+
+
+def provider_of(settings: ConsoleSettings, clock: Clock) -> OidcProvider | None:
+    """Return the identity provider, None where none is set."""
+    if settings.oidc_issuer is None:
+        return None
+    here = str(settings.oidc_console_url).rstrip("/")
+    return OidcProvider(
+        ProviderOptions(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            secret=settings.oidc_client_secret.get_secret_value(),
+            back=f"{here}/oidc/callback",
+            out=f"{here}/login",
+            deadline_s=settings.oidc_deadline_s,
+            inside=settings.oidc_networks,
+            ca=settings.oidc_ca,
+            allow_local=settings.oidc_allow_local,
+        ),
+        clock,
+    )
 
 
 def _shift(settings: ConsoleSettings) -> Callable[[float, float], tuple[float, float]] | None:
@@ -229,6 +269,32 @@ async def disable_account(settings: ConsoleSettings, username: str) -> bool:
         return True
 
 
+async def reset_second_factor(settings: ConsoleSettings, username: str) -> bool:
+    """Take a lost second factor away; its sessions end. Return whether there was one."""
+    async with _accounts(settings) as accounts:
+        try:
+            await accounts.drop_second_factor(
+                username, AccountAct(SystemClock().now(), BY_COMMAND, "second_factor_reset")
+            )
+        except NotFound:
+            return False
+        return True
+
+
+async def link_account(settings: ConsoleSettings, username: str, subject: str | None) -> bool:
+    """Link an account to a person at the provider, or to none. Return whether it could be. Raises BadAccount."""
+    if subject is not None and (settings.oidc_issuer is None or not is_subject(subject)):
+        raise BadAccount("subject: 1 to 255 ASCII characters, of the provider of CONSOLE_OIDC_ISSUER")
+    identity = None if subject is None or settings.oidc_issuer is None else Identity(settings.oidc_issuer, subject)
+    async with _accounts(settings) as accounts:
+        try:
+            act = AccountAct(SystemClock().now(), BY_COMMAND, "link" if identity else "unlink")
+            await accounts.link(username, identity, act)
+        except IdentityTaken:
+            return False
+        return True
+
+
 async def accounts_audit(settings: ConsoleSettings) -> tuple[int, int | None]:
     """Return how many entries the audit of accounts has, and at which its chain does not hold, None when it does."""
     async with _accounts(settings) as accounts:
@@ -280,7 +346,9 @@ __all__ = [
     "demo_accounts",
     "disable_account",
     "generated_password",
+    "link_account",
     "list_accounts",
     "list_screens",
+    "reset_second_factor",
     "run",
 ]

@@ -14,7 +14,20 @@ REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
 CASE_ACTS = (
     "acknowledge_all", "own", "release", "comment", "verify", "shelve", "unshelve", "escalate", "merge",
 )  # fmt: skip
-ACCOUNT_ACTS = ("password", "sign_out", "create", "edit", "reset", "disable", "screen")
+ACCOUNT_ACTS = (
+    "password",
+    "sign_out",
+    "create",
+    "edit",
+    "reset",
+    "disable",
+    "screen",
+    "second_factor_begin",
+    "second_factor",
+    "second_factor_removed",
+    "second_factor_reset",
+    "link",
+)
 
 
 class Metrics:
@@ -90,11 +103,11 @@ class Metrics:
         _at_zero(self.adjustments, ("request", *Decision), outcomes)
         self.account_acts = Counter(
             "firenet_console_account_acts",
-            "Passwords changed and work of administrators on accounts, by outcome",
+            "Passwords and second factors changed, work of administrators on accounts, by outcome",
             ["act", "outcome"],
             registry=registry,
         )
-        account_outcomes = ("ok", "not_allowed", "wrong_password", "locked_out", "bad_account")
+        account_outcomes = ("ok", "not_allowed", "wrong_password", "wrong_code", "locked_out", "bad_account")
         _at_zero(self.account_acts, ACCOUNT_ACTS, account_outcomes)
         proposed = (*outcomes, "faulty_file", "no_change", "changed_since")
         _at_zero(self.proposals, ("preview", "request", *ProposalDecision), proposed)

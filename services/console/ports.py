@@ -17,12 +17,13 @@ from services.console.domain.adjustments import (
     NewAdjustment,
 )
 from services.console.domain.case_list import CaseQuery
-from services.console.domain.cases import CaseDetail, CaseList
+from services.console.domain.cases import CaseDetail, CaseList, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.district_map import DistrictMap, MapQuery, MapUnit, Position
 from services.console.domain.documents import File, InboxPage, MailPage, RawForm
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
+from services.console.domain.identity import Answer, Asked, Identity
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.register import (
@@ -37,6 +38,7 @@ from services.console.domain.register import (
 )
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
 from services.console.domain.screens import NewScreen, Screen, ScreenKey
+from services.console.domain.second_factor import Enrolment, SecondFactor
 from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
@@ -56,6 +58,10 @@ class ReadModel(Protocol):
 
     async def snapshot(self, slice_: Slice) -> DashboardSnapshot:
         """Return the slice, all parts from one snapshot of the database."""
+        ...
+
+    async def fires(self, slice_: Slice) -> tuple[Fire, ...]:
+        """Return what of the snapshot burns or may burn, alone: soon, however large the district is."""
         ...
 
     async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
@@ -200,7 +206,8 @@ class Accounts(Protocol):
     """Accounts and sessions. Every method raises DataUnavailable when the store does not answer.
 
     What is done to an account (`act`) writes only what it is about, so that it undoes nothing that was done meanwhile;
-    it is written down with how the account stands since, and the account's sessions end.
+    it is written down with how the account stands since, and the account's sessions end. Raises LastAdministrator,
+    with nothing done, when no administrator with a password of his own would be left that may sign in.
     """
 
     async def find(self, username: str) -> Account | None: ...
@@ -244,6 +251,37 @@ class Accounts(Protocol):
         """Raises NotFound."""
         ...
 
+    async def linked(self, identity: Identity) -> Account | None:
+        """Return the account that is linked to this person."""
+        ...
+
+    async def link(self, username: str, identity: Identity | None, act: AccountAct) -> None:
+        """Link the account to a person, or to none. Raises IdentityTaken: another account is, or there is none here."""
+        ...
+
+    async def set_second_factor(
+        self, verified: Account, factor: SecondFactor, recovery_codes: Sequence[str], act: AccountAct, *, keep: str
+    ) -> None:
+        """Give it a second factor and the digests of its recovery codes; the session `keep` goes on.
+
+        Raises WrongCode when the account has one, has another password than the `verified` one, or is disabled.
+        """
+        ...
+
+    async def drop_second_factor(self, username: str, act: AccountAct, *, keep: str | None = None) -> None:
+        """Take it away, with its recovery codes. Raises NotFound when there is none."""
+        ...
+
+    async def take_step(self, username: Username, sealed: str, step: int) -> bool:
+        """Return whether this code may be used: once, and none older than one that was."""
+        ...
+
+    async def take_recovery_code(
+        self, username: Username, digest: str, act: AccountAct, *, keep: str | None = None
+    ) -> bool:
+        """Use up a recovery code; return whether it was one that was left. It is written down."""
+        ...
+
     async def end_sessions(self, username: str, act: AccountAct) -> None:
         """Raises NotFound."""
         ...
@@ -265,10 +303,20 @@ class Accounts(Protocol):
         """Forget the failures."""
         ...
 
-    async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
+    async def open_session(
+        self,
+        token_hash: str,
+        verified: Account,
+        csrf: str,
+        now: datetime,
+        until: datetime,
+        *,
+        by_provider: bool = False,
+    ) -> None:
         """Keep a session; removes those that have ended.
 
-        Raises BadCredentials when the account has another password by now than the `verified` one, or is disabled.
+        Raises BadCredentials when the account has another password, second factor or identity by now than the
+        `verified` one, or is disabled.
         """
         ...
 
@@ -287,6 +335,54 @@ class Passwords(Protocol):
     async def matches(self, password_hash: str | None, password: str) -> bool:
         """Return whether they match; takes as long for None (no such account) and then returns False."""
         ...
+
+
+class OneTimeCodes(Protocol):
+    """Codes from telephones, and their secrets, sealed for one account each."""
+
+    @property
+    def offered(self) -> bool:
+        """Whether there is a key: without one nobody enrols, and no code is right."""
+        ...
+
+    def begin(self, username: str, now: datetime) -> Enrolment:
+        """Draw a secret. Raises SecondFactorUnavailable."""
+        ...
+
+    def confirm(self, pending: str, username: str, code: str, now: datetime) -> SecondFactor:
+        """Return what is to be kept once a first code was right. Raises WrongCode."""
+        ...
+
+    def step_of(self, sealed: str, username: str, code: str, now: datetime) -> int | None:
+        """Return the step of 30 s since 1970 whose code this is, None for a wrong one."""
+        ...
+
+
+class IdentityProvider(Protocol):
+    """Says who somebody is. Every method raises ProviderUnavailable, and ProviderRefused for what is not believed."""
+
+    @property
+    def issuer(self) -> str: ...
+
+    async def ask(self) -> Asked: ...
+
+    async def who(self, asked: Asked, answer: Answer) -> Identity: ...
+
+    async def leave(self) -> str | None:
+        """Return where a browser signs out there, None where the provider has no such place."""
+        ...
+
+
+class ByProvider(Protocol):
+    """Sign-in by an identity provider. Raises as IdentityProvider does."""
+
+    async def begin(self) -> Asked: ...
+
+    async def complete(self, asked: Asked, answer: Answer) -> tuple[str, Session]:
+        """Return the token for the cookie and its session. Raises NotLinked, BadCredentials, DataUnavailable."""
+        ...
+
+    async def leave(self) -> str | None: ...
 
 
 class Secrets(Protocol):
@@ -625,6 +721,8 @@ class Encoder(Protocol):
 
     def sections(self, snapshot: DashboardSnapshot, names: Names) -> dict[str, str]: ...
 
+    def fires(self, fires: Sequence[Fire]) -> str: ...
+
     def freshness(self, age: DataAge, now: datetime, read_at: datetime | None) -> str: ...
 
 
@@ -646,17 +744,18 @@ class Live(Protocol):
 class Authentication(Protocol):
     """Sign-in, sessions, sign-out."""
 
-    async def sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
-        """Return the token for the cookie and its session.
+    async def sign_in(self, username: str, password: str, client: str, code: str = "") -> tuple[str, Session]:
+        """Return the token for the cookie and its session. `code` is of the second factor, for who has one.
 
         Raises:  BadCredentials, LockedOut, TooBusy, DataUnavailable.
         """
         ...
 
-    async def session(self, token: str | None, *, password_due: bool = False) -> Session:
+    async def session(self, token: str | None, *, takes_due: bool = False) -> Session:
         """Return the session of a cookie. Raises NotSignedIn, DataUnavailable.
 
-        One that was opened with a one-time password is none (PasswordDue) but for who asks with `password_due`.
+        One that was opened with a one-time password (PasswordDue), or without a second factor that its account has to
+        have (SecondFactorDue), is none but for who asks with `takes_due`.
         """
         ...
 
@@ -671,6 +770,26 @@ class AccountWork(Protocol):
 
     async def change_password(self, viewer: Viewer, token: str, current: str, new: str) -> None:
         """Change one's own; all other sessions end. Raises WrongPassword, LockedOut, BadAccountOrder, TooBusy."""
+        ...
+
+    async def begin_second_factor(self, viewer: Viewer, current: str) -> Enrolment:
+        """Raises WrongPassword, LockedOut, HasSecondFactor, SecondFactorUnavailable, TooBusy."""
+        ...
+
+    async def confirm_second_factor(self, viewer: Viewer, token: str, pending: str, code: str) -> Sequence[str]:
+        """Return the recovery codes, which are shown once; all other sessions end. Raises WrongCode, LockedOut."""
+        ...
+
+    async def remove_second_factor(self, viewer: Viewer, token: str, current: str, code: str) -> None:
+        """Remove one's own; all other sessions end. Raises WrongPassword, WrongCode, LockedOut, TooBusy."""
+        ...
+
+    async def link(self, viewer: Viewer, username: str, subject: str | None) -> None:
+        """Link it to a person at the identity provider, or to none. Raises BadAccountOrder, IdentityTaken."""
+        ...
+
+    async def reset_second_factor(self, viewer: Viewer, username: str) -> None:
+        """Remove that of somebody who lost it."""
         ...
 
     async def sign_out_everywhere(self, viewer: Viewer) -> None: ...

@@ -2,13 +2,17 @@
 
 import re
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from services.runtime.addresses import networks
 from services.runtime.settings import ServiceSettings
+
+MIN_KEY = 16
 
 
 def _address(value: object) -> object:
@@ -49,6 +53,10 @@ def _tiles(value: str | None) -> str | None:
     return value
 
 
+def _keys_of(keys: SecretStr) -> list[str]:
+    return [key for key in (one.strip() for one in keys.get_secret_value().split(",")) if key]
+
+
 class ConsoleSettings(ServiceSettings):
     """Each is checked before the first connection is made."""
 
@@ -79,6 +87,48 @@ class ConsoleSettings(ServiceSettings):
     registry_token: SecretStr = Field(default=SecretStr(""), description="bearer token for the API of the registry")
     registry_deadline_s: float = Field(default=5, gt=0, le=60, description="wait for the API of the registry, seconds")
     session_hours: float = Field(default=12, gt=0, le=168, description="how long a sign-in lasts, hours")
+    second_factor_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="keys that the secrets of second factors are sealed with, at least 16 characters each, with commas "
+        "between them: the first seals, all open; empty: nobody can have a second factor",
+    )
+    second_factor_required: bool = Field(
+        default=False,
+        description="administrators of accounts and the brigade, which approves, have to have a second factor: until "
+        "then only their own account is open to them",
+    )
+    oidc_issuer: Annotated[str | None, BeforeValidator(lambda text: text or None)] = Field(
+        default=None,
+        pattern=r"^https?://[^\s?#]+$",
+        description="issuer of an OpenID Connect provider that people may sign in by, as its discovery says it; "
+        "none: by password only",
+    )
+    oidc_client_id: str = Field(default="", max_length=200, description="our client id at that provider")
+    oidc_client_secret: SecretStr = Field(
+        default=SecretStr(""), description="our secret there; empty: a public client, with PKCE alone"
+    )
+    oidc_console_url: Annotated[AnyHttpUrl | None, BeforeValidator(lambda url: url or None)] = Field(
+        default=None,
+        description="address under which browsers reach the console; with /oidc/callback behind it, it is registered "
+        "at the provider",
+    )
+    oidc_name: str = Field(
+        default="统一身份认证", min_length=1, max_length=40, description="what the provider is called at the sign-in"
+    )
+    oidc_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(networks)] = Field(
+        default=(),
+        description="networks inside our own where the provider may be, over https: CIDR, with commas between them; "
+        "else public addresses only",
+    )
+    oidc_ca: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
+        default=None,
+        description="file of CAs that the provider may have its certificate from as well; read "
+        "at start, left out when it cannot be",
+    )
+    oidc_allow_local: bool = Field(
+        default=False, description="the provider may also be on this machine, by http: for tests"
+    )
+    oidc_deadline_s: float = Field(default=10, gt=0, le=60, description="wait for each answer of the provider, seconds")
     streams_total: int = Field(
         default=512, ge=1, le=10000, description="live streams at once, all accounts; a browser has one"
     )
@@ -117,6 +167,25 @@ class ConsoleSettings(ServiceSettings):
     map_tiles_coordinates: Literal["wgs84", "gcj02"] = Field(
         default="wgs84", description="in which system the tiles are drawn; positions are shifted to it"
     )
+
+    @field_validator("second_factor_keys")
+    @classmethod
+    def _are_no_guesses(cls, keys: SecretStr) -> SecretStr:
+        if any(len(key) < MIN_KEY for key in _keys_of(keys)):
+            raise ValueError(f"a key has at least {MIN_KEY} characters")
+        return keys
+
+    @model_validator(mode="after")
+    def _can_be_had(self) -> Self:
+        if self.second_factor_required and not self.factor_keys:
+            raise ValueError("CONSOLE_SECOND_FACTOR_REQUIRED needs CONSOLE_SECOND_FACTOR_KEYS")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_console_url):
+            raise ValueError("CONSOLE_OIDC_ISSUER needs CONSOLE_OIDC_CLIENT_ID and CONSOLE_OIDC_CONSOLE_URL")
+        return self
+
+    @property
+    def factor_keys(self) -> list[bytes]:
+        return [key.encode() for key in _keys_of(self.second_factor_keys)]
 
     @property
     def refusals_kept(self) -> timedelta:

@@ -42,6 +42,13 @@ _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 """The upper half of an interface id that goes on with an IPv4 address."""
 
 
+def networks(value: object) -> object:
+    """Return the networks of a setting, `10.20.0.0/16` with commas between them; whatever is no text as it is."""
+    if not isinstance(value, str):
+        return value
+    return tuple(ip_network(one.strip()) for one in value.split(",") if one.strip())
+
+
 def parsed(text: str) -> Address:
     """Return the address in `text`. One that IPv6 only wraps as `::ffff:a.b.c.d` is the IPv4 address itself.
 

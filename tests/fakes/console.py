@@ -9,7 +9,7 @@ from fractions import Fraction
 from operator import itemgetter
 
 from services.console.domain.account_audit import AccountAct, AccountLink, entry, link
-from services.console.domain.accounts import Account, Session, lock_until
+from services.console.domain.accounts import Account, Session, lock_until, session_of
 from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 from services.console.domain.cases import CaseDetail, CaseList, CaseRow, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
@@ -18,12 +18,17 @@ from services.console.domain.errors import (
     AccountExists,
     BadCredentials,
     DataUnavailable,
+    IdentityTaken,
+    LastAdministrator,
     NotFound,
+    WrongCode,
     WrongPassword,
 )
 from services.console.domain.freshness import PartitionVisibility
+from services.console.domain.identity import Identity
 from services.console.domain.rates import LIVE_RATE, RateCounts
 from services.console.domain.screens import Screen
+from services.console.domain.second_factor import Enrolment, SecondFactor
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
@@ -122,6 +127,12 @@ class FakeReadModel:
             cases=await self.cases(slice_, CaseQuery()),
             fires=self._fires(slice_),
         )
+
+    async def fires(self, slice_: Slice) -> tuple[Fire, ...]:
+        if self.away:
+            raise DataUnavailable("away")
+        self.reads["fires"] += 1
+        return self._fires(slice_)
 
     async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
         await self._read("units")
@@ -308,19 +319,25 @@ class FakeAccounts:
     accounts: dict[str, Account] = field(default_factory=dict)
     sessions: dict[str, tuple[Username, str, datetime]] = field(default_factory=dict)
     links: list[AccountLink] = field(default_factory=list)
+    steps: dict[str, int] = field(default_factory=dict)
+    by_provider: set[str] = field(default_factory=set)
 
     async def find(self, username: str) -> Account | None:
         return self.accounts.get(username)
 
     async def save(self, account: Account, now: datetime) -> None:
-        self.accounts[account.username] = replace(
-            account, disabled=False, failed_logins=0, locked_until=None, one_time_until=None
-        )
+        self.accounts[account.username] = self._saved(account)
         self._end(account.username)
 
     async def put(self, account: Account, act: AccountAct) -> None:
-        await self.save(account, act.at)
-        self._done(act, self.accounts[account.username])
+        self._done(act, self._saved(account))
+
+    def _saved(self, account: Account) -> Account:
+        before = self.accounts.get(account.username, account)
+        return replace(
+            account, disabled=False, failed_logins=0, locked_until=None, one_time_until=None,
+            second_factor=before.second_factor, recovery_codes=before.recovery_codes, identity=before.identity,
+        )  # fmt: skip
 
     async def create(self, account: Account, act: AccountAct) -> None:
         if account.username in self.accounts:
@@ -370,6 +387,47 @@ class FakeAccounts:
     async def disable(self, username: str, act: AccountAct) -> None:
         self._done(act, replace(self._there(username, screens=True), disabled=True))
 
+    async def linked(self, identity: Identity) -> Account | None:
+        return next((account for account in self.accounts.values() if account.identity == identity), None)
+
+    async def link(self, username: str, identity: Identity | None, act: AccountAct) -> None:
+        account = self.accounts.get(username)
+        other = None if identity is None else await self.linked(identity)
+        if account is None or account.viewer.is_screen or (other is not None and other.username != username):
+            raise IdentityTaken
+        self._done(act, replace(account, identity=identity))
+
+    async def set_second_factor(
+        self, verified: Account, factor: SecondFactor, recovery_codes: Sequence[str], act: AccountAct, *, keep: str
+    ) -> None:
+        account = self._current(verified.username, verified.password_hash)
+        if account is None or account.second_factor is not None:
+            raise WrongCode
+        self.steps[account.username] = factor.step
+        self._done(act, replace(account, second_factor=factor.sealed, recovery_codes=tuple(recovery_codes)), keep)
+
+    async def drop_second_factor(self, username: str, act: AccountAct, *, keep: str | None = None) -> None:
+        account = self.accounts.get(username)
+        if account is None or account.second_factor is None:
+            raise NotFound
+        self._done(act, replace(account, second_factor=None, recovery_codes=()), keep)
+
+    async def take_step(self, username: Username, sealed: str, step: int) -> bool:
+        if self.accounts[username].second_factor != sealed or self.steps[username] >= step:
+            return False
+        self.steps[username] = step
+        return True
+
+    async def take_recovery_code(
+        self, username: Username, digest: str, act: AccountAct, *, keep: str | None = None
+    ) -> bool:
+        account = self.accounts[username]
+        if digest not in account.recovery_codes:
+            return False
+        left = tuple(code for code in account.recovery_codes if code != digest)
+        self._done(act, replace(account, recovery_codes=left), keep)
+        return True
+
     async def end_sessions(self, username: str, act: AccountAct) -> None:
         self._done(act, self._there(username, screens=True))
 
@@ -391,18 +449,31 @@ class FakeAccounts:
     async def succeeded(self, username: Username) -> None:
         self.accounts[username] = replace(self.accounts[username], failed_logins=0, locked_until=None)
 
-    async def open_session(self, token_hash: str, verified: Account, csrf: str, now: datetime, until: datetime) -> None:
-        if self._current(verified.username, verified.password_hash) is None:
+    async def open_session(
+        self,
+        token_hash: str,
+        verified: Account,
+        csrf: str,
+        now: datetime,
+        until: datetime,
+        *,
+        by_provider: bool = False,
+    ) -> None:
+        current = self._current(verified.username, verified.password_hash)
+        proven = (verified.second_factor, verified.identity)
+        if current is None or (current.second_factor, current.identity) != proven:
             raise BadCredentials
         self.sessions = {key: value for key, value in self.sessions.items() if value[2] > now}
         self.sessions[token_hash] = (verified.username, csrf, until)
+        if by_provider:
+            self.by_provider.add(token_hash)
 
     async def session(self, token_hash: str, now: datetime) -> Session | None:
         username, csrf, until = self.sessions.get(token_hash, (None, "", now))
         if username is None or until <= now or self.accounts[username].disabled:
             return None
         account = self.accounts[username]
-        return Session(account.viewer, csrf, until, account.one_time_until is not None)
+        return session_of(account, csrf, until, by_provider=token_hash in self.by_provider)
 
     async def close_session(self, token_hash: str) -> None:
         self.sessions.pop(token_hash, None)
@@ -421,9 +492,17 @@ class FakeAccounts:
         return None if account is None or account.disabled or account.password_hash != password_hash else account
 
     def _done(self, act: AccountAct, account: Account, keep: str | None = None) -> None:
-        self.accounts[account.username] = account
+        before = self.accounts
+        after = before | {account.username: account}
+        if any(map(_lasting_administrator, before.values())) and not any(map(_lasting_administrator, after.values())):
+            raise LastAdministrator
+        self.accounts = after
         self._end(account.username, keep)
         self.links.append(link(entry(act, account), self.links[-1] if self.links else None))
+
+
+def _lasting_administrator(account: Account) -> bool:
+    return account.administers and not account.disabled and account.one_time_until is None
 
 
 @dataclass
@@ -438,6 +517,27 @@ class FakePasswords:
     async def matches(self, password_hash: str | None, password: str) -> bool:
         self.checked += 1
         return password_hash == f"hash:{password}"
+
+
+class FakeCodes:
+    """The code of a step is its last six digits; `sealed:` before a secret is its seal. Obeys the suite of the real."""
+
+    offered = True
+
+    def begin(self, username: str, now: datetime) -> Enrolment:
+        return Enrolment("SECRET", f"otpauth://totp/{username}", "M0 0h1v1h-1z", 1, f"{username} {now.timestamp()}")
+
+    def confirm(self, pending: str, username: str, code: str, now: datetime) -> SecondFactor:
+        owner, _, begun = pending.rpartition(" ")
+        step = self.step_of(f"sealed:{username}", username, code, now)
+        if owner != username or step is None or now.timestamp() - float(begun) >= 900:
+            raise WrongCode
+        return SecondFactor(f"sealed:{username}", step)
+
+    def step_of(self, sealed: str, username: str, code: str, now: datetime) -> int | None:
+        current = int(now.timestamp()) // 30
+        fits = [step for step in range(current - 1, current + 2) if code == f"{step % 1_000_000:06d}"]
+        return max(fits, default=None) if sealed == f"sealed:{username}" else None
 
 
 @dataclass

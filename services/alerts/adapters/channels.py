@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from services.alerts.adapters.apprise_services import AppriseChannel
-from services.alerts.adapters.guarded_http import GuardedClient, Networks, receiver_client
+from services.alerts.adapters.guarded_http import GuardedClient, receiver_client
 from services.alerts.adapters.mail import MailChannel, MailServer
 from services.alerts.adapters.mqtt_topics import MqttBroker, MqttChannel
 from services.alerts.adapters.robots import RobotChannel
@@ -16,6 +16,7 @@ from services.alerts.domain.delivery.telephony import Gateway
 from services.alerts.ports import DeliveryChannel
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
+from services.runtime.vetted_http import Networks
 
 APPRISE_THREADS = 4
 

@@ -5,15 +5,13 @@ An operator may name networks inside it where receivers are: a monitoring centre
 
 import asyncio
 import contextlib
-import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 
@@ -22,7 +20,7 @@ import httpx
 from services.alerts.adapters.secrets import NoSecret
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.reasons import Reason
-from services.runtime.addresses import Network, Reach, parsed, reach
+from services.runtime.vetted_http import AddressRefused, NameUnknown, Networks, vetted_address
 
 RESPONSE_BYTES = 16 * 1024
 """So much of an answer is read and thrown away, that the connection can be used again; a longer one is cut off."""
@@ -32,16 +30,6 @@ LOOKUPS = 64
 """Names that one lane asks for at the same time, more than it has notices under way by HTTP; a dead name server
 holds its threads, nobody else's."""
 
-Networks = Sequence[Network]
-
-
-class AddressRefused(Exception):
-    """The URL leads where we do not go."""
-
-
-class NameUnknown(Exception):
-    """The host's name has no address just now."""
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -50,40 +38,6 @@ class Request:
     url: httpx.URL
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
-
-
-async def vetted_address(
-    url: httpx.URL, *, allow_local: bool, inside: Networks = (), deadline_s: float, threads: Executor | None = None
-) -> str:
-    """Return the IP address to connect to. Raises AddressRefused, NameUnknown.
-
-    https only, to public addresses and those in the networks `inside`; with `allow_local` also http to this machine
-    itself. All addresses of the name must pass, and the connection is made to the one returned: the name is not asked
-    again in between. `threads` wait for the name server.
-    """
-    if not url.host or url.userinfo:
-        raise AddressRefused("no host, or credentials in the URL")
-    if url.scheme not in ("http", "https"):
-        raise AddressRefused("not https")
-    lookup = partial(socket.getaddrinfo, url.host, url.port or 443, type=socket.SOCK_STREAM)
-    try:
-        async with asyncio.timeout(deadline_s):
-            found = await asyncio.get_running_loop().run_in_executor(threads, lookup)
-    except (OSError, UnicodeError, TimeoutError) as error:
-        raise NameUnknown(type(error).__name__) from error
-    addresses = [parsed(str(entry[4][0])) for entry in found]
-    if not addresses:
-        raise NameUnknown("no address")
-    reaches = [reach(address) for address in addresses]
-    if allow_local and all(one is Reach.SELF for one in reaches):
-        return str(addresses[0])
-    if url.scheme != "https":
-        raise AddressRefused("not https")
-    for address, leads in zip(addresses, reaches, strict=True):
-        named = leads is not Reach.NOWHERE and any(address in network for network in inside)
-        if leads is not Reach.PUBLIC and not named:
-            raise AddressRefused("neither a public address nor in one of our webhook networks")
-    return str(addresses[0])
 
 
 class GuardedClient:

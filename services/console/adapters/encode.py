@@ -2,12 +2,14 @@
 
 import json
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from fractions import Fraction
 from typing import Any
 
+from services.console.domain.cases import Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.freshness import DataAge
 from services.console.domain.rates import LIVE_RATE, RateCounts, worst_first
@@ -100,8 +102,11 @@ class JsonEncoder:
             "boards": dumps(boards),
             "tally": dumps(snapshot.tally),
             "cases": dumps(snapshot.cases),
-            "fires": dumps(snapshot.fires),
+            "fires": self.fires(snapshot.fires),
         }
+
+    def fires(self, fires: Sequence[Fire]) -> str:
+        return dumps(fires)
 
     def freshness(self, age: DataAge, now: datetime, read_at: datetime | None) -> str:
         return dumps(

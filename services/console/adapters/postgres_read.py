@@ -94,6 +94,10 @@ class PostgresReadModel:
                 fires=await self._fires(reader),
             )
 
+    async def fires(self, slice_: Slice) -> tuple[Fire, ...]:
+        async with self._snapshot(slice_) as reader:
+            return await self._fires(reader)
+
     async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
         where, parameters = unit_filter(query)
         async with self._snapshot(slice_) as reader:

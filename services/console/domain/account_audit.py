@@ -43,6 +43,8 @@ def entry(act: AccountAct, account: Account) -> AccountEntry:
         "administers": account.administers,
         "disabled": account.disabled,
         "one_time": account.one_time_until is not None,
+        "second_factor": account.second_factor is not None,
+        "identity": None if account.identity is None else f"{account.identity.issuer} {account.identity.subject}",
     }
     return AccountEntry(act.at, act.by, act.action, account.username, detail)
 

@@ -1,11 +1,12 @@
 """Accounts, sessions and the rule of lockout. Times are UTC instants; `now` is an argument."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.console.domain.errors import NotAllowed
+from services.console.domain.identity import Identity
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 
 FREE_FAILURES = 5
@@ -27,6 +28,9 @@ class SignIn(StrEnum):
     FORGED = "forged"
     DATA_UNAVAILABLE = "data_unavailable"
     STOPPING = "stopping"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    PROVIDER_REFUSED = "provider_refused"
+    NOT_LINKED = "not_linked"
 
 
 class BadAccount(ValueError):
@@ -48,6 +52,12 @@ class Account:
     """Set: somebody else drew the password; until then it opens nothing but the change of it, later nothing at all."""
     display_name_en: str = ""
     """How readers of English call it; "": as everybody does."""
+    second_factor: str | None = field(default=None, repr=False)
+    """The sealed secret of its one-time codes; set: the password alone opens nothing."""
+    recovery_codes: tuple[str, ...] = field(default=(), repr=False)
+    """What is kept of each recovery code that is left."""
+    identity: Identity | None = None
+    """Who it is at an identity provider, which signs it in beside the password."""
 
     @property
     def viewer(self) -> Viewer:
@@ -85,19 +95,44 @@ class AccountRow:
     opens_until: datetime | None = None
     """Of a screen: when its key opens nothing any more; None: it opens nothing now."""
     display_name_en: str = ""
+    second_factor: bool = False
+    subject: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
     """A signed-in browser. `csrf` must come back with every POST.
 
-    `password_due`: it was opened with a one-time password, and may do nothing before that is changed.
+    `password_due`: it was opened with a one-time password, and may do nothing before that is changed. `factor_due`:
+    its account has to have a second factor, and may do nothing before it has. `by_provider`: an identity provider
+    opened it, which answers for both.
     """
 
     viewer: Viewer
     csrf: str
     expires_at: datetime
     password_due: bool = False
+    second_factor: bool = False
+    recovery_left: int = 0
+    factor_due: bool = False
+    by_provider: bool = False
+
+    @property
+    def due(self) -> bool:
+        """Return whether it opens the page of one's own account only."""
+        return self.password_due or self.factor_due
+
+
+def session_of(account: Account, csrf: str, expires_at: datetime, *, by_provider: bool = False) -> Session:
+    return Session(
+        account.viewer,
+        csrf,
+        expires_at,
+        password_due=account.one_time_until is not None and not by_provider,
+        second_factor=account.second_factor is not None,
+        recovery_left=len(account.recovery_codes),
+        by_provider=by_provider,
+    )
 
 
 def may_administer(viewer: Viewer) -> None:

@@ -3,14 +3,25 @@
 ConsoleError
 +- NotSignedIn          no session, or it has ended
 |  +- PasswordDue       signed in with a one-time password, which has to be changed first
+|  +- SecondFactorDue   signed in without the second factor that this account has to have
 +- OtherSession         the page was made for another sign-in than the browser has now
 +- WrongPassword        the current password, which a change asks for, is not right
 +- BadAccountOrder      the description of an account or a new password breaks a rule; carries the sentence
 +- AccountExists        there is an account of that name
 +- OwnAccount           an administrator cannot shut himself out
++- LastAdministrator    it would leave no administrator who can sign in
++- WrongCode            the code of the second factor is not right, was taken before, or its enrolment is over
++- HasSecondFactor      there is one already: it is removed first
++- SecondFactorUnavailable  no key is set to seal secrets with
 +- BadCredentials       the pair of name and password is not right (never says which)
 +- LockedOut            too many failures; carries the wait
 +- TooBusy              a bound on streams, sign-ins or reads is reached
++- ProviderUnavailable  the identity provider did not answer in time, or cannot be reached
++- ProviderRefused      its answer is not one that we may believe, or it knows nothing of this sign-in
++- ProviderDenied       it did not sign this person in
++- NotLinked            nobody linked an account to this person; carries the subject
++- SignInOver           this browser began no such sign-in, or too long ago
++- IdentityTaken        another account is linked to this person
 +- Forged               the CSRF token or the origin is wrong
 +- NotAllowed           the role may not do this
 +- NotFound             there is none, or it is not in the viewer's slice (one answer for both)
@@ -51,6 +62,26 @@ class PasswordDue(NotSignedIn):
     code = "password_due"
 
 
+class SecondFactorDue(NotSignedIn):
+    code = "second_factor_due"
+
+
+class WrongCode(ConsoleError):
+    code = "wrong_code"
+
+
+class HasSecondFactor(ConsoleError):
+    code = "has_second_factor"
+
+
+class SecondFactorUnavailable(ConsoleError):
+    code = "second_factor_unavailable"
+
+
+class LastAdministrator(ConsoleError):
+    code = "last_administrator"
+
+
 class WrongPassword(ConsoleError):
     code = "wrong_password"
 
@@ -89,6 +120,34 @@ class LockedOut(ConsoleError):
 
 class TooBusy(ConsoleError):
     code = "too_busy"
+
+
+class ProviderUnavailable(ConsoleError):
+    code = "provider_unavailable"
+
+
+class ProviderRefused(ConsoleError):
+    code = "provider_refused"
+
+
+class ProviderDenied(ConsoleError):
+    code = "provider_denied"
+
+
+class NotLinked(ConsoleError):
+    code = "not_linked"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("no account is linked to this person")
+        self.subject = subject
+
+
+class SignInOver(ConsoleError):
+    code = "sign_in_over"
+
+
+class IdentityTaken(ConsoleError):
+    code = "identity_taken"
 
 
 class Forged(ConsoleError):

@@ -18,16 +18,20 @@ from services.console.domain.accounts import (
 from services.console.domain.errors import (
     AccountExists,
     BadAccountOrder,
+    HasSecondFactor,
     LockedOut,
     NotFound,
     NotSignedIn,
     OwnAccount,
+    WrongCode,
     WrongPassword,
 )
+from services.console.domain.identity import Identity, is_subject
 from services.console.domain.screens import NO_PASSWORD, NewScreen, ScreenKey, new_screen
+from services.console.domain.second_factor import RECOVERY_CODES, Enrolment, as_typed
 from services.console.domain.viewer import Role, Username, Viewer
-from services.console.ports import Accounts, Passwords, Secrets
-from services.console.worker.authentication import FORGOTTEN, LoginThrottle
+from services.console.ports import Accounts, OneTimeCodes, Passwords, Secrets
+from services.console.worker.authentication import FORGOTTEN, LoginThrottle, SecondFactorCheck
 from services.runtime.clock import Clock
 
 ONE_TIME = timedelta(days=3)
@@ -37,25 +41,28 @@ ONE_TIME = timedelta(days=3)
 class AccountDesk:
     """Implements the port `AccountWork`."""
 
-    def __init__(self, accounts: Accounts, passwords: Passwords, secrets: Secrets, clock: Clock) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        passwords: Passwords,
+        secrets: Secrets,
+        clock: Clock,
+        codes: OneTimeCodes,
+        issuer: str | None = None,
+    ) -> None:
+        """`issuer`: the identity provider, where there is one."""
+        self._issuer = issuer
         self._accounts = accounts
         self._passwords = passwords
         self._secrets = secrets
         self._clock = clock
+        self._codes = codes
+        self._factor = SecondFactorCheck(accounts, codes, secrets)
         # Whoever finds a browser that somebody left signed in must not find out the password by trying.
         self._tries = LoginThrottle(4096)
 
     async def change_password(self, viewer: Viewer, token: str, current: str, new: str) -> None:
-        now = self._clock.now()
-        until = self._tries.lock_until(viewer.username, now)
-        if until is not None and until > now:
-            raise LockedOut(max(1, round((until - now).total_seconds())))
-        account = await self._accounts.find(viewer.username)
-        if account is None or account.disabled or viewer.is_screen:
-            raise NotSignedIn
-        if not await self._passwords.matches(account.password_hash, current[: MAX_PASSWORD + 1]):
-            self._tries.add(viewer.username, now, FORGOTTEN)
-            raise WrongPassword
+        account = await self._proven(viewer, current)
         self._tries.forget(viewer.username)
         if new == current or viewer.username in new.lower():
             raise BadAccountOrder("another password than before, without the name of the account in it")
@@ -67,6 +74,48 @@ class AccountDesk:
             self._act(viewer, "password"),
             keep=self._secrets.digest(token),
         )
+
+    async def begin_second_factor(self, viewer: Viewer, current: str) -> Enrolment:
+        account = await self._proven(viewer, current)
+        self._tries.forget(viewer.username)
+        if account.second_factor is not None:
+            raise HasSecondFactor
+        return self._codes.begin(viewer.username, self._clock.now())
+
+    async def confirm_second_factor(self, viewer: Viewer, token: str, pending: str, code: str) -> Sequence[str]:
+        now, account = self._clock.now(), await self._own(viewer)
+        if account.second_factor is not None:
+            raise HasSecondFactor
+        try:
+            factor = self._codes.confirm(pending, viewer.username, as_typed(code), now)
+        except WrongCode:
+            self._tries.add(viewer.username, now, FORGOTTEN)
+            raise
+        recovery = [self._secrets.password() for _ in range(RECOVERY_CODES)]
+        digests = [self._secrets.digest(each) for each in recovery]
+        act = self._act(viewer, "second_factor")
+        await self._accounts.set_second_factor(account, factor, digests, act, keep=self._secrets.digest(token))
+        self._tries.forget(viewer.username)
+        return recovery
+
+    async def remove_second_factor(self, viewer: Viewer, token: str, current: str, code: str) -> None:
+        account, keep = await self._proven(viewer, current), self._secrets.digest(token)
+        if not await self._factor.takes(account, code, self._clock.now(), keep=keep):
+            self._tries.add(viewer.username, self._clock.now(), FORGOTTEN)
+            raise WrongCode
+        self._tries.forget(viewer.username)
+        await self._accounts.drop_second_factor(account.username, self._act(viewer, "second_factor_removed"), keep=keep)
+
+    async def link(self, viewer: Viewer, username: str, subject: str | None) -> None:
+        account = await self._others(viewer, username)
+        if subject is not None and (self._issuer is None or not is_subject(subject)):
+            raise BadAccountOrder("the subject of a person at the identity provider, 1 to 255 ASCII characters")
+        identity = None if subject is None or self._issuer is None else Identity(self._issuer, subject)
+        await self._accounts.link(account.username, identity, self._act(viewer, "link" if identity else "unlink"))
+
+    async def reset_second_factor(self, viewer: Viewer, username: str) -> None:
+        account = await self._others(viewer, username)
+        await self._accounts.drop_second_factor(account.username, self._act(viewer, "second_factor_reset"))
 
     async def sign_out_everywhere(self, viewer: Viewer) -> None:
         await self._end_sessions(viewer, viewer.username)
@@ -121,6 +170,25 @@ class AccountDesk:
     async def sign_out(self, viewer: Viewer, username: str) -> None:
         may_administer(viewer)
         await self._end_sessions(viewer, username)
+
+    async def _own(self, viewer: Viewer) -> Account:
+        """Return the account of who is signed in, unless too much was tried on it. Raises LockedOut, NotSignedIn."""
+        now = self._clock.now()
+        until = self._tries.lock_until(viewer.username, now)
+        if until is not None and until > now:
+            raise LockedOut(max(1, round((until - now).total_seconds())))
+        account = await self._accounts.find(viewer.username)
+        if account is None or account.disabled or viewer.is_screen:
+            raise NotSignedIn
+        return account
+
+    async def _proven(self, viewer: Viewer, current: str) -> Account:
+        """Return the same once the password was right. Raises WrongPassword, LockedOut, NotSignedIn, TooBusy."""
+        account = await self._own(viewer)
+        if not await self._passwords.matches(account.password_hash, current[: MAX_PASSWORD + 1]):
+            self._tries.add(viewer.username, self._clock.now(), FORGOTTEN)
+            raise WrongPassword
+        return account
 
     async def _end_sessions(self, viewer: Viewer, username: str) -> None:
         account = await self._accounts.find(username)
@@ -196,4 +264,6 @@ def _row(account: Account, viewer: Viewer, now: datetime) -> AccountRow:
         locked_until=locked,
         own=account.username == viewer.username,
         screen=account.password_hash == NO_PASSWORD,
+        second_factor=account.second_factor is not None,
+        subject=None if account.identity is None else account.identity.subject,
     )

@@ -2,14 +2,24 @@
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from services.console.domain.accounts import MAX_PASSWORD, Account, Session, SignIn, lock_until
-from services.console.domain.errors import BadCredentials, DataUnavailable, LockedOut, NotSignedIn, PasswordDue, TooBusy
+from services.console.domain.account_audit import AccountAct
+from services.console.domain.accounts import MAX_PASSWORD, Account, Session, SignIn, lock_until, session_of
+from services.console.domain.errors import (
+    BadCredentials,
+    DataUnavailable,
+    LockedOut,
+    NotSignedIn,
+    PasswordDue,
+    SecondFactorDue,
+    TooBusy,
+)
+from services.console.domain.second_factor import as_typed, is_from_telephone, must_have_one
 from services.console.domain.viewer import Username
 from services.console.metrics import Metrics
-from services.console.ports import Accounts, Passwords, Secrets
+from services.console.ports import Accounts, OneTimeCodes, Passwords, Secrets
 from services.runtime.clock import Clock
 
 MAX_TOKEN = 128
@@ -51,12 +61,39 @@ class LoginThrottle:
 
 @dataclass(frozen=True, slots=True)
 class LoginLimits:
-    """`client_failures` within `client_window` from one address lock that address out."""
+    """`client_failures` within `client_window` from one address lock that address out.
+
+    `factor_for_some`: accounts that administer or approve have to have a second factor.
+    """
 
     session: timedelta = timedelta(hours=12)
     client_failures: int = 50
     client_window: timedelta = timedelta(minutes=5)
     book_entries: int = 4096
+    factor_for_some: bool = False
+
+
+class SecondFactorCheck:
+    """Whether a code is that of an account's second factor; a right one is used up by asking."""
+
+    def __init__(self, accounts: Accounts, codes: OneTimeCodes, secrets: Secrets) -> None:
+        self._accounts = accounts
+        self._codes = codes
+        self._secrets = secrets
+
+    async def takes(self, account: Account, code: str, now: datetime, *, keep: str | None = None) -> bool:
+        """`keep`: the digest of the session that goes on when a recovery code ends the others."""
+        if account.second_factor is None:
+            return False
+        typed = as_typed(code)
+        if is_from_telephone(typed):
+            step = self._codes.step_of(account.second_factor, account.username, typed, now)
+            return step is not None and await self._accounts.take_step(account.username, account.second_factor, step)
+        digest = self._secrets.digest(typed)
+        if digest not in account.recovery_codes:
+            return False
+        act = AccountAct(now, account.username, "recovery_code")
+        return await self._accounts.take_recovery_code(account.username, digest, act, keep=keep)
 
 
 class Authenticator:
@@ -71,7 +108,9 @@ class Authenticator:
         clock: Clock,
         metrics: Metrics,
         rules: LoginLimits,
+        codes: OneTimeCodes,
     ) -> None:
+        self._factor = SecondFactorCheck(accounts, codes, secrets)
         self._accounts = accounts
         self._passwords = passwords
         self._secrets = secrets
@@ -86,10 +125,10 @@ class Authenticator:
         self._homes: OrderedDict[str, None] = OrderedDict()
         self._at_home = LoginThrottle(rules.book_entries)
 
-    async def sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
+    async def sign_in(self, username: str, password: str, client: str, code: str = "") -> tuple[str, Session]:
         """Return token and session. See the port."""
         try:
-            result = await self._sign_in(username.strip().lower()[:64], password, client)
+            result = await self._sign_in(username.strip().lower()[:64], password, client, code)
         except BadCredentials:
             self._metrics.logins.labels(SignIn.BAD_CREDENTIALS).inc()
             raise
@@ -108,20 +147,27 @@ class Authenticator:
         self._metrics.logins.labels(SignIn.OK).inc()
         return result
 
-    async def session(self, token: str | None, *, password_due: bool = False) -> Session:
+    async def session(self, token: str | None, *, takes_due: bool = False) -> Session:
         if not token or len(token) > MAX_TOKEN:
             raise NotSignedIn
         session = await self._accounts.session(self._secrets.digest(token), self._clock.now())
         if session is None:
             raise NotSignedIn
-        if session.password_due and not password_due:
+        session = self._judged(session)
+        if session.password_due and not takes_due:
             raise PasswordDue
+        if session.factor_due and not takes_due:
+            raise SecondFactorDue
         return session
 
     async def sign_out(self, token: str) -> None:
         await self._accounts.close_session(self._secrets.digest(token[:MAX_TOKEN]))
 
-    async def _sign_in(self, username: str, password: str, client: str) -> tuple[str, Session]:
+    def _judged(self, session: Session) -> Session:
+        due = self._rules.factor_for_some and must_have_one(session.viewer) and not session.second_factor
+        return replace(session, factor_due=due and not session.by_provider)
+
+    async def _sign_in(self, username: str, password: str, client: str, code: str) -> tuple[str, Session]:
         rules = self._rules
         now = self._clock.now()
         if self._clients.count(client, now, rules.client_window) >= rules.client_failures:
@@ -140,11 +186,16 @@ class Authenticator:
         self._refuse_when_locked(account, username, client, now)
         if account is None or (account.one_time_until is not None and account.one_time_until <= now):
             raise BadCredentials
+        # What was verified, and nothing that came since: the store compares.
+        proven = replace(account, password_hash=verified.password_hash)
+        if account.second_factor is not None and not await self._factor.takes(account, code, now):
+            await self._note_failure(account, username, client, now)
+            raise BadCredentials
         token, csrf = self._secrets.token(), self._secrets.token()
         until = now + rules.session
-        await self._accounts.open_session(self._secrets.digest(token), verified, csrf, now, until)
+        await self._accounts.open_session(self._secrets.digest(token), proven, csrf, now, until)
         await self._welcome(account, client, now)
-        return token, Session(account.viewer, csrf, until, account.one_time_until is not None)
+        return token, self._judged(session_of(account, csrf, until))
 
     async def _known(self, username: str) -> Account | None:
         account = await self._accounts.find(username)

@@ -1,8 +1,11 @@
-"""One picture per slice, read once per change and shared by every browser that looks at it."""
+"""One picture per slice, read once per change and shared by every browser that looks at it.
+
+What burns is read beside it as well, alone and more often: a fire waits for no figure of a large district.
+"""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,10 +22,14 @@ from services.runtime.lifecycle import Stop
 
 @dataclass(frozen=True, slots=True)
 class LiveBounds:
-    """All in seconds but the counts. `spacing_s`: no slice is read more often; `refresh_s`: nor less often."""
+    """All in seconds but the counts. `spacing_s`: no slice is read more often; `refresh_s`: nor less often.
+
+    `fires_spacing_s`: the same for what burns.
+    """
 
     beat_s: float = 1.0
     spacing_s: float = 0.25
+    fires_spacing_s: float = 0.05
     refresh_s: float = 5.0
     names_s: float = 10.0
     read_deadline_s: float = 5.0
@@ -45,6 +52,8 @@ class _Feed:
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     joined: tuple[int, int, str] = (-1, -1, "")
+    fires_as_of: float = float("-inf")
+    """When the newest read of fires began: what began before that says nothing about them any more."""
 
     def ring(self) -> None:
         self.bell.set()
@@ -82,8 +91,8 @@ class LiveHub:
         self._feeds: dict[Slice, _Feed] = {}
         self._streams: Counter[str] = Counter()
         self._version = 0
-        self._dirty = asyncio.Event()
-        self._reads = asyncio.Semaphore(bounds.parallel_reads)
+        self._dirty, self._fires_dirty = asyncio.Event(), asyncio.Event()
+        self._reads, self._fire_reads = (asyncio.Semaphore(bounds.parallel_reads) for _ in range(2))
         self._stopped = False
         self._names = Names()
         self._names_at = float("-inf")
@@ -104,9 +113,8 @@ class LiveHub:
 
     async def run(self, stop: Stop) -> None:
         """Listen, beat and refresh until stop; then every stream ends."""
-        tasks = [
-            asyncio.create_task(work) for work in (self._listen(), self._beat_loop(stop), self._refresh_loop(stop))
-        ]
+        works = (self._listen(), self._beat_loop(stop), self._refresh_loop(stop), self._fires_loop(stop))
+        tasks = [asyncio.create_task(work) for work in works]
         stopping = asyncio.create_task(stop.wait())
         try:
             done, _ = await asyncio.wait({*tasks, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,7 +135,9 @@ class LiveHub:
         feed = self._feed(viewer.slice)
         feed.followers += 1
         try:
-            await self._ensure(feed, max_age_s=self._bounds.spacing_s)
+            # A picture that others follow is kept up to date for them: it is shown at once.
+            bounds = self._bounds
+            await self._ensure(feed, max_age_s=bounds.refresh_s if feed.followers > 1 else bounds.spacing_s)
             yield self._events(feed, self._resume(last_id))
         finally:
             feed.followers -= 1
@@ -191,7 +201,11 @@ class LiveHub:
 
     async def _listen(self) -> None:
         async for _ in self._changes.wakes():
-            self._dirty.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        self._dirty.set()
+        self._fires_dirty.set()
 
     async def _beat_loop(self, stop: Stop) -> None:
         while not stop.is_set():
@@ -213,10 +227,10 @@ class LiveHub:
                 DataAge(Freshness.UNREACHABLE, known.as_of, known.blind, known.partitions),
             )
         if [part.visibility for part in visibilities] != [part.visibility for part in self._visibilities]:
-            self._dirty.set()  # the views overlay unknown by the clock alone: nobody notifies that
+            self._wake()  # the views overlay unknown by the clock alone: nobody notifies that
         self._visibilities = visibilities
         if self._clock.monotonic() - self._refreshed_at >= self._bounds.refresh_s:
-            self._dirty.set()
+            self._wake()
         self._beats += 1
         self._beat_body = self._encoder.freshness(age, self._clock.now(), self._last_good)
         for feed in self._feeds.values():
@@ -231,6 +245,26 @@ class LiveHub:
             await asyncio.gather(*(self._refresh_shared(feed) for feed in list(self._feeds.values())))
             # Never more than half of the time is spent reading, however large the district.
             await stop.wait_for(max(self._bounds.spacing_s, self._clock.monotonic() - started))
+
+    async def _fires_loop(self, stop: Stop) -> None:
+        while not stop.is_set():
+            await self._fires_dirty.wait()
+            self._fires_dirty.clear()
+            started = self._clock.monotonic()
+            await asyncio.gather(*(self._refresh_fires(feed) for feed in list(self._feeds.values()) if feed.followers))
+            await stop.wait_for(max(self._bounds.fires_spacing_s, self._clock.monotonic() - started))
+
+    async def _refresh_fires(self, feed: _Feed) -> None:
+        """Read what burns in the slice. A failure is left to the whole picture, which counts it."""
+        started = self._clock.monotonic()
+        try:
+            async with self._fire_reads, asyncio.timeout(self._bounds.read_deadline_s):
+                fires = await self._read.fires(feed.slice)
+        except (DataUnavailable, TimeoutError):
+            return
+        if feed.version and started >= feed.fires_as_of:  # what nobody has seen whole is first seen whole
+            feed.fires_as_of = started
+            self._publish(feed, {"fires": self._encoder.fires(fires)})
 
     async def _refresh_shared(self, feed: _Feed) -> None:
         if feed.followers:
@@ -250,14 +284,22 @@ class LiveHub:
             self._metrics.read_failures.inc()
             return
         fresh = self._encoder.sections(snapshot, self._names)
+        if started < feed.fires_as_of:
+            del fresh["fires"]
+        else:
+            feed.fires_as_of = started
+        self._publish(feed, fresh)
+        feed.read_at = self._clock.monotonic()
+        self._metrics.snapshot_seconds.observe(feed.read_at - started)
+
+    def _publish(self, feed: _Feed, fresh: Mapping[str, str]) -> None:
+        """Give new versions to the sections that differ, and say so to who follows."""
         changed = [name for name, body in fresh.items() if feed.sections.get(name, (0, ""))[1] != body]
         if changed:
             self._version += 1
             feed.sections.update({name: (self._version, fresh[name]) for name in changed})
             feed.version = self._version
             feed.ring()
-        feed.read_at = self._clock.monotonic()
-        self._metrics.snapshot_seconds.observe(feed.read_at - started)
 
     async def _refresh_names(self) -> None:
         if self._clock.monotonic() - self._names_at >= self._bounds.names_s:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TypeVar, cast
 
 from services.console.domain.case_list import CaseQuery
-from services.console.domain.cases import CaseDetail, CaseList
+from services.console.domain.cases import CaseDetail, CaseList, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.errors import DataUnavailable, TooBusy
 from services.console.domain.freshness import PartitionVisibility
@@ -52,6 +52,9 @@ class SharedReads:
 
     async def snapshot(self, slice_: Slice) -> DashboardSnapshot:
         return await self._once(("picture", slice_), lambda: self._read.snapshot(slice_))
+
+    async def fires(self, slice_: Slice) -> tuple[Fire, ...]:
+        return await self._once(("fires", slice_), lambda: self._read.fires(slice_))
 
     async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
         return await self._once(("units", slice_, query), lambda: self._read.units(slice_, query))

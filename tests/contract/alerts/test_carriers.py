@@ -27,14 +27,7 @@ from cryptography.x509.oid import NameOID
 
 from deploy.stack.ports import free_ports
 from services.alerts.adapters import guarded_http
-from services.alerts.adapters.guarded_http import (
-    AddressRefused,
-    GuardedClient,
-    Networks,
-    outcome_of,
-    receiver_client,
-    vetted_address,
-)
+from services.alerts.adapters.guarded_http import GuardedClient, outcome_of, receiver_client
 from services.alerts.adapters.mail import MailChannel, MailServer
 from services.alerts.adapters.secrets import SecretFiles
 from services.alerts.adapters.webhook import WebhookChannel, sign
@@ -45,6 +38,7 @@ from services.alerts.ports import DeliveryChannel, Ready
 from services.documents.domain.mails import read
 from services.kernel.words import Channel, Purpose
 from services.runtime.clock import SystemClock
+from services.runtime.vetted_http import AddressRefused, Networks, vetted_address
 from tests.fakes.alerts import FakeChannel, FakeClock
 from tests.integration.alerts.scenario import SECRET, Hook
 

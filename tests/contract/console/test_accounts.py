@@ -12,7 +12,17 @@ from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, ge
 from services.console.adapters.statements import SQL
 from services.console.domain.account_audit import AccountAct, broken_at
 from services.console.domain.accounts import Account
-from services.console.domain.errors import AccountExists, BadCredentials, NotFound, WrongPassword
+from services.console.domain.errors import (
+    AccountExists,
+    BadCredentials,
+    IdentityTaken,
+    LastAdministrator,
+    NotFound,
+    WrongCode,
+    WrongPassword,
+)
+from services.console.domain.identity import Identity
+from services.console.domain.second_factor import SecondFactor
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.ports import Accounts
 from services.runtime.postgres import open_pool
@@ -214,7 +224,9 @@ async def test_a_session_that_is_being_opened_ends_with_the_change_of_the_passwo
         accounts = PostgresAccounts(pool, LIMIT_S)
         await accounts.save(ANN, T0)
         async with pool.connection() as opening:
-            await opening.execute(SQL["session_open"], ["one", "csrf", T0, ends, T0, "ann", "hash"])
+            await opening.execute(
+                SQL["session_open"], ["one", "csrf", T0, ends, T0, False, "ann", "hash", None, None, None]
+            )
             changing = asyncio.create_task(
                 accounts.change_password(ANN.username, "hash", "second", act("password"), keep="")
             )
@@ -226,3 +238,140 @@ async def test_a_session_that_is_being_opened_ends_with_the_change_of_the_passwo
             await until(done_or_waits)
         await changing
         assert await accounts.session("one", T0) is None
+
+
+FACTOR = SecondFactor("sealed", 100)
+
+
+async def test_a_code_is_taken_once_and_a_recovery_code_is_used_up(accounts: Accounts) -> None:
+    until = T0 + timedelta(hours=1)
+    await accounts.save(ANN, T0)
+    for token in ("one", "two"):
+        await accounts.open_session(token, ANN, "csrf", T0, until)
+    await accounts.set_second_factor(ANN, FACTOR, ["r1", "r2"], act("second_factor", by="ann"), keep="one")
+    session = await accounts.session("one", T0)
+    assert session is not None
+    assert (session.second_factor, session.recovery_left) == (True, 2)
+    assert await accounts.session("two", T0) is None
+    for step, taken in ((100, False), (101, True), (101, False), (100, False), (102, True)):
+        assert await accounts.take_step(ANN.username, "sealed", step) is taken, step
+    assert not await accounts.take_step(ANN.username, "another", 103)
+    use = act("recovery_code", by="ann")
+    assert [await accounts.take_recovery_code(ANN.username, code, use) for code in ("r1", "r1", "r3")] == [
+        True, False, False,
+    ]  # fmt: skip
+    found = await accounts.find("ann")
+    assert found is not None
+    assert (found.second_factor, found.recovery_codes) == ("sealed", ("r2",))
+    await accounts.put(ANN, act("create"))  # a new password at the command line takes no factor away
+    assert await accounts.find("ann") == found
+    await accounts.drop_second_factor("ann", act("second_factor_reset"))
+    assert await accounts.find("ann") == ANN
+    with pytest.raises(NotFound):
+        await accounts.drop_second_factor("ann", act("second_factor_reset"))
+    links = await accounts.audited()
+    assert broken_at(links) is None
+    assert [(link.entry.action, link.entry.detail["second_factor"]) for link in links[-4:]] == [
+        ("second_factor", True), ("recovery_code", True), ("create", True), ("second_factor_reset", False),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("meanwhile", ["another factor", "another password", "disabled"])
+async def test_a_second_factor_is_set_only_on_what_was_verified(accounts: Accounts, meanwhile: str) -> None:
+    await accounts.save(ANN, T0)
+    if meanwhile == "another factor":
+        await accounts.set_second_factor(ANN, SecondFactor("first", 1), [], act("second_factor"), keep="")
+    elif meanwhile == "another password":
+        await accounts.change_password(ANN.username, "hash", "second", act("password"), keep="")
+    else:
+        await accounts.disable("ann", act("disable"))
+    stands = await accounts.find("ann")
+    with pytest.raises(WrongCode):
+        await accounts.set_second_factor(ANN, FACTOR, [], act("second_factor"), keep="")
+    assert await accounts.find("ann") == stands
+    with pytest.raises(BadCredentials):  # a sign-in that began before
+        await accounts.open_session("one", ANN, "csrf", T0, T0 + timedelta(hours=1))
+
+
+ADM = Account(Username("adm"), Role.CENTRE, None, "管", "hash", administers=True)
+
+
+@pytest.mark.parametrize("how", ["disable", "demote", "reset", "replace"])
+async def test_the_last_administrator_who_can_sign_in_stays(accounts: Accounts, how: str) -> None:
+    await accounts.save(ADM, T0)
+    await accounts.save(ANN, T0)
+    drawn = Account(Username("new"), Role.CENTRE, None, "新", "hash", administers=True, one_time_until=T0)
+    await accounts.create(drawn, act("create"))  # its password opens nothing before it is changed
+
+    async def done() -> None:
+        if how == "disable":
+            await accounts.disable("adm", act(how, by="new"))
+        elif how == "demote":
+            await accounts.edit(replace(ADM.viewer, administers=False), act(how, by="new"))
+        elif how == "reset":
+            await accounts.reset(ADM.username, "drawn", T0, act(how, by="new"))
+        else:
+            await accounts.put(replace(ADM, administers=False), act(how, by="command line"))
+
+    before = await accounts.audited()
+    with pytest.raises(LastAdministrator):
+        await done()
+    assert (await accounts.find("adm"), await accounts.audited()) == (ADM, before)
+    await accounts.save(replace(ANN, administers=True), T0)
+    await done()
+    assert await accounts.find("adm") != ADM
+
+
+async def test_of_two_administrators_who_disable_each_other_one_stays(empty_scenario: Scenario) -> None:
+    both = [replace(ADM, username=Username(name)) for name in ("li", "wang")]
+    async with open_pool(empty_scenario.dsn, "test", max_size=4) as pool:
+        accounts = PostgresAccounts(pool, LIMIT_S)
+        for account in both:
+            await accounts.save(account, T0)
+        async with pool.connection() as holding:
+            await holding.execute(SQL["account_audit_lock"])
+            acts = [
+                asyncio.create_task(accounts.disable(other, act("disable", by=one)))
+                for one, other in (("li", "wang"), ("wang", "li"))
+            ]
+            waiting = (
+                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                " HAVING count(*) = 2"
+            )
+
+            async def both_wait() -> bool:
+                return empty_scenario.rows(waiting) != []
+
+            await until(both_wait)
+        ended = await asyncio.gather(*acts, return_exceptions=True)
+        assert sorted(type(each).__name__ for each in ended) == ["LastAdministrator", "NoneType"]
+        assert sum(not account.disabled for account in await accounts.all()) == 1
+
+
+async def test_an_identity_is_of_one_account_and_a_session_that_it_opened_ends_with_the_link(
+    accounts: Accounts,
+) -> None:
+    person, until = Identity("https://id.example", "u-1"), T0 + timedelta(hours=1)
+    await accounts.save(ANN, T0)
+    await accounts.save(BEA, T0)
+    await accounts.reset(ANN.username, "drawn", until, act("reset"))
+    await accounts.link("ann", person, act("link"))
+    linked = await accounts.linked(person)
+    assert linked is not None
+    assert (linked.username, linked.identity) == ("ann", person)
+    assert await accounts.linked(replace(person, issuer="https://another.example")) is None
+    with pytest.raises(IdentityTaken):
+        await accounts.link("bea", person, act("link"))
+    with pytest.raises(IdentityTaken):
+        await accounts.link("nobody", person, act("link"))
+    await accounts.open_session("one", linked, "csrf", T0, until, by_provider=True)
+    session = await accounts.session("one", T0)
+    assert session is not None
+    assert (session.by_provider, session.due) == (True, False), "the provider answers for password and factor"
+    await accounts.link("ann", None, act("unlink"))
+    assert (await accounts.session("one", T0), await accounts.linked(person)) == (None, None)
+    with pytest.raises(BadCredentials):  # an answer of the provider that came too late
+        await accounts.open_session("two", linked, "csrf", T0, until, by_provider=True)
+    await accounts.link("bea", person, act("link"))
+    details = [link.entry.detail["identity"] for link in (await accounts.audited())[-3:]]
+    assert details == ["https://id.example u-1", None, "https://id.example u-1"]

@@ -159,6 +159,7 @@ async def test_fires_and_cases_of_others_are_not_there(read: ReadModel) -> None:
     whole, own = await read.snapshot(WHOLE), await read.snapshot(HEALTH)
     assert [(fire.unit_id, fire.ended_at) for fire in whole.fires] == [("U06", None), ("U01", NOW)]
     assert own.fires == ()
+    assert (await read.fires(WHOLE), await read.fires(HEALTH)) == (whole.fires, own.fires)
     assert [case.case_id for case in whole.cases.rows] == ["C2", "C1", "C3"]
     assert [case.case_id for case in own.cases.rows] == ["C1", "C3"]
     assert (own.cases.open, own.cases.unacknowledged) == (2, 1)

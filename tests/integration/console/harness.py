@@ -165,11 +165,13 @@ class Browser:
 
 
 async def login(
-    client: httpx.AsyncClient, username: str, password: str, then: str | None = None, **headers: str
+    client: httpx.AsyncClient, username: str, password: str, then: str | None = None, code: str = "", **headers: str
 ) -> httpx.Response:
     page = await client.get("/login")
     (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
-    form = {"username": username, "password": password, "form_token": token} | ({} if then is None else {"next": then})
+    form = {"username": username, "password": password, "code": code, "form_token": token} | (
+        {} if then is None else {"next": then}
+    )
     return await client.post("/login", data=form, headers=headers)
 
 
@@ -179,6 +181,29 @@ async def sign_in(client: httpx.AsyncClient, username: str, password: str = PASS
     page = await client.get("/")
     (csrf,) = re.findall(r'data-csrf="([^"]+)"', page.text)
     return Browser(client, csrf)
+
+
+@asynccontextmanager
+async def served(server: StatusServer, port: int, stop: Stop) -> AsyncIterator[None]:
+    """Let a stand-in serve at its port inside the block."""
+    task = asyncio.create_task(server.serve(stop))
+
+    async def up() -> bool:
+        if task.done():
+            await task
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    try:
+        await until(up)
+        yield
+    finally:
+        stop.set()
+        await task
 
 
 @asynccontextmanager
@@ -197,7 +222,7 @@ async def console(dsn: str, **settings: Any) -> AsyncIterator[Console]:
         }
         | settings
     )
-    await _add_accounts(dsn)
+    await add_accounts(dsn)
     stop = Stop()
     stub = StatusServer("127.0.0.1", alerts_port, lambda: Readiness(True), CollectorRegistry(), alerts.routes())
     tasks = [asyncio.create_task(stub.serve(stop)), asyncio.create_task(app.run(chosen, stop))]
@@ -221,7 +246,7 @@ async def console(dsn: str, **settings: Any) -> AsyncIterator[Console]:
         await asyncio.gather(*tasks)
 
 
-async def _add_accounts(dsn: str) -> None:
+async def add_accounts(dsn: str) -> None:
     """One hash for all of them: making it is slow on purpose."""
     hashed = await Argon2Passwords(memory_kib=1024, passes=1).hash(PASSWORD)
     async with open_pool(dsn, "test-accounts", max_size=1) as pool:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pyotp
+from pydantic import SecretStr
+
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.secrets import Argon2Passwords
 from services.console.domain.accounts import Account
@@ -13,7 +16,7 @@ from tests.integration.console.scenario import Scenario
 
 NEW = {"username": "zhao", "role": "brigade", "display_name": "赵 <script>alert(1)</script>"}
 OTHERS = ("/accounts/screens", "/accounts", "/accounts/health/edit", "/accounts/health/reset",
-          "/accounts/health/disable", "/accounts/health/sign-out")  # fmt: skip
+          "/accounts/health/disable", "/accounts/health/second-factor-reset", "/accounts/health/sign-out")  # fmt: skip
 
 ASKING: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/registry/preview", {"kind": "unit", "row": {}}),
@@ -130,3 +133,40 @@ async def test_a_one_time_password_opens_the_change_of_it_and_nothing_else(empty
             assert (await client.get("/api/v1/me")).status_code == 200
             assert await post(zhao, "/account/sign-out", {}) == (200, "ok")
             assert (await client.get("/api/v1/me")).status_code == 401
+
+
+async def test_a_second_factor_is_asked_at_the_door_and_where_it_is_required_nothing_opens_without(
+    empty_scenario: Scenario,
+) -> None:
+    keys = SecretStr("a key that is long enough")
+    async with console(empty_scenario.dsn, second_factor_keys=keys, second_factor_required=True) as here:
+        await add_administrator(empty_scenario.dsn)
+        async with here.client() as client:
+            assert (await login(client, "brigade", PASSWORD, "/registry")).headers["location"] == "/account"
+            for path in ("/me", "/accounts", "/units"):
+                assert (await client.get(f"/api/v1{path}")).status_code == 401, path
+            brigade = Browser(client, (await client.get("/account")).text.split('data-csrf="')[1].split('"')[0])
+            path = "/api/v1/account/second-factor"
+            assert (await brigade.order(path, {"current": "wrong"})).status_code == 403
+            assert (await brigade.order(path, {"current": PASSWORD}, **{"X-CSRF-Token": "x"})).status_code == 403
+            begun = (await brigade.order(path, {"current": PASSWORD})).json()
+            maker = pyotp.TOTP(begun["secret"])
+            first = {"pending": begun["pending"], "code": maker.now()}
+            codes = (await brigade.order(f"{path}/confirm", first)).json()["recovery_codes"]
+            assert (await client.get("/api/v1/me")).status_code == 200
+            stored = empty_scenario.rows("SELECT * FROM console.accounts WHERE username = 'brigade'")
+            assert not any(secret in str(stored) for secret in (begun["secret"], *codes))
+        async with here.client() as client:
+            assert (await login(client, "brigade", PASSWORD)).status_code == 401
+            assert (await login(client, "brigade", PASSWORD, code=first["code"])).status_code == 401
+            assert (await login(client, "brigade", PASSWORD, code=codes[0])).headers["location"] == "/"
+            assert (await login(client, "brigade", PASSWORD, code=codes[0])).status_code == 401
+    async with console(empty_scenario.dsn) as here:  # without the key, and no duty: nobody is let in for that
+        async with here.client() as client:
+            assert (await login(client, "brigade", PASSWORD)).status_code == 401
+        async with here.signed_in("adm") as adm:
+            (row,) = [r for r in (await adm.json("/api/v1/accounts"))["rows"] if r["username"] == "brigade"]
+            assert row["second_factor"] is True
+            assert await post(adm, "/accounts/brigade/second-factor-reset", {}) == (200, "ok")
+        async with here.signed_in("brigade") as browser:
+            assert (await browser.order("/api/v1/account/second-factor", {"current": PASSWORD})).status_code == 409

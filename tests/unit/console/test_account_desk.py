@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from services.console.domain.account_audit import broken_at
 from services.console.domain.accounts import Account, NewAccount
 from services.console.domain.adjustments import NewAdjustment
-from services.console.domain.errors import ConsoleError, PasswordDue
+from services.console.domain.errors import ConsoleError, PasswordDue, SecondFactorDue
 from services.console.domain.register import HandedIn, ProposalDecision
 from services.console.domain.screens import NewScreen
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
@@ -21,7 +21,7 @@ from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.register import RegisterDesk
 from services.kernel.words import AdjustmentKind, EntityKind, ProposalKind
-from tests.fakes.console import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
+from tests.fakes.console import FakeAccounts, FakeCodes, FakePasswords, FakeSecrets, ManualClock
 
 ADMIN = Account(Username("adm"), Role.CENTRE, None, "管理员", "hash:adm", administers=True)
 LI = Account(Username("li"), Role.BRIGADE, None, "李", "hash:correct horse")
@@ -60,21 +60,27 @@ class Orders:
 
 
 class Harness:
-    def __init__(self) -> None:
+    def __init__(self, rules: LoginLimits | None = None) -> None:
         self.clock, self.accounts, passwords = ManualClock(), FakeAccounts(), FakePasswords()
         self.accounts.accounts = {each.username: each for each in (ADMIN, LI, WALL)}
-        self.desk = AccountDesk(self.accounts, passwords, FakeSecrets(), self.clock)
+        self.codes = FakeCodes()
+        self.desk = AccountDesk(self.accounts, passwords, FakeSecrets(), self.clock, self.codes)
         self.door = Authenticator(
             accounts=self.accounts,
             passwords=passwords,
             secrets=FakeSecrets(),
             clock=self.clock,
             metrics=Metrics(CollectorRegistry()),
-            rules=LoginLimits(),
+            rules=rules or LoginLimits(),
+            codes=self.codes,
         )
 
     def while_hashing(self, meanwhile: Callable[[], Awaitable[object]]) -> AccountDesk:
-        return AccountDesk(self.accounts, SlowPasswords(meanwhile), FakeSecrets(), self.clock)
+        return AccountDesk(self.accounts, SlowPasswords(meanwhile), FakeSecrets(), self.clock, self.codes)
+
+    def code(self) -> str:
+        """Return what a telephone shows now."""
+        return f"{int(self.clock.now().timestamp()) // 30 % 1_000_000:06d}"
 
     def actions(self) -> list[tuple[str, str, str]]:
         return [(each.entry.by, each.entry.action, each.entry.about) for each in self.accounts.links]
@@ -106,7 +112,7 @@ async def test_a_new_account_opens_nothing_before_its_one_time_password_is_chang
     assert session.password_due
     with pytest.raises(PasswordDue):
         await here.door.session(token)
-    assert (await here.door.session(token, password_due=True)).viewer.username == "wang"
+    assert (await here.door.session(token, takes_due=True)).viewer.username == "wang"
     await here.desk.change_password(session.viewer, token, password, "a new password")
     assert not (await here.door.session(token)).password_due
     assert await code(here.door.sign_in("wang", password, "10.0.0.1")) == "bad_credentials"
@@ -281,3 +287,82 @@ async def test_an_administrator_asks_for_nothing_that_an_account_of_his_could_ap
     assert await register.propose(centre, handed) == {"by": "adm"}
     assert await adjustments.request(centre, asked) == "A2026-000001"
     assert await register.decide(ADMIN.viewer, ProposalDecision.WITHDRAW, "R2026-000001", "") == "withdrawn"
+
+
+async def enrolled(here: Harness, username: str, password: str) -> tuple[Viewer, list[str]]:
+    """Turn the second factor on as its owner does; return who it is and the recovery codes."""
+    token, session = await here.door.sign_in(username, password, "10.0.0.1")
+    begun = await here.desk.begin_second_factor(session.viewer, password)
+    return session.viewer, list(
+        await here.desk.confirm_second_factor(session.viewer, token, begun.pending, here.code())
+    )
+
+
+async def test_with_a_second_factor_the_password_alone_opens_nothing_and_no_code_opens_twice() -> None:
+    here = Harness()
+    _, recovery = await enrolled(here, "li", "correct horse")
+    assert len(set(recovery)) == 10
+
+    async def tried(code_: str) -> str:
+        try:
+            await here.door.sign_in("li", "correct horse", "10.0.0.1", code_)
+        except ConsoleError as error:
+            return error.code
+        return "ok"
+
+    assert await tried("") == await tried("000000") == await tried(here.code()) == "bad_credentials"  # it confirmed
+    here.clock.pass_(30)
+    assert await tried(here.code()) == "ok"
+    assert await tried(here.code()) == "bad_credentials", "somebody looked over his shoulder"
+    assert await tried(f" {recovery[0].upper()} ") == "ok"
+    assert await tried(recovery[0]) == "bad_credentials"
+    assert here.actions()[-2:] == [("li", "second_factor", "li"), ("li", "recovery_code", "li")]
+    assert recovery[1] not in str(here.accounts.accounts["li"]), "neither secret nor codes in a line of a log"
+
+
+async def test_wrong_codes_lock_like_wrong_passwords() -> None:
+    here = Harness()
+    await enrolled(here, "li", "correct horse")
+    here.clock.pass_(30)
+    for _ in range(5):
+        assert await code(here.door.sign_in("li", "correct horse", "10.0.0.2", "000000")) == "bad_credentials"
+    assert await code(here.door.sign_in("li", "correct horse", "10.0.0.2", here.code())) == "locked_out"
+
+
+async def test_guessing_at_the_account_page_is_slow_and_a_second_telephone_takes_the_first_one_off() -> None:
+    here = Harness()
+    viewer, recovery = await enrolled(here, "li", "correct horse")
+    assert await code(here.desk.begin_second_factor(viewer, "correct horse")) == "has_second_factor"
+    assert await code(here.desk.begin_second_factor(viewer, "wrong")) == "wrong_password"
+    for _ in range(4):
+        assert await code(here.desk.remove_second_factor(viewer, "t", "correct horse", "000000")) == "wrong_code"
+    assert await code(here.desk.remove_second_factor(viewer, "t", "correct horse", recovery[0])) == "locked_out"
+    here.clock.pass_(900)
+    await here.desk.remove_second_factor(viewer, "t", "correct horse", recovery[0])
+    assert (await here.door.sign_in("li", "correct horse", "10.0.0.1"))[1].second_factor is False
+    assert here.actions()[-1] == ("li", "second_factor_removed", "li")
+
+
+async def test_an_administrator_takes_a_lost_factor_away_and_no_others() -> None:
+    here = Harness()
+    await enrolled(here, "li", "correct horse")
+    assert await code(here.desk.reset_second_factor(LI.viewer, "adm")) == "not_allowed"
+    assert await code(here.desk.reset_second_factor(ADMIN.viewer, "adm")) == "own_account"
+    await here.desk.reset_second_factor(ADMIN.viewer, "li")
+    assert await code(here.desk.reset_second_factor(ADMIN.viewer, "li")) == "not_found"
+    assert here.actions()[-1] == ("adm", "second_factor_reset", "li")
+    await here.door.sign_in("li", "correct horse", "10.0.0.1")
+
+
+async def test_where_it_is_required_who_administers_or_approves_does_nothing_without_one() -> None:
+    here = Harness(LoginLimits(factor_for_some=True))
+    here.accounts.accounts["h"] = Account(Username("h"), Role.DEPARTMENT, BodyCode("health"), "卫", "hash:health")
+    token, _ = await here.door.sign_in("h", "health", "10.0.0.1")
+    await here.door.session(token)
+    token, session = await here.door.sign_in("li", "correct horse", "10.0.0.1")
+    assert session.due
+    with pytest.raises(SecondFactorDue):
+        await here.door.session(token)
+    begun = await here.desk.begin_second_factor(session.viewer, "correct horse")
+    await here.desk.confirm_second_factor(session.viewer, token, begun.pending, here.code())
+    assert not (await here.door.session(token)).due

@@ -12,7 +12,7 @@ from services.console.domain.errors import BadCredentials, ConsoleError, DataUna
 from services.console.domain.viewer import Role, Username
 from services.console.metrics import Metrics
 from services.console.worker.authentication import Authenticator, LoginLimits
-from tests.fakes.console import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
+from tests.fakes.console import FakeAccounts, FakeCodes, FakePasswords, FakeSecrets, ManualClock
 
 
 class Harness:
@@ -27,6 +27,7 @@ class Harness:
             clock=self.clock,
             metrics=Metrics(self.registry),
             rules=rules or LoginLimits(),
+            codes=FakeCodes(),
         )
 
     async def attempt(self, username: str, password: str = "wrong", client: str = "10.0.0.1") -> str:

@@ -23,7 +23,7 @@ from services.console.domain.register import HandedIn
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import Metrics
 from services.console.worker.authentication import Authenticator, LoginLimits
-from tests.fakes.console import FakeAccounts, FakePasswords, FakeSecrets, ManualClock
+from tests.fakes.console import FakeAccounts, FakeCodes, FakePasswords, FakeSecrets, ManualClock
 
 PATHS = ("/api/v1/registry/preview", "/api/v1/registry/proposals")
 SENT = {"kind": "unit", "file_name": "u.csv", "content": b64encode(b"a,b").decode(), "reason": "登记更正"}
@@ -55,7 +55,7 @@ class Site:
         self.register = Register()
         self.door = Authenticator(
             accounts=accounts, passwords=FakePasswords(), secrets=FakeSecrets(), clock=clock, metrics=metrics,
-            rules=LoginLimits(),
+            rules=LoginLimits(), codes=FakeCodes(),
         )  # fmt: skip
         api = Api(
             authenticator=self.door, live=nothing, read=nothing, commands=nothing, cookies=cookies, clock=clock,

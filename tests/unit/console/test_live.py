@@ -10,9 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from services.console.adapters.encode import JsonEncoder
+from services.console.domain.dashboard_snapshot import DashboardSnapshot
 from services.console.domain.errors import DataUnavailable, TooBusy
 from services.console.domain.freshness import PartitionVisibility
-from services.console.domain.viewer import WHOLE
+from services.console.domain.viewer import WHOLE, Slice
 from services.console.metrics import Metrics
 from services.console.ports import LiveEvent
 from services.console.worker.live import LiveBounds, LiveHub
@@ -20,14 +21,29 @@ from services.kernel.words import VisibilityState
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from tests.fakes.console import T0, FakeChanges, FakeReadModel, FakeSecrets
-from tests.unit.console.builders import CENTRE, HEALTH, unit
+from tests.unit.console.builders import CENTRE, HEALTH, case, unit
 
 BOUNDS = LiveBounds(beat_s=0.02, spacing_s=0.0, refresh_s=60, names_s=60, read_deadline_s=1, streams_per_account=3)
 
 
+class SlowPictures(FakeReadModel):
+    """A whole picture is told as it was when its read began, once the door is open."""
+
+    def __init__(self) -> None:
+        super().__init__(all_units=[unit("U1")])
+        self.door, self.reading = asyncio.Event(), asyncio.Event()
+        self.door.set()
+
+    async def snapshot(self, slice_: Slice) -> DashboardSnapshot:
+        found = await super().snapshot(slice_)
+        self.reading.set()
+        await self.door.wait()
+        return found
+
+
 class Harness:
-    def __init__(self, bounds: LiveBounds = BOUNDS) -> None:
-        self.read = FakeReadModel(all_units=[unit("U1"), unit("U2", lead_department="education")])
+    def __init__(self, bounds: LiveBounds = BOUNDS, read: FakeReadModel | None = None) -> None:
+        self.read = read or FakeReadModel(all_units=[unit("U1"), unit("U2", lead_department="education")])
         self.changes = FakeChanges()
         self.stop = Stop()
         self.hub = LiveHub(
@@ -94,6 +110,37 @@ async def test_many_wakes_at_once_are_one_read() -> None:
         harness.read.all_units.append(unit("U3"))
         await next_event(events, changed)
         assert harness.read.reads["picture"] - before <= 2
+
+
+async def test_a_fire_waits_for_no_slow_picture_and_an_older_picture_does_not_take_it_away() -> None:
+    slow = SlowPictures()
+    async with Harness(read=slow).running() as harness, harness.hub.follow(CENTRE, None) as events:
+        await next_event(events, changed)
+        slow.door.clear()
+        slow.reading.clear()
+        slow.all_units.append(unit("U3"))
+        harness.changes.wake()
+        await slow.reading.wait()
+        harness.read.all_cases.append(case("F1", kind="fire"))
+        harness.changes.wake()
+        event = await next_event(events, changed)
+        assert [fire["case_id"] for fire in json.loads(event.body)["fires"]] == ["F1"]
+        slow.door.set()
+        event = await next_event(events, changed)
+        assert "fires" not in json.loads(event.body), "the picture was read before the fire"
+        harness.read.all_cases.clear()
+        harness.changes.wake()
+        event = await next_event(events, lambda event: changed(event) and "fires" in json.loads(event.body))
+        assert json.loads(event.body)["fires"] == []
+
+
+async def test_who_comes_to_a_picture_that_others_follow_waits_for_no_read() -> None:
+    bounds = LiveBounds(beat_s=5, spacing_s=0.0, refresh_s=60)
+    async with Harness(bounds).running() as harness, harness.hub.follow(CENTRE, None) as events:
+        await next_event(events, changed)
+        harness.read.gate = asyncio.Event()  # which never opens
+        async with harness.hub.follow(CENTRE, None) as others:
+            assert (await next_event(others, changed)).kind == "snapshot"
 
 
 async def test_a_department_gets_its_slice_only() -> None:

@@ -2,7 +2,7 @@
 
 -- account_columns --
 username, role, department, display_name, password_hash, disabled, failed_logins, locked_until, administers,
-one_time_until, display_name_en
+one_time_until, display_name_en, second_factor, recovery_codes, identity_issuer, identity_subject
 
 -- account_find --
 SELECT {account_columns} FROM console.accounts WHERE username = %s
@@ -48,6 +48,41 @@ RETURNING {account_columns}
 UPDATE console.accounts
 SET password_hash = %s, one_time_until = %s, disabled = false, failed_logins = 0, locked_until = NULL
 WHERE username = %s AND role <> 'screen'
+RETURNING {account_columns}
+
+-- account_set_factor --
+-- Only with the password that was verified, and where no other factor came first.
+UPDATE console.accounts SET second_factor = %s, second_factor_step = %s, recovery_codes = %s
+WHERE username = %s AND NOT disabled AND password_hash = %s AND second_factor IS NULL
+RETURNING {account_columns}
+
+-- account_drop_factor --
+UPDATE console.accounts SET second_factor = NULL, second_factor_step = 0, recovery_codes = '{{}}'
+WHERE username = %s AND second_factor IS NOT NULL
+RETURNING {account_columns}
+
+-- account_take_step --
+-- Of two who come with the same code, or with an older one, the second finds that the step is not newer.
+UPDATE console.accounts SET second_factor_step = %(step)s
+WHERE username = %(username)s AND second_factor = %(sealed)s AND second_factor_step < %(step)s
+
+-- account_take_recovery_code --
+UPDATE console.accounts SET recovery_codes = array_remove(recovery_codes, %(code)s)
+WHERE username = %(username)s AND recovery_codes @> ARRAY[%(code)s::text]
+RETURNING {account_columns}
+
+-- administrators_left --
+-- Whoever has a password of his own and may use it: one-time passwords end by themselves.
+SELECT count(*) FROM console.accounts WHERE administers AND NOT disabled AND one_time_until IS NULL
+
+-- account_linked --
+SELECT {account_columns} FROM console.accounts WHERE identity_issuer = %s AND identity_subject = %s
+
+-- account_link --
+UPDATE console.accounts SET identity_issuer = %(issuer)s, identity_subject = %(subject)s
+WHERE username = %(username)s AND role <> 'screen' AND NOT EXISTS (
+    SELECT FROM console.accounts o WHERE o.identity_issuer = %(issuer)s AND o.identity_subject = %(subject)s
+        AND o.username <> %(username)s)
 RETURNING {account_columns}
 
 -- account_end_other_sessions --
@@ -97,16 +132,18 @@ UPDATE console.accounts SET failed_logins = 0, locked_until = NULL WHERE usernam
 DELETE FROM console.sessions WHERE expires_at <= %s
 
 -- session_open --
--- Only for the password that was verified. The lock on the account lets a change of it, which ends the sessions, come
+-- Only for the password, the second factor and the identity that were verified. The lock on the account lets a change of it, which ends the sessions, come
 -- before or after this one, never in between.
-INSERT INTO console.sessions (token_hash, username, csrf, created_at, expires_at, last_seen_at)
-SELECT %s, username, %s, %s, %s, %s FROM console.accounts
-WHERE username = %s AND NOT disabled AND password_hash = %s
+INSERT INTO console.sessions (token_hash, username, csrf, created_at, expires_at, last_seen_at, by_provider)
+SELECT %s, username, %s, %s, %s, %s, %s FROM console.accounts
+WHERE username = %s AND NOT disabled AND password_hash = %s AND second_factor IS NOT DISTINCT FROM %s
+    AND identity_issuer IS NOT DISTINCT FROM %s AND identity_subject IS NOT DISTINCT FROM %s
 FOR SHARE
 
 -- session_find --
 SELECT a.username, a.role, a.department, a.display_name, a.password_hash, a.disabled, a.failed_logins,
-    a.locked_until, a.administers, a.one_time_until, a.display_name_en, s.csrf, s.expires_at
+    a.locked_until, a.administers, a.one_time_until, a.display_name_en, a.second_factor, a.recovery_codes,
+    a.identity_issuer, a.identity_subject, s.csrf, s.expires_at, s.by_provider
 FROM console.sessions s JOIN console.accounts a USING (username)
 WHERE s.token_hash = %s AND s.expires_at > %s AND NOT a.disabled
 

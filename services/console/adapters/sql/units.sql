@@ -28,8 +28,9 @@ TRUE
 (connection_now NOT IN ('online', 'exempt', 'retired') OR health_now NOT IN ('normal', 'unknown') OR partly_connected OR unstable_now)
 
 -- tally --
+-- date_part, since extract counts in numeric: for 20 000 units that is a third of the statement.
 SELECT connection_now, health_now, count(*), count(*) FILTER (WHERE {troubled}), count(*) FILTER (WHERE NOT routed),
-       sum((extract(epoch FROM updated_at) * 1000)::bigint)::bigint
+       sum((date_part('epoch', updated_at) * 1000)::bigint)::bigint
 FROM rules.units_now WHERE {slice} AND connection <> 'retired' GROUP BY 1, 2
 
 -- rates_whole --

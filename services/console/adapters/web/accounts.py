@@ -1,6 +1,7 @@
 """Page and JSON API of accounts: one's own password and sessions, and for an administrator those of others.
 
-Whoever signed in with a one-time password may come here, and nowhere else before it is changed.
+Whoever signed in with a one-time password, or without the second factor that he has to have, may come here, and
+nowhere else before that is mended.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,7 +23,9 @@ from services.console.adapters.web.guard import (
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import MAX_PASSWORD, NewAccount, Session
 from services.console.domain.errors import ConsoleError
+from services.console.domain.identity import MAX_SUBJECT
 from services.console.domain.screens import LONGEST_DAYS, NewScreen
+from services.console.domain.second_factor import MAX_CODE
 from services.console.metrics import Metrics
 from services.console.ports import AccountWork, Authentication
 from services.kernel.words import Role
@@ -40,6 +43,29 @@ class PasswordBody(BaseModel):
 
     current: str = Field(max_length=4 * MAX_PASSWORD, repr=False)
     new: str = Field(max_length=4 * MAX_PASSWORD, repr=False)
+
+
+class CurrentBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    current: str = Field(max_length=4 * MAX_PASSWORD, repr=False)
+
+
+class ConfirmBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    pending: str = Field(max_length=1000, repr=False)
+    code: str = Field(max_length=2 * MAX_CODE, repr=False)
+
+
+class RemoveBody(CurrentBody):
+    code: str = Field(max_length=2 * MAX_CODE, repr=False)
+
+
+class LinkBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    subject: str | None = Field(default=None, max_length=MAX_SUBJECT)
 
 
 class Nothing(BaseModel):
@@ -87,9 +113,7 @@ class AccountApi:
         self._metrics = metrics
 
     async def change_password(self, request: Request, body: PasswordBody) -> Response:
-        token = request.cookies.get(self._cookies.session, "")
-        session = await self._authenticator.session(token, password_due=True)
-        check_mark(session, request.headers.get(SESSION_HEADER))
+        session, token = await self._own(request)
         viewer = session.viewer
         await self._acted(
             request,
@@ -100,9 +124,44 @@ class AccountApi:
         )
         return as_json({"changed": True})
 
+    async def begin_second_factor(self, request: Request, body: CurrentBody) -> Response:
+        session, _ = await self._own(request)
+        viewer = session.viewer
+        begun = await self._acted(
+            request,
+            session,
+            "second_factor_begin",
+            viewer.username,
+            lambda: self._accounts.begin_second_factor(viewer, body.current),
+        )
+        return as_json(begun)
+
+    async def confirm_second_factor(self, request: Request, body: ConfirmBody) -> Response:
+        session, token = await self._own(request)
+        viewer = session.viewer
+        codes = await self._acted(
+            request,
+            session,
+            "second_factor",
+            viewer.username,
+            lambda: self._accounts.confirm_second_factor(viewer, token, body.pending, body.code),
+        )
+        return as_json({"recovery_codes": codes})
+
+    async def remove_second_factor(self, request: Request, body: RemoveBody) -> Response:
+        session, token = await self._own(request)
+        viewer = session.viewer
+        await self._acted(
+            request,
+            session,
+            "second_factor_removed",
+            viewer.username,
+            lambda: self._accounts.remove_second_factor(viewer, token, body.current, body.code),
+        )
+        return as_json({"removed": True})
+
     async def sign_out_everywhere(self, request: Request, body: Nothing) -> Response:
-        token = request.cookies.get(self._cookies.session, "")
-        session = await self._authenticator.session(token, password_due=True)
+        session, _ = await self._own(request)
         await self._acted(
             request,
             session,
@@ -161,6 +220,28 @@ class AccountApi:
         )
         return as_json({"disabled": True})
 
+    async def reset_second_factor(self, request: Request, username: Username, body: Nothing) -> Response:
+        session = session_of(request)
+        await self._acted(
+            request,
+            session,
+            "second_factor_reset",
+            username,
+            lambda: self._accounts.reset_second_factor(session.viewer, username),
+        )
+        return as_json({"reset": True})
+
+    async def link(self, request: Request, username: Username, body: LinkBody) -> Response:
+        session = session_of(request)
+        await self._acted(
+            request,
+            session,
+            "link",
+            username,
+            lambda: self._accounts.link(session.viewer, username, body.subject or None),
+        )
+        return as_json({"linked": True})
+
     async def sign_out(self, request: Request, username: Username, body: Nothing) -> Response:
         session = session_of(request)
         await self._acted(
@@ -168,10 +249,17 @@ class AccountApi:
         )
         return as_json({"signed_out": True})
 
+    async def _own(self, request: Request) -> tuple[Session, str]:
+        """Return the session and its token, also of who has to mend his account first. Raises NotSignedIn."""
+        token = request.cookies.get(self._cookies.session, "")
+        session = await self._authenticator.session(token, takes_due=True)
+        check_mark(session, request.headers.get(SESSION_HEADER))
+        return session, token
+
     async def _acted(
         self, request: Request, session: Session, act: str, about: str, work: Callable[[], Awaitable[T]]
     ) -> T:
-        """Let only the page of the one who is signed in act, and write down how it ended; never a password."""
+        """Let only the page of the one who is signed in act, and write down how it ended; no password, no code."""
         check_origin(request)
         check_csrf(session, request.headers.get(CSRF_HEADER))
         outcome = "ok"
@@ -196,6 +284,9 @@ def account_routes(api: Api, own: AccountApi, pages: SignedInPages) -> APIRouter
     router = APIRouter()
     router.add_api_route("/account", page, methods=["GET"], include_in_schema=False)
     router.add_api_route("/api/v1/account/password", own.change_password, methods=["POST"])
+    router.add_api_route("/api/v1/account/second-factor", own.begin_second_factor, methods=["POST"])
+    router.add_api_route("/api/v1/account/second-factor/confirm", own.confirm_second_factor, methods=["POST"])
+    router.add_api_route("/api/v1/account/second-factor/remove", own.remove_second_factor, methods=["POST"])
     router.add_api_route("/api/v1/account/sign-out", own.sign_out_everywhere, methods=["POST"])
     others = APIRouter(prefix="/api/v1/accounts", dependencies=[Depends(api.signed_in)])
     others.add_api_route("", own.listed, methods=["GET"])
@@ -203,6 +294,8 @@ def account_routes(api: Api, own: AccountApi, pages: SignedInPages) -> APIRouter
     others.add_api_route("/screens", own.screen, methods=["POST"])
     others.add_api_route("/{username}/edit", own.edit, methods=["POST"])
     others.add_api_route("/{username}/reset", own.reset, methods=["POST"])
+    others.add_api_route("/{username}/second-factor-reset", own.reset_second_factor, methods=["POST"])
+    others.add_api_route("/{username}/link", own.link, methods=["POST"])
     others.add_api_route("/{username}/disable", own.disable, methods=["POST"])
     others.add_api_route("/{username}/sign-out", own.sign_out, methods=["POST"])
     router.include_router(others)

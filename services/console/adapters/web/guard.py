@@ -148,6 +148,7 @@ class Cookies:
         prefix = "__Host-" if https else ""
         self.session = f"{prefix}firenet_session"
         self.login = f"{prefix}firenet_login"
+        self.provider = f"{prefix}firenet_provider"
 
     def set(self, response: Response, name: str, value: str, seconds: int) -> None:
         # Lax, not Strict: a link in a mail is followed from a page of another site, and must find the reader signed in.

@@ -21,12 +21,18 @@ from services.console.domain.errors import (
     Forged,
     LockedOut,
     NotAllowed,
+    NotLinked,
     NotSignedIn,
     OtherSession,
+    ProviderDenied,
+    ProviderRefused,
+    ProviderUnavailable,
+    SignInOver,
     TooBusy,
 )
 from services.console.domain.looks import LOOKS
 from services.console.domain.refusals import may_work_refusals
+from services.console.domain.second_factor import MAX_CODE
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
 from services.console.ports import Authentication, CaseCommands
@@ -73,18 +79,31 @@ READABLE = (
 """Pages that a sign-in may lead back to."""
 RETRY_S = 15
 SENT_HERE = {"ended": NotSignedIn.code, "other": OtherSession.code}
-STATUS = {BadCredentials: 401, LockedOut: 429, TooBusy: 503, Forged: 403, DataUnavailable: 503}
+STATUS: dict[type[ConsoleError], int] = {
+    BadCredentials: 401,
+    LockedOut: 429,
+    TooBusy: 503,
+    Forged: 403,
+    DataUnavailable: 503,
+    ProviderUnavailable: 503,
+    ProviderRefused: 403,
+    ProviderDenied: 403,
+    NotLinked: 403,
+    SignInOver: 403,
+}
 
 
 class Pages:
     """Renders templates in the reader's language and theme; both are preferences kept in plain cookies."""
 
-    def __init__(self, build: str, mailbox_url: str | None) -> None:
+    def __init__(self, build: str, mailbox_url: str | None, *, second_factor: bool = False, provider: str = "") -> None:
         self._catalogue = texts.load()
         self._build = build
         # a module is asked for when the one that imports it has come: thirty in a chain are seconds on a bad day
         self._modules = sorted(path.name for path in texts.STATIC.glob("*.js") if path.name not in NOT_OF_THE_PAGE)
         self._mailbox_url = mailbox_url
+        self._second_factor = second_factor
+        self._provider = provider
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(texts.TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
         )
@@ -104,6 +123,8 @@ class Pages:
             static=f"/static/{self._build}",
             modules=self._modules,
             mailbox_url=self._mailbox_url,
+            second_factor_offered=self._second_factor,
+            provider=self._provider,
             here=request.url.path,
             **values,
         )
@@ -157,7 +178,7 @@ class SignedInPages:
         takes_due: bool = False,
         **values: Any,
     ) -> Response:
-        """Return the page. `may` raises NotAllowed; `takes_due`: also with a password that has to be changed first."""
+        """Return the page. `may` raises NotAllowed; `takes_due`: also to who has to mend his account first."""
         try:
             session = await self.session(request, takes_due=takes_due)
         except NotSignedIn:
@@ -167,7 +188,7 @@ class SignedInPages:
 
     async def session(self, request: Request, *, takes_due: bool = False) -> Session:
         """Raises NotSignedIn."""
-        return await self._authenticator.session(request.cookies.get(self._cookies.session), password_due=takes_due)
+        return await self._authenticator.session(request.cookies.get(self._cookies.session), takes_due=takes_due)
 
     def render(self, request: Request, template: str, session: Session, **values: Any) -> Response:
         """Raises NotAllowed."""
@@ -179,7 +200,7 @@ class SignedInPages:
             viewer=session.viewer,
             csrf=session.csrf,
             mark=mark_of(session),
-            password_due=session.password_due,
+            session=session,
             **values,
         )
 
@@ -282,17 +303,27 @@ class PageRoutes:
         request: Request,
         username: Annotated[str, Form(max_length=200)] = "",
         password: Annotated[str, Form(max_length=4 * MAX_PASSWORD)] = "",
+        code: Annotated[str, Form(max_length=2 * MAX_CODE)] = "",
         form_token: Annotated[str, Form(max_length=100)] = "",
         wanted: Annotated[str, Form(alias="next", max_length=MAX_NEXT)] = "/",
     ) -> Response:
         wanted = wanted_page(wanted)
         try:
             self._check_login_form(request, form_token)
-            token, session = await self._authenticator.sign_in(username, password, self._client_of(request))
+            token, session = await self._authenticator.sign_in(username, password, self._client_of(request), code)
         except ConsoleError as error:
-            return self._refused(request, error, wanted)
-        get_logger().info("signed_in", username=session.viewer.username, role=session.viewer.role.value)
-        response = RedirectResponse("/account" if session.password_due else wanted, status_code=303)
+            return self.refused(request, error, wanted)
+        return await self.admit(request, token, session, wanted)
+
+    async def admit(self, request: Request, token: str, session: Session, wanted: str) -> Response:
+        """Open the session in the browser, in the place of the one that it had, and lead to the wanted page."""
+        get_logger().info(
+            "signed_in",
+            username=session.viewer.username,
+            role=session.viewer.role.value,
+            by="provider" if session.by_provider else "password",
+        )
+        response = RedirectResponse("/account" if session.due else wanted, status_code=303)
         self._keep_session(response, token, session)
         self._cookies.clear(response, self._cookies.login)
         await self._end_former(request)
@@ -302,9 +333,11 @@ class PageRoutes:
         token = request.cookies.get(self._cookies.session, "")
         response = RedirectResponse("/login", status_code=303)
         try:
-            session = await self._authenticator.session(token, password_due=True)
+            session = await self._authenticator.session(token, takes_due=True)
         except NotSignedIn:
             return response
+        if session.by_provider:  # there he is still signed in
+            response = RedirectResponse("/login?left", status_code=303)
         check_origin(request)
         check_csrf(session, csrf)
         await self._authenticator.sign_out(token)
@@ -322,22 +355,39 @@ class PageRoutes:
                 await self._authenticator.sign_out(former)
 
     def _login_page(
-        self, request: Request, status: int = 200, *, problem: str = "", wait: int = 0, wanted: str = "/"
+        self,
+        request: Request,
+        status: int = 200,
+        *,
+        problem: str = "",
+        wait: int = 0,
+        wanted: str = "/",
+        subject: str = "",
     ) -> Response:
         token = secrets.token_urlsafe(24)
         response = self._pages.render(
-            request, "login.html", status, form_token=token, problem=problem, wait=wait, wanted=wanted
+            request,
+            "login.html",
+            status,
+            form_token=token,
+            problem=problem,
+            wait=wait,
+            wanted=wanted,
+            subject=subject,
+            left="left" in request.query_params,
         )
         self._cookies.set(response, self._cookies.login, token, LOGIN_SECONDS)
         return response
 
-    def _refused(self, request: Request, error: ConsoleError, wanted: str) -> Response:
+    def refused(self, request: Request, error: ConsoleError, wanted: str) -> Response:
+        """Return the page of the sign-in, which says what went wrong."""
         if isinstance(error, Forged):
             self._metrics.logins.labels(SignIn.FORGED).inc()
         get_logger().info("sign_in_refused", reason=error.code)
         wait = error.retry_after_s if isinstance(error, LockedOut) else 0
         status = STATUS.get(type(error), 500)
-        response = self._login_page(request, status, problem=error.code, wait=wait, wanted=wanted)
+        subject = error.subject if isinstance(error, NotLinked) else ""
+        response = self._login_page(request, status, problem=error.code, wait=wait, wanted=wanted, subject=subject)
         if response.status_code in (429, 503):
             response.headers["Retry-After"] = str(wait or RETRY_S)
         return response

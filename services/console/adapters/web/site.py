@@ -29,6 +29,7 @@ from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.history import HistoryApi, history_routes
 from services.console.adapters.web.links import LinkPages, link_routes
 from services.console.adapters.web.mails import MailsApi, mail_routes
+from services.console.adapters.web.oidc import ProviderPages, ProviderParts
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages, SignedInPages
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
@@ -49,6 +50,9 @@ from services.console.domain.errors import (
     DocumentsUnavailable,
     FaultyFile,
     Forged,
+    HasSecondFactor,
+    IdentityTaken,
+    LastAdministrator,
     LockedOut,
     NotAllowed,
     NotFound,
@@ -57,8 +61,10 @@ from services.console.domain.errors import (
     OtherSession,
     OwnAccount,
     RegistryUnavailable,
+    SecondFactorUnavailable,
     Stopping,
     TooBusy,
+    WrongCode,
     WrongPassword,
 )
 from services.console.metrics import Metrics
@@ -85,6 +91,11 @@ from services.runtime.lifecycle import Stop
 
 STATUS: dict[type[ConsoleError], int] = {
     WrongPassword: 403,
+    WrongCode: 403,
+    HasSecondFactor: 409,
+    IdentityTaken: 409,
+    LastAdministrator: 409,
+    SecondFactorUnavailable: 409,
     BadAccountOrder: 422,
     AccountExists: 409,
     OwnAccount: 409,
@@ -115,7 +126,10 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @dataclass(frozen=True, slots=True)
 class SiteOptions:
-    """`https`: cookies are Secure, HSTS is sent. `behind_proxy`: the client's address is the last X-Forwarded-For."""
+    """`https`: cookies are Secure, HSTS is sent. `behind_proxy`: the client's address is the last X-Forwarded-For.
+
+    `second_factor`: accounts may have one.
+    """
 
     https: bool = False
     behind_proxy: bool = False
@@ -123,6 +137,7 @@ class SiteOptions:
     parts_file: Path | None = None
     map_tiles: str | None = None
     map_tiles_credit: str = ""
+    second_factor: bool = False
 
 
 class Assets(StaticFiles):
@@ -159,6 +174,7 @@ def build_site(
     accounts: AccountWork,
     healths: SystemHealths,
     maps: DistrictMaps,
+    provider: ProviderParts | None = None,
     clock: Clock,
     metrics: Metrics,
     options: SiteOptions,
@@ -167,7 +183,9 @@ def build_site(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     cookies = Cookies(options.https)
     build = texts.build_id()
-    pages = Pages(build, options.mailbox_url)
+    pages = Pages(
+        build, options.mailbox_url, second_factor=options.second_factor, provider=provider.name if provider else ""
+    )
 
     def client_of(request: Request) -> str:
         forwarded = request.headers.get("x-forwarded-for") if options.behind_proxy else None
@@ -186,6 +204,8 @@ def build_site(
         client_of=client_of,
     )
     app.include_router(routes.router())
+    if provider is not None:
+        app.include_router(ProviderPages(provider, routes, cookies, client_of).router())
     api = Api(
         authenticator=authenticator,
         live=live,

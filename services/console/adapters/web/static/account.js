@@ -10,10 +10,12 @@ import { listed, named, number, stamp, t } from "./text.js";
 const API = "/api/v1/accounts";
 const DAYS = 365; // that a new key of a screen opens it
 const SLOW_MS = 30000; // a password is hashed slowly, and others may be waiting too
+const MARGIN = 4; // modules of white around a QR code, as its standard asks
 const administers = byId("accounts") !== null;
 let rows = [];
 let editing = null; // the account that the form is about; null: a new one
 let asked = null;
+let pending = ""; // what the telephone is being shown, sealed
 
 const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
 const minute = (instant) => stamp(instant).slice(0, 16);
@@ -24,12 +26,64 @@ async function changePassword(event) {
   if (fresh.value !== again.value) return say(t("account.differ"), true);
   try {
     await order("/api/v1/account/password", { current: current.value, new: fresh.value }, SLOW_MS);
-    if (document.querySelector("#said.bad")) return location.assign("/");
+    if (document.querySelector("#said.bad")) return location.assign(byId("said").dataset.then);
     say(t("account.changed"));
   } catch (error) {
     complain(error);
   }
   byId("password").reset();
+}
+
+// --- the second factor: shown, confirmed with a first code, removed with a last one
+
+async function beginFactor(event) {
+  event.preventDefault();
+  const form = byId("factor-begin");
+  try {
+    const shown = await order("/api/v1/account/second-factor", { current: form.elements.current.value }, SLOW_MS);
+    ({ pending } = shown);
+    const edge = shown.size + 2 * MARGIN, picture = byId("factor-picture");
+    picture.setAttribute("viewBox", `${-MARGIN} ${-MARGIN} ${edge} ${edge}`);
+    picture.firstElementChild.setAttribute("d", shown.picture);
+    setText(byId("factor-secret"), shown.secret.match(/.{1,4}/g).join(" "));
+    say("");
+    show(form, false);
+    show(byId("factor-confirm"), true);
+    byId("factor-confirm").elements.code.focus();
+  } catch (error) {
+    complain(error);
+  }
+  form.reset();
+}
+
+async function confirmFactor(event) {
+  event.preventDefault();
+  const form = byId("factor-confirm");
+  try {
+    const { recovery_codes: codes } = await order("/api/v1/account/second-factor/confirm", { pending, code: form.elements.code.value });
+    pending = "";
+    setText(byId("factor-secret"), "");
+    show(form, false);
+    say(t("factor.on"));
+    byId("factor-list").replaceChildren(...codes.map((code) => h("li", {}, code)));
+    show(byId("factor-codes"), true);
+    byId("factor-codes").focus();
+  } catch (error) {
+    complain(error);
+  }
+  form.reset();
+}
+
+async function removeFactor(event) {
+  event.preventDefault();
+  const form = byId("factor-remove"), { current, code } = form.elements;
+  try {
+    await order("/api/v1/account/second-factor/remove", { current: current.value, code: code.value }, SLOW_MS);
+    return location.reload();
+  } catch (error) {
+    complain(error);
+  }
+  form.reset();
 }
 
 // --- what an administrator does
@@ -59,10 +113,12 @@ function updateRow(element, row) {
   setText(middle, listed([t(`role.${row.role}`), row.department, row.administers && t("account.administrator")].filter(Boolean)));
   setText(small, listed([
     row.screen && !row.disabled && (row.opens_until ? t("screen.until", { at: minute(row.opens_until) }) : t("screen.ended")),
+    row.second_factor && t("factor.short"),
+    row.subject && t("account.linked", { subject: row.subject }),
     row.one_time_until && t("account.one_time_until", { at: minute(row.one_time_until) }),
     row.locked_until && t("account.locked_until", { at: minute(row.locked_until) }),
   ].filter(Boolean)));
-  const names = row.own ? [] : row.screen ? (row.disabled ? ["renew"] : ["renew", "revoke"]) : row.disabled ? ["reset"] : ["edit", "reset", "sign_out", "disable"];
+  const names = row.own ? [] : row.screen ? (row.disabled ? ["renew"] : ["renew", "revoke"]) : row.disabled ? ["reset"] : ["edit", "reset", ...(row.second_factor ? ["second_factor_reset"] : []), ...(byId("subject") ? ["link"] : []), "sign_out", "disable"];
   acts.replaceChildren(...names.map((name) => h("button", { type: "button", class: "ack", dataset: { act: name }, onclick: () => (name === "edit" ? edit(row) : askFirst(name, row)) }, t(`account.act.${name}`))));
 }
 
@@ -73,8 +129,15 @@ function askFirst(name, row) {
   setText(byId("sure-yes"), t(`account.act.${name}`));
   show(byId("one-time"), false);
   show(byId("sure-no"), true);
+  askSubject(name === "link" ? row : null);
   byId("sure").show();
-  byId("sure-yes").focus();
+  (name === "link" ? byId("subject") : byId("sure-yes")).focus();
+}
+
+function askSubject(row) {
+  if (!byId("subject")) return;
+  show(byId("subject-label"), row !== null);
+  byId("subject").value = row?.subject ?? "";
 }
 
 async function act(event) {
@@ -90,7 +153,8 @@ async function act(event) {
       await makeScreen({ name: row.username, display_name: row.display_name, days: DAYS });
       return;
     }
-    const answer = await order(`${API}/${row.username}/${(name === "revoke" ? "disable" : name).replace("_", "-")}`, {}, SLOW_MS);
+    const path = (name === "revoke" ? "disable" : name).replaceAll("_", "-");
+    const answer = await order(`${API}/${row.username}/${path}`, name === "link" ? { subject: byId("subject").value.trim() || null } : {}, SLOW_MS);
     if (answer.password) showOnce(row.username, answer.password);
     else say(t("account.done", { name: row.username }));
   } catch (error) {
@@ -123,6 +187,7 @@ function showOnce(about, secret, title = "account.once") {
   setText(byId("sure-title"), t(title));
   setText(byId("sure-what"), about);
   setText(byId("one-time"), secret);
+  askSubject(null);
   show(byId("one-time"), true);
   show(byId("sure-no"), false);
   setText(byId("sure-yes"), t("registry.close"));
@@ -180,9 +245,19 @@ async function save(event) {
 preferences.start();
 on("language", () => {
   preferences.render();
+  left();
   if (administers) draw();
 });
+function left() {
+  const has = byId("factor-has");
+  if (has) setText(has, t("factor.has", { n: has.dataset.left }));
+}
+
 byId("password").addEventListener("submit", changePassword);
+byId("factor-begin")?.addEventListener("submit", beginFactor);
+byId("factor-confirm")?.addEventListener("submit", confirmFactor);
+byId("factor-remove")?.addEventListener("submit", removeFactor);
+byId("factor-done")?.addEventListener("click", () => location.assign("/account"));
 byId("everywhere").addEventListener("click", async () => {
   try {
     await order("/api/v1/account/sign-out", {});
