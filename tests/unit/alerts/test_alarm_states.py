@@ -143,6 +143,7 @@ async def test_shelving_ends_by_its_time_stops_nothing_and_is_never_for_what_bur
 async def test_the_next_step_is_taken_now_when_somebody_says_so_but_none_that_would_say_what_is_not() -> None:
     harness = made()
     case_id, work = await lost(harness), work_on(harness)
+    await harness.pass_time(60)
     assert await work.escalate(case_id, HEALTH, "") is Reply.NOT_FOUND
     assert await work.escalate(case_id, CENTRE, "节日") is Reply.DONE
     assert await work.escalate(case_id, CENTRE, "") is Reply.ALREADY
@@ -157,6 +158,7 @@ async def test_the_next_step_is_taken_now_when_somebody_says_so_but_none_that_wo
     )
     harness.directory.pack.ladders[CaseKind.CONNECTION_LOST] = waits
     other = await lost(harness, "U2")
+    await harness.pass_time(120)
     assert await work.escalate(other, CENTRE, "") is Reply.NOTHING_NEXT, "the reply is not overdue"
 
 
