@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AnyHttpUrl, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import NamedSettings
 
 
 def _address(value: object) -> object:
@@ -35,7 +35,7 @@ def _services(value: object) -> object:
     return found
 
 
-class ConsoleSettings(ServiceSettings):
+class ConsoleSettings(NamedSettings):
     """Each is checked before the first connection is made."""
 
     model_config = SettingsConfigDict(env_prefix="CONSOLE_")
