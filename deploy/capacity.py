@@ -115,7 +115,9 @@ class Plan:
         if self.archive_cores > 1:
             found.append(f"compliance is one process and needs {self.archive_cores:.1f} cores: it falls behind")
         elif self.archive_cores > USE.value:
-            found.append(f"compliance is one process, {self.archive_cores:.0%} busy: little room to catch up")
+            found.append(
+                f"compliance is one process and needs {self.archive_cores:.2f} of a core: little room is left"
+            )
         if self.mqtt_brokers > 1:
             found.append(
                 "one Mosquitto does not bear it: gateways must be divided among several, each with its own processes "
@@ -139,15 +141,16 @@ def plan(units: int, interval_s: int = INTERVAL_S, days: int | None = None) -> P
     rules = _processes(rate * RULES.value * US)
     signals = rate * DAY_S * kept
     kafka_disk = signals * LINE.value * REPLICAS.value
-    per_unit = FIGURES.value / 1000 / 3600
+    figures = units * FIGURES.value / 1000 / 3600
+    busy = rate * WHOLE.value * US + figures
     return Plan(
         units=units,
         interval_s=interval_s,
         rate=rate,
         ingest=ingest,
         rules=rules,
-        archive_cores=rate * ARCHIVING.value * US + units * per_unit,
-        cores=ceil((rate * WHOLE.value * US + units * per_unit) / USE.value),
+        archive_cores=rate * ARCHIVING.value * US + figures,
+        cores=ceil(busy / USE.value),
         partitions=12 * ceil(max(2 * rules, 12) / 12),
         mqtt_brokers=ceil(rate / MQTT_MOST.value / USE.value),
         kafka_brokers=max(int(REPLICAS.value), ceil(kafka_disk / BROKER_DISK.value / FULL.value)),
