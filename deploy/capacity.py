@@ -115,9 +115,7 @@ class Plan:
         if self.archive_cores > 1:
             found.append(f"compliance is one process and needs {self.archive_cores:.1f} cores: it falls behind")
         elif self.archive_cores > USE.value:
-            found.append(
-                f"compliance is one process and needs {self.archive_cores:.2f} of a core: little room is left"
-            )
+            found.append(f"compliance is one process and needs {self.archive_cores:.2f} of a core: little room is left")
         if self.mqtt_brokers > 1:
             found.append(
                 "one Mosquitto does not bear it: gateways must be divided among several, each with its own processes "
