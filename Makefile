@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install fmt check check-types check-style check-imports check-drift check-rules test test-again test-unit test-containers test-e2e schema schemas requirements migrate migrate-post demo run up down logs images bench clean
+.PHONY: help install fmt check check-types check-style check-imports check-drift check-rules test test-again test-unit test-containers test-e2e schema schemas requirements migrate migrate-post demo run backup restore up down logs images bench clean
 
 # Tests, demo and run start Python some hundred times: where bytecode may not be kept, each start compiles everything.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,6 +34,12 @@ demo: $(VENV)/.have-embedded ## a living district on real parts, no Docker, no r
 
 run: $(VENV)/.have-embedded ## the same parts for real use, data kept under var/, no simulator (INGEST=2 RULES=4)
 	@exec $(BIN)/python -m deploy.stack run
+
+backup: $(VENV)/.have-embedded ## copy all that `make run` keeps, while it does not run: make backup TO=/mnt/other/backups
+	@$(BIN)/python -m deploy.stack backup "$(TO)"
+
+restore: $(VENV)/.have-embedded ## put a copy back: make restore FROM=/mnt/other/backups (the newest there) or FROM=one copy
+	@$(BIN)/python -m deploy.stack restore "$(FROM)"
 
 ##@ 检验 · Check it
 
@@ -83,7 +89,7 @@ check-imports: $(VENV)/.have-dev
 check-drift: $(VENV)/.have-dev
 	@$(BIN)/python -m schemas.export --check
 	@$(BIN)/python -m deploy.grafana.build --check
-	@$(BIN)/python -m deploy.reference --check
+	@$(BIN)/python -m deploy.reference --check && $(BIN)/python -m deploy.capacity --check
 
 check-rules:
 	@if command -v promtool >/dev/null; then promtool check config --syntax-only deploy/prometheus/*.yml && promtool check rules deploy/prometheus/rules/*.yaml && promtool test rules deploy/prometheus/tests/*.yaml; else echo "promtool is not installed: alert rules not checked"; fi
@@ -91,8 +97,8 @@ check-rules:
 fmt: $(VENV)/.have-dev ## format the code and put imports in order
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI, the Grafana dashboards and docs/reference from their sources
-	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build && $(BIN)/python -m deploy.reference
+schemas: $(VENV)/.have-dev ## write JSON Schema, AsyncAPI, the Grafana dashboards, docs/reference and docs/capacity.md from their sources
+	@$(BIN)/python -m schemas.export && $(BIN)/python -m deploy.grafana.build && $(BIN)/python -m deploy.reference && $(BIN)/python -m deploy.capacity --write
 
 schema: $(VENV)/.have-dev ## write deploy/schema.sql anew: what all migrations make on a real PostgreSQL
 	@$(BIN)/python -m deploy.schema

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deploy.stack.backup import BackupError, backup, restore
 from deploy.stack.centre_lines import CentreLines
 from deploy.stack.firenet import FireNet, Options, Ports, several_of
 from deploy.stack.lock import only_one
@@ -34,10 +35,12 @@ DEMO_DEVICES = ["--gb26875-mqtt", "30", "--gb26875-tcp", "10"]
 """So many of its gateways speak GB/T 26875.3, of all makes."""
 SUPERVISION_RATE = 40.0  # the default profile's 240 s deadline passes after 6 s
 LADDER_RATE = 1440.0  # H4 falls due 24 h after H0: here 60 s
-USAGE = """usage: python -m deploy.stack demo|run
+USAGE = """usage: python -m deploy.stack demo|run|backup TO|restore FROM
 
 demo  a living district on loopback, its data begun anew in var/demo (UNITS=200 units)
 run   for real use, data kept in FIRENET_DATA or var/run; FIRENET_MQTT_TLS=1 secures the broker
+backup   copy all that `run` keeps, while it does not run, to a new file in the folder TO
+restore  put the copy FROM back, or the newest one in the folder FROM; what was there is kept beside it
 
 Several of each: INGEST=2 RULES=4 ALERTS=2 DOCUMENTS=2 in front of either; more than one ingest needs Mosquitto."""
 
@@ -226,7 +229,7 @@ def run_options(environ: Mapping[str, str], folder: Path) -> Options:
 
 
 def run() -> None:
-    folder = Path(os.environ.get("FIRENET_DATA", ROOT / "var" / "run")).absolute()
+    folder = run_folder(os.environ)
     with only_one(folder):
         _run(folder)
     say("ended; the data stays in place.")
@@ -271,12 +274,41 @@ def write_environment(firenet: FireNet, path: Path) -> None:
         file.write("\n".join(lines) + "\n")
 
 
+def run_folder(environment: Mapping[str, str]) -> Path:
+    """Return where `make run` keeps its data."""
+    return Path(environment.get("FIRENET_DATA", ROOT / "var" / "run")).absolute()
+
+
+def copy(to: Path) -> None:
+    begun = SystemClock().monotonic()
+    made = backup(run_folder(os.environ), to, SystemClock().now())
+    took_s = SystemClock().monotonic() - begun
+    say(f"copied to {made}: {made.stat().st_size / 1e6:,.0f} MB in {took_s:.1f} s. It holds secrets: keep it closed.")
+
+
+def put_back(source: Path) -> None:
+    begun = SystemClock().monotonic()
+    folder = run_folder(os.environ)
+    taken, before = restore(source, folder, SystemClock().now())
+    say(f"{folder} is as in {taken}; it took {SystemClock().monotonic() - begun:.1f} s.")
+    if before is not None:
+        say(f"what was there before is in {before}; remove it when all is well.")
+
+
 MODES: dict[str, Callable[[], None]] = {"demo": demo, "run": run}
+COPYING: dict[str, Callable[[Path], None]] = {"backup": copy, "restore": put_back}
 
 
 def main(arguments: list[str]) -> int:
     if arguments in (["-h"], ["--help"]):
         print(USAGE)
+        return 0
+    if len(arguments) == 2 and arguments[0] in COPYING and arguments[1]:
+        try:
+            COPYING[arguments[0]](Path(arguments[1]).absolute())
+        except (BackupError, PartError, OSError) as error:
+            print(f"{arguments[0]}: {error}", file=sys.stderr)
+            return 1
         return 0
     if len(arguments) != 1 or arguments[0] not in MODES:
         print(USAGE, file=sys.stderr)

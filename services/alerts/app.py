@@ -42,6 +42,7 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import CompactedFollower
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
+from services.runtime.names import under_a_name
 from services.runtime.postgres import Pool, listen, open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
@@ -167,8 +168,14 @@ class Alerts:
 
 
 async def run(settings: AlertsSettings, stop: Stop) -> None:
-    """Run one alerts process until stop."""
-    await Alerts(settings, SystemClock()).run(stop)
+    """Run one alerts process until stop. Raises TaskDied."""
+    # a name for each lane: one that waits for the other's would leave fires, or all else, to nobody
+    service = "alerts-fire" if settings.lane == "fire" else "alerts"
+
+    async def work(named: AlertsSettings) -> None:
+        await Alerts(named, SystemClock()).run(stop)
+
+    await under_a_name(service, settings, settings.http_port, stop, work)
 
 
 async def send_synthetic_alarm(settings: AlertsSettings) -> RunResult | None:

@@ -1,6 +1,5 @@
 """Settings of alerts, all under `ALERTS_`."""
 
-import socket
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -37,11 +36,6 @@ def _can_issue(issuers: dict[Instrument, Recipient]) -> dict[Instrument, Recipie
 class AlertsSettings(KeepingSettings):
     model_config = SettingsConfigDict(env_prefix="ALERTS_", extra="ignore", frozen=True, populate_by_name=True)
 
-    instance: str = Field(
-        default_factory=lambda: f"alerts-{socket.gethostname()}"[:64],
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        description="name of this process; unique among the processes of alerts",
-    )
     lane: Lane = Field(
         default="all",
         description="what this process works on: `fire`; `ordinary`, everything else and fire notices that nobody "

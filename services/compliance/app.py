@@ -24,6 +24,7 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import BatchProducer
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
+from services.runtime.names import under_a_name
 from services.runtime.postgres import Pool, open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
@@ -72,7 +73,12 @@ def _closing_state(closing: Closing, now_s: float) -> str:
 
 async def run(settings: ComplianceSettings, stop: Stop, topics: Topics | None = None) -> None:
     """Run compliance until stop. Kafka, the database and the archive's disk are waited for. Raises TaskDied."""
-    topics, clock, registry, log = topics or Topics(), SystemClock(), process_registry(), get_logger()
+    topics = topics or Topics()
+    await under_a_name("compliance", settings, settings.http_port, stop, lambda named: _run(named, stop, topics))
+
+
+async def _run(settings: ComplianceSettings, stop: Stop, topics: Topics) -> None:
+    clock, registry, log = SystemClock(), process_registry(), get_logger()
     archiving = _archiving(settings, topics, clock, registry, log.info)
     producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-figures", headers=HEADERS)
     dsn = settings.database_dsn.get_secret_value()

@@ -1,24 +1,18 @@
 """Settings of compliance, from the environment."""
 
-import socket
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import NamedSettings
 
 
-class ComplianceSettings(ServiceSettings):
+class ComplianceSettings(NamedSettings):
     """Settings that begin with COMPLIANCE_."""
 
     model_config = SettingsConfigDict(env_prefix="COMPLIANCE_", extra="ignore", frozen=True, populate_by_name=True)
 
-    instance: str = Field(
-        default_factory=lambda: f"compliance-{socket.gethostname()}"[:64],
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        description="name of this process",
-    )
     http_port: int = Field(default=9107, ge=1, le=65535, description="port of /metrics, /healthz and /readyz")
     step_s: int = Field(
         default=3600,

@@ -56,6 +56,7 @@ from services.console.worker.system_health import SystemHealthService
 from services.kernel.position import gcj02_of, wgs84_of
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
+from services.runtime.names import under_a_name
 from services.runtime.postgres import open_pool
 from services.runtime.status import Readiness, StatusServer, process_registry
 
@@ -71,6 +72,10 @@ DEMO = (
 
 async def run(settings: ConsoleSettings, stop: Stop) -> None:
     """Serve until stop. Raises OSError when a port is taken, TaskDied when a part ends early."""
+    await under_a_name("console", settings, settings.status_port, stop, lambda named: _run(named, stop))
+
+
+async def _run(settings: ConsoleSettings, stop: Stop) -> None:
     clock, registry = SystemClock(), process_registry()
     metrics = Metrics(registry)
     dsn = settings.database_dsn.get_secret_value()
@@ -111,7 +116,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             RefusalCopy(pool),
             metrics,
             clock,
-            owner=f"console-{settings.http_port}",
+            owner=settings.instance,
             keep=settings.refusals_kept,
             keep_rows=settings.refusals_rows,
         )

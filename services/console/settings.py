@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretS
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.runtime.addresses import networks
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import NamedSettings
 
 MIN_KEY = 16
 
@@ -57,7 +57,7 @@ def _keys_of(keys: SecretStr) -> list[str]:
     return [key for key in (one.strip() for one in keys.get_secret_value().split(",")) if key]
 
 
-class ConsoleSettings(ServiceSettings):
+class ConsoleSettings(NamedSettings):
     """Each is checked before the first connection is made."""
 
     model_config = SettingsConfigDict(env_prefix="CONSOLE_")

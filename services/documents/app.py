@@ -31,6 +31,7 @@ from services.runtime.kafka import BatchProducer
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
+from services.runtime.names import under_a_name
 from services.runtime.postgres import open_pool
 from services.runtime.settings import keys_of
 from services.runtime.status import Readiness, StatusServer, process_registry
@@ -76,6 +77,10 @@ def mailbox_of(settings: DocumentsSettings) -> ImapMailbox | None:
 
 async def run(settings: DocumentsSettings, stop: Stop) -> None:
     """Run one documents process until stop. Raises TaskDied when a part of it ended by itself."""
+    await under_a_name("documents", settings, settings.http_port, stop, lambda named: _run(named, stop))
+
+
+async def _run(settings: DocumentsSettings, stop: Stop) -> None:
     clock, prometheus = SystemClock(), process_registry()
     metrics = DocumentsMetrics(prometheus)
     health = TaskHealth(clock, lambda task: metrics.turns.labels(task).inc())

@@ -1,6 +1,5 @@
 """Settings of documents, all under `DOCUMENTS_`."""
 
-import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_va
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.kernel.words import Instrument
-from services.runtime.settings import ServiceSettings, keys_of
+from services.runtime.settings import NamedSettings, keys_of
 
 
 def _pairs(value: object) -> object:
@@ -33,14 +32,9 @@ def _each_its_own(marks: dict[str, str]) -> dict[str, str]:
     return marks
 
 
-class DocumentsSettings(ServiceSettings):
+class DocumentsSettings(NamedSettings):
     model_config = SettingsConfigDict(env_prefix="DOCUMENTS_", extra="ignore", frozen=True, populate_by_name=True)
 
-    instance: str = Field(
-        default_factory=lambda: f"documents-{socket.gethostname()}"[:64],
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        description="name of this process; unique among the processes of documents",
-    )
     group: str = Field(default="documents", max_length=80, description="Kafka consumer group, shared by all processes")
     http_port: int = Field(default=9106, ge=1, le=65535, description="port of status page and API")
     api_token: SecretStr = Field(

@@ -19,6 +19,7 @@ from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavai
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
+from services.runtime.names import under_a_name
 from services.runtime.patience import backoff_s
 from services.runtime.postgres import AWAY, Pool, open_pool
 from services.runtime.retention import Counters, Retention, edition
@@ -54,7 +55,12 @@ def readiness(worker: RulesWorker, view: CompactedRegistryView, clock: Clock) ->
 
 async def run(settings: RulesSettings, stop: Stop, topics: Topics | None = None) -> None:
     """Run rules until stop. Kafka is waited for. Raises TaskDied when a part of it ends early."""
-    topics, clock = topics or Topics(), SystemClock()
+    topics = topics or Topics()
+    await under_a_name("rules", settings, settings.http_port, stop, lambda named: _run(named, stop, topics))
+
+
+async def _run(settings: RulesSettings, stop: Stop, topics: Topics) -> None:
+    clock = SystemClock()
     log = get_logger()
     registry = process_registry()
     metrics = RulesMetrics(registry)

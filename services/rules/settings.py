@@ -1,7 +1,5 @@
 """Settings of rules, from the environment."""
 
-import socket
-
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -13,11 +11,6 @@ class RulesSettings(KeepingSettings):
 
     model_config = SettingsConfigDict(env_prefix="RULES_", extra="ignore", frozen=True, populate_by_name=True)
 
-    instance: str = Field(
-        default_factory=lambda: f"rules-{socket.gethostname()}"[:64],
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
-        description="name of this process; unique among the processes of rules",
-    )
     http_port: int = Field(default=9102, ge=1, le=65535, description="port of /metrics, /healthz and /readyz")
     clock_rate: float = Field(
         default=1.0,

@@ -49,7 +49,22 @@ def keys_of(keys: SecretStr) -> tuple[bytes, ...]:
     return found
 
 
-class KeepingSettings(ServiceSettings):
+MOST_NAME = 64
+"""Characters of the name of a process."""
+
+
+class NamedSettings(ServiceSettings):
+    """Of a service whose processes are told apart by name: towards Kafka, in the log and in tables. See `names`."""
+
+    instance: str = Field(
+        default="",
+        pattern=rf"^([A-Za-z0-9][A-Za-z0-9_.-]{{0,{MOST_NAME - 1}}})?$",
+        description="name of this process among all of its service. Empty: the service and the host, with `-2`, `-3` "
+        ".. behind it while another process holds that. A name in use is waited for",
+    )
+
+
+class KeepingSettings(NamedSettings):
     """Of a service whose tables grow: how long it keeps what has aged."""
 
     keep_days: int = Field(

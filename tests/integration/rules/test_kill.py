@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal as signals
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -218,5 +219,31 @@ async def test_a_frozen_owner_that_wakes_up_after_another_took_over_writes_nothi
         await first.send(signals.SIGCONT)
         await story.write(60)
         await caught_up(harness)
+        await compare(harness)
+    await harness.producer.stop()
+
+
+@pytest.mark.chaos
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_four_without_given_names_and_one_of_them_killed_say_what_one_says(
+    kafka_broker: str, database: str, tmp_path: Path
+) -> None:
+    """What one says is the pure engine's word on the same log; four share its partitions and name themselves."""
+    harness = await Harness.build(kafka_broker, database, UNITS, partitions=8)
+    story = Story(harness, SEED)
+    four = [Process(harness, tmp_path / f"rules-{number}.log", "") for number in range(4)]
+    owners = "SELECT DISTINCT owner FROM rules.partitions"
+    async with ended(*four):
+        for process in four:
+            await process.start()
+        await story.write(30)
+        await eventually(lambda: harness.query(owners), lambda found: len(found) == 4, 120)
+        host = f"rules-{socket.gethostname()}"
+        assert {row[0] for row in await harness.query(owners)} == {host, f"{host}-2", f"{host}-3", f"{host}-4"}
+        await four[1].send(signals.SIGKILL)
+        await story.write(270)
+        await caught_up(harness)
+        assert len(await harness.query(owners)) == 3
         await compare(harness)
     await harness.producer.stop()

@@ -23,6 +23,7 @@ SCANNERS: dict[str, Callable[[str], list[str]]] = {
 UPLOT = "services/console/adapters/web/static/vendor/uplot/uPlot.esm.js"
 OF_TEXTS = {
     ("services/rules/domain/time/deadlines.py", "self._heap[0].at < target"): "an instant on the way to the watermark",
+    ("deploy/capacity.py", "units / interval_s"): "heartbeats a second",
     ("services/simulator/domain/load.py", "math.ceil(self.count * share)"): "the rank of a quantile of latencies",
     (
         "services/console/adapters/web/static/units.js",

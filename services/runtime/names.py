@@ -1,0 +1,243 @@
+"""The name of a process: no two of a service work under one. A session at PostgreSQL holds the lock of it.
+
+A session ends with its process, so the name of one that was killed is free at once. A frozen process keeps its session
+open and says nothing on it: whoever waits for its name has that session ended. When the process goes on it finds that
+out with its next word, asks for its name again and ends itself if another has it.
+
+Nobody waits for a database: without an answer a process works under the name that it would ask for first, and asks
+when it can. What it then may not do is said by the epochs of partitions, not by the name.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from prometheus_client import Gauge
+
+from services.runtime.clock import SystemClock
+from services.runtime.lifecycle import Stop, TaskDied
+from services.runtime.logging import get_logger
+from services.runtime.postgres import connect_arguments
+from services.runtime.queries import load_queries
+from services.runtime.settings import MOST_NAME, NamedSettings
+from services.runtime.status import Readiness, StatusServer, process_registry
+
+SQL = load_queries(Path(__file__).with_name("sql"))
+CLOCK = SystemClock()
+NAMES_OF_A_HOST = 64
+"""Processes of one service on one host that find a name of their own."""
+CLOSING_S = 1.0
+S = TypeVar("S", bound=NamedSettings)
+Session = psycopg.Connection[tuple[Any, ...]]
+
+
+class NameLost(TaskDied):
+    """Another process has our name: ours was frozen, or it began while no database could be asked."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("name")
+        self.args = (f"another process works under the name {name}",)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """In seconds. `frozen_s` is several times `every_s`: a word may come late on a busy machine."""
+
+    every_s: float = 2.0
+    """How often the holder speaks on its session, and others ask for the name."""
+    frozen_s: float = 6.0
+    """A holder that has not spoken for so long does not run any more."""
+    answer_s: float = 1.0
+    """So long a start waits for the database."""
+    away_s: float = 5.0
+    """So long somebody who waits for a name goes without an answer, and a holder may take to come back first."""
+
+
+PACE = Pace()
+
+
+def names_of(service: str, given: str) -> tuple[str, ...]:
+    """Return the names that would do, the best first: the given one, or those of this host."""
+    if given:
+        return (given,)
+    first = f"{service}-{socket.gethostname()}"[: MOST_NAME - 3]
+    return (first, *(f"{first}-{number}" for number in range(2, NAMES_OF_A_HOST + 1)))
+
+
+class NameHolder:
+    """Asks for a name and holds it, in a thread: long arithmetic in the event loop must not look like a frost."""
+
+    def __init__(self, dsn: str, service: str, names: Sequence[str], stop: Stop, pace: Pace = PACE) -> None:
+        self._dsn = dsn
+        self._service = service
+        self._names = names
+        self._stop = stop
+        self._pace = pace
+        self._loop = asyncio.get_running_loop()
+        self._news = asyncio.Event()
+        self._deciding = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="name", daemon=True)
+        self._answered_s = CLOCK.monotonic()
+        self._name: str | None = None
+        self.held_by: str | None = None
+        """Who works under the name that we wait for: host and process."""
+        self.lost = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    async def name(self, *, even_if_in_use: bool = True) -> str | None:
+        """Wait until it is known under which name we work; None when stop came before.
+
+        Without `even_if_in_use` None also when it is known that another process has it.
+        """
+        while not self._stop.is_set() and (even_if_in_use or self.held_by is None):
+            with self._deciding:
+                waits = self.held_by is not None
+                if self._name is None and CLOCK.monotonic() - self._answered_s > self._patience_s(waits):
+                    # nobody has the second one: the holder of the first may well be there
+                    self._name = f"{self._names[0]}-{secrets.token_hex(2)}" if waits else self._names[0]
+                    get_logger().warning("instance_name_not_asked_for", name=self._name, why="no answer of PostgreSQL")
+                if self._name is not None:
+                    return self._name
+            self._news.clear()
+            await self._stop.or_until(self._any_news())
+        return None
+
+    def close(self) -> None:
+        """Give the name back, at once if the database answers."""
+        self._ended.set()
+        self._thread.join(CLOSING_S)
+
+    def _patience_s(self, waits: bool) -> float:
+        return self._pace.away_s if waits else self._pace.answer_s
+
+    async def _any_news(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._pace.answer_s / 4):
+                await self._news.wait()
+
+    def _tell(self, what: Callable[[], object]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever could want to know
+            self._loop.call_soon_threadsafe(what)
+
+    def _run(self) -> None:
+        who = f"{socket.gethostname()[:32]}, process {os.getpid()}"
+        while not self._ended.is_set():
+            with contextlib.suppress(psycopg.Error, OSError):
+                arguments = {**connect_arguments("name"), "application_name": f"firenet-name {who}"}
+                with psycopg.connect(self._dsn, autocommit=True, **arguments) as session:
+                    self._talk(session)
+            self._ended.wait(self._pace.every_s / 4)
+
+    def _talk(self, session: Session) -> None:
+        """Take a name or ours again, then show that we live, until the name is lost. Raises what psycopg does."""
+        since_s, held = CLOCK.monotonic(), False
+        while not self._ended.is_set():
+            if held:
+                session.execute("SELECT 1")
+            elif self._name is not None:
+                held = self._take(session, self._name)
+                if not held:
+                    self._lose(session)
+                    return
+            elif self.held_by is None or CLOCK.monotonic() - since_s >= self._pace.away_s:
+                held = self._seek(session)
+            else:
+                session.execute("SELECT 1")  # after an outage who had the name comes first
+            self._answered_s = CLOCK.monotonic()
+            self._ended.wait(self._pace.every_s if held else self._pace.every_s / 4)
+
+    def _seek(self, session: Session) -> bool:
+        for name in self._names:
+            if self._take(session, name):
+                with self._deciding:
+                    mine = self._name is None
+                    self._name = self._name or name
+                if not mine and self._name != name:
+                    session.execute(SQL["name_give_back"].encode(), {"key": self._key(name)})
+                    return False
+                self._tell(self._news.set)
+                return True
+        self._wait_for_holder(session)
+        return False
+
+    def _take(self, session: Session, name: str) -> bool:
+        row = session.execute(SQL["name_take"].encode(), {"key": self._key(name)}).fetchone()
+        return row is not None and bool(row[0])
+
+    def _holder(self, session: Session, name: str) -> tuple[int, str, float | None] | None:
+        row = session.execute(SQL["name_holder"].encode(), {"key": self._key(name)}).fetchone()
+        return None if row is None else (row[0], row[1].removeprefix("firenet-name "), row[2])
+
+    def _wait_for_holder(self, session: Session) -> None:
+        """Say once who has the name; have the session of a frozen one ended."""
+        name = self._names[0]
+        found = self._holder(session, name)
+        if found is None:
+            return
+        pid, who, silent_s = found
+        if self.held_by != who:
+            self.held_by = who
+            get_logger().warning("instance_name_in_use", name=name, by=who, meaning="waiting until it is free")
+            self._tell(self._news.set)
+        if silent_s is not None and silent_s > self._pace.frozen_s:
+            get_logger().warning("instance_name_taken_over", name=name, by=who, silent_s=round(silent_s, 1))
+            session.execute(SQL["name_end_holder"].encode(), {"pid": pid})
+
+    def _lose(self, session: Session) -> None:
+        found = self._holder(session, self._name or "")
+        get_logger().error("instance_name_lost", name=self._name, by=found[1] if found else "")
+        self.lost = True
+        self._ended.set()
+        self._tell(self._stop.set)
+
+    def _key(self, name: str) -> str:
+        return f"firenet name {self._service}/{name}"
+
+
+async def under_a_name(
+    service: str, settings: S, port: int, stop: Stop, work: Callable[[S], Awaitable[None]], pace: Pace = PACE
+) -> None:
+    """Run `work` with settings that bear our name, once we have one; `port` says meanwhile for whom we wait.
+
+    Raises:  NameLost, after an orderly stop, when another process has it; and what `work` raises.
+    """
+    names = names_of(service, settings.instance)
+    holder = NameHolder(settings.database_dsn.get_secret_value(), service, names, stop, pace)
+    holder.start()
+    try:
+        name = await holder.name(even_if_in_use=False) or await _wait(holder, names[0], settings, port)
+        if name is None:
+            return
+        await work(settings.model_copy(update={"instance": name}))
+        if holder.lost:
+            raise NameLost(name)
+    finally:
+        holder.close()
+
+
+async def _wait(holder: NameHolder, name: str, settings: NamedSettings, port: int) -> str | None:
+    registry = process_registry()
+    Gauge("firenet_name_waiting", "1 while the name of this process is in use by another", registry=registry).set(1)
+
+    def readiness() -> Readiness:
+        return Readiness(False, {"name": f"{name} is in use ({holder.held_by}); waiting until it is free"})
+
+    over = Stop()
+    page = asyncio.create_task(StatusServer(settings.http_host, port, readiness, registry).serve(over))
+    try:
+        return await holder.name()
+    finally:
+        over.set()
+        with contextlib.suppress(OSError):  # whoever has the name may have the port as well
+            await page
