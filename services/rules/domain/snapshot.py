@@ -103,8 +103,9 @@ def restore(
         head, named = snapshots_before.named_head(head), snapshots_before.unit_namer(saved_format)
     engine = Engine(never_grace)
     _restore_watch(engine.watch, head)
+    names = {name: name for name in unit_rows}  # one object for the id of a unit: that of its record
     for unit_id, plain in _read(units):
-        unit = _restore_unit(unit_id, plain if named is None else named(plain))
+        unit = _restore_unit(names.get(unit_id, unit_id), plain if named is None else named(plain))
         engine.units[unit.unit_id] = unit
         if unit.connection.unstable_until:
             engine.counters.unstable[unit.unit_id] = unit.connection.unstable_until
