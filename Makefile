@@ -68,6 +68,10 @@ test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under
 histories: $(VENV)/.have-dev ## 10 000 random histories against a naive recomputation of all figures (SEED=1 HISTORIES=10000)
 	@$(BIN)/python -m tests.naive --histories $(or $(HISTORIES),10000) --seed $(or $(SEED),1)
 
+.PHONY: month
+month: $(VENV)/.have-dev ## a month of a district on real parts with kill -9 in between: live, closed, revised and replayed alike (UNITS=200 SEED=1 KILLS=6)
+	@$(BIN)/python -m tests.month --units $(or $(UNITS),200) --kills $(or $(KILLS),6) $(if $(SEED),--seed $(SEED))
+
 bench: $(VENV)/.have-dev ## measure against the budgets: throughput, fire latency, deadlines, memory
 	@$(BIN)/python -m tests.bench
 

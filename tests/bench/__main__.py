@@ -9,6 +9,7 @@ from tests.bench.machine import describe, processors
 RUNS: tuple[tuple[str, list[str]], ...] = (
     ("GB/T 26875.3 codec, one core (floor 100 000 frames/s decoded)", ["tests.bench.codec"]),
     ("rules engine alone, and with Kafka in and the database out (floors 50 000 and 15 000/s)", ["tests.bench.rules"]),
+    ("rules, a million units in one process (goal 1 GiB)", ["tests.bench.rules", "--memory", "--units", "1000000"]),
     ("ingest alone, one process, QoS 1, acks=all (floor 12 000/s)", ["tests.bench.ingest"]),
     ("ingest, two processes in the share group", ["tests.bench.ingest", "--processes", "2", "--rates", "30000"]),
     ("Telegraf under the same load", ["tests.bench.telegraf"]),

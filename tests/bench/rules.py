@@ -30,6 +30,7 @@ from deploy.stack.postgres import Postgres
 from schemas.topics import REGISTRY, SIGNALS, all_topics
 from services.rules.adapters.decode import SignalDecoder
 from services.rules.adapters.pg_store import pack, unpack
+from services.rules.adapters.registry_view import CompactedRegistryView
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import GatewayVersion, UnitVersion
 from services.rules.domain.inputs import Heartbeat, Tick
@@ -187,6 +188,113 @@ def bench_restart(engine: Engine) -> None:
     show("memory of this process", f"{psutil.Process().memory_info().rss / 2**20:.0f} MiB")
 
 
+class Held:
+    """Units as a process of rules holds them: the registry's records as they are read, an engine for each partition."""
+
+    def __init__(self, units: int) -> None:
+        self.partitions = all_topics()["signals"].partitions
+        self.names = [f"U{n:06}" for n in range(units)]
+        (_, pack_value), (_, unit_value), (_, gateway_value) = registry_records(["U000000"])
+        self._pack, self._of_each = pack_value, (("unit:", unit_value), ("gateway:G-", gateway_value))
+        self.view = CompactedRegistryView(lambda unit_id: partition_of(unit_id.encode(), self.partitions), 1.0)
+        self.engines: list[Engine] = []
+
+    def read_registry(self) -> float:
+        """Return the processor time, without that of making the records."""
+        self.view.on_record("pack:sample-2026", self._pack)
+        took = 0.0
+        for first in range(0, len(self.names), 1000):
+            records = [
+                (f"{kind}{name}", value.replace(b"U000000", name.encode()))
+                for name in self.names[first : first + 1000]
+                for kind, value in self._of_each
+            ]
+            began = time.process_time()
+            for key, value in records:
+                self.view.on_record(key, value)
+            took += time.process_time() - began
+        return took
+
+    def live(self, rounds: int) -> None:
+        """Every unit is heard so many times, a minute apart."""
+        for partition in range(self.partitions):
+            engine = Engine()
+            engine.registry(*self.view.rows(partition))
+            self._taken(engine)
+            self.engines.append(engine)
+        places = [partition_of(name.encode(), self.partitions) for name in self.names]
+        for number in range(rounds):
+            at = T0 + number * 60 * SECOND
+            for engine in self.engines:
+                engine.apply(Tick("ingest-1", 1, number + 1, False, at, at, 0))
+            for n, (name, place) in enumerate(zip(self.names, places, strict=True)):
+                signal_id = f"{number * len(self.names) + n:032x}"
+                self.engines[place].heartbeat(Heartbeat(name, f"G-{name}", signal_id, at + n, n))
+            for engine in self.engines:
+                self._taken(engine)
+
+    @staticmethod
+    def _taken(engine: Engine) -> None:
+        engine.take_effects()
+        engine.changes.clear()
+
+    def save(self, folder: Path) -> None:
+        for number, engine in enumerate(self.engines):
+            state = pack(snapshot_head(engine), [snapshot_unit(unit) for unit in engine.units.values()])
+            (folder / f"{number}").write_bytes(state)
+
+    def load(self, folder: Path) -> float:
+        """Return the processor time of loading what `save` wrote, as a restart does."""
+        began = time.process_time()
+        for number in range(self.partitions):
+            rows = self.view.rows(number)
+            gc.disable()
+            head, units = unpack(number, [(folder / f"{number}").read_bytes()])
+            engine = restore(
+                head,
+                units,
+                never_grace=3600 * SECOND,
+                unit_rows=rows.units,
+                gateway_rows=rows.gateways,
+                pack_rows=rows.packs,
+                adjustment_rows=rows.adjustments,
+            )
+            self.engines.append(engine)
+            gc.freeze()
+            gc.enable()
+        return time.process_time() - began
+
+
+def hold(units: int, folder: Path, *, again: bool) -> None:
+    """In a process of its own: be told of the units and hear them, or load what the one before has saved."""
+    before = psutil.Process().memory_info().rss
+    held = Held(units)
+    registry_s = held.read_registry()
+    if again:
+        load_s = held.load(folder)
+        show(
+            f"restart, {units} units: registry read / state loaded",
+            f"{registry_s:.1f} / {load_s:.1f} s",
+            "goal 3 s in all",
+        )
+    else:
+        held.live(3)
+    rss = psutil.Process().memory_info().rss
+    each = (rss - before) / units
+    bar = "goal 300 MiB at 100,000 and 1,024 MiB at 1,000,000"
+    what = "loaded" if again else "live"
+    show(f"memory with {units} units {what}, each", f"{rss / 2**20:.0f} MiB {each:,.0f} B", bar)
+    if not again:
+        held.save(folder)
+
+
+def bench_memory(units: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for more in ([], ["--again"]):
+            argv = [sys.executable, "-m", "tests.bench.rules", "--hold", folder, "--units", str(units), *more]
+            subprocess.run(argv, check=True)
+
+
 @dataclass
 class Servers:
     bootstrap: str
@@ -296,12 +404,22 @@ def main() -> None:
     parser.add_argument("--signals", type=int, default=600_000)
     parser.add_argument("--lost", type=int, default=20_000)
     parser.add_argument("--alone", action="store_true", help="without Kafka and PostgreSQL")
+    parser.add_argument("--memory", action="store_true", help="nothing but what so many units take, and their restart")
+    parser.add_argument("--hold", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.hold is not None:
+        hold(options.units, options.hold, again=options.again)
+        return
+    if options.memory:
+        bench_memory(options.units)
+        return
     print(f"{describe()}\nrules: {json.dumps(vars(options))}", flush=True)
     calibrate()
     bench_restart(bench_engine(options.units, options.signals))
     bench_decode(options.units, min(200_000, options.signals))
     bench_deadlines(options.units, options.lost)
+    bench_memory(options.units)
     if options.alone:
         return
     with ExitStack() as stack, tempfile.TemporaryDirectory() as name:

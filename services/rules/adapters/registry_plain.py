@@ -132,11 +132,12 @@ def _plain_gateway(
     valid_from: str, recorded_at: str, unit_id: str, carrier: str, retired_on: str | None
 ) -> facts.GatewayVersion:
     return facts.GatewayVersion(
-        _day(valid_from), _instant(recorded_at), intern(unit_id), intern(carrier), _day_or_none(retired_on)
+        _day(valid_from), _instant(recorded_at), unit_id, intern(carrier), _day_or_none(retired_on)
     )
 
 
-# Days, instants, routes and sets of facts repeat for every unit: read once, and one object for all.
+# Days, instants, routes and sets of facts repeat for every unit: read once, and one object for all. Ids of units do
+# not, and a table of them would take more room than their copies.
 
 
 @lru_cache(maxsize=50_000)

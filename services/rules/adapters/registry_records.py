@@ -101,7 +101,7 @@ def _excuses(version: AdjustmentVersion) -> bool:
 
 def _adjustment(version: AdjustmentVersion) -> facts.AdjustmentVersion:
     return facts.AdjustmentVersion(
-        intern(version.unit_id), micros(version.starts_at), micros(version.ends_at), micros(version.recorded_at)
+        version.unit_id, micros(version.starts_at), micros(version.ends_at), micros(version.recorded_at)
     )
 
 
@@ -133,7 +133,7 @@ def _gateway(version: GatewayVersion) -> facts.GatewayVersion:
     return facts.GatewayVersion(
         valid_from=version.valid_from,
         recorded_at=micros(version.recorded_at),
-        unit_id=intern(version.unit_id),
+        unit_id=version.unit_id,
         carrier=intern(version.carrier),
         retired_on=version.retired_on,
     )

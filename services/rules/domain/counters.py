@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from services.kernel.words import Dimension, Health
 from services.rules.domain.facts import UnitVersion
-from services.rules.domain.rate import EVERY, NO_GROUP, UNION, RateBook, Slice
+from services.rules.domain.rate import EVERY, NO_GROUP, UNION, CounterGroup, RateBook, Slice
 from services.rules.domain.unit.state import Unit
 
 _FIELD_OF = {
@@ -28,6 +28,7 @@ class Counters:
         self.rates = RateBook()
         self.health: dict[str, dict[Health, int]] = defaultdict(lambda: dict.fromkeys(Health, 0))
         self.unstable: dict[str, int] = {}
+        self._groups: dict[tuple[tuple[str, ...] | str, ...], CounterGroup] = {}
 
     def count_in(self, unit: Unit, before: UnitVersion | None) -> None:
         """Count a unit by the facts that it has now; `before` are those by which it was counted, None if it was not."""
@@ -36,14 +37,25 @@ class Counters:
         if before is not None:
             self.health[before.lead_department][unit.condition.health] -= 1
         self.health[facts.lead_department][unit.condition.health] += 1
-        registration = unit.registration
-        slices = slices_of(facts, registration.pack.dimensions)
-        group = self.rates.group(_with_sums(registration.scopes, registration.pack.union), slices)
+        group = self._group_of(unit, facts)
         if group is not unit.counter_group:
             if unit.counter_group is not NO_GROUP:
                 self.rates.move(unit.counter_group, unit.connection.shown, None)
             unit.counter_group = group
             self.rates.move(group, None, unit.connection.shown)
+
+    def _group_of(self, unit: Unit, facts: UnitVersion) -> CounterGroup:
+        """Return where a unit counts: looked up by what that depends on, for to make its slices is dearer."""
+        pack, scopes = unit.registration.pack, unit.registration.scopes
+        key = (
+            pack.dimensions, pack.union, scopes, facts.district, facts.town, facts.community, facts.category,
+            facts.lead_department,
+        )  # fmt: skip
+        found = self._groups.get(key)
+        if found is None:
+            slices = slices_of(facts, pack.dimensions)
+            found = self._groups[key] = self.rates.group(_with_sums(scopes, pack.union), slices)
+        return found
 
     def move_health(self, unit: Unit, before: Health, after: Health) -> None:
         """A listed unit left health `before` for `after`."""

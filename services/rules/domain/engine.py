@@ -76,7 +76,7 @@ class Engine:
         if at > self.watch.seen and self.watch.silence(at):
             self._go_blind(at, offset)
         unit = self.units.get(unit_id)
-        link = unit.connection.links.get(gateway_id) if unit is not None else None
+        link = unit.connection.link(gateway_id) if unit is not None else None
         if unit is None or link is None:
             link = self._meet(unit_id, gateway_id)
             if link is None:
@@ -159,11 +159,11 @@ class Engine:
     def _beat_over_a_new_line(self, signal: Signal) -> None:
         beat = Heartbeat(signal.unit_id, signal.gateway_id, signal.signal_id, signal.received_at, signal.offset)
         unit = self.units.get(signal.unit_id)
-        known = None if unit is None else unit.connection.links.get(signal.gateway_id)
+        known = None if unit is None else unit.connection.link(signal.gateway_id)
         is_new = known is None or signal.signal_id not in (known.beat, known.beat_before)
         self.heartbeat(beat)
         unit = self.units.get(signal.unit_id)
-        link = None if unit is None else unit.connection.links.get(signal.gateway_id)
+        link = None if unit is None else unit.connection.link(signal.gateway_id)
         if is_new and unit is not None and link is not None:
             self._drop(unit, link, signal.received_at)
 
@@ -214,7 +214,9 @@ class Engine:
             unit = concerned[unit_id] = self._unit(unit_id)
             self._add_facts(self.registrations.put_unit(unit, versions, now), unit_id)
         for gateway_id, held in (gateways or {}).items():
-            for unit_id in sorted({version.unit_id for version in held}):  # a set has another order in each process
+            # A set has another order in each process.
+            spoken_for = (held[0].unit_id,) if len(held) == 1 else sorted({version.unit_id for version in held})
+            for unit_id in spoken_for:
                 unit = concerned[unit_id] = self._unit(unit_id)
                 self._add_facts(self.registrations.put_gateway(unit, gateway_id, held, now), unit_id)
         for adjustment_id, excuse in (adjustments or {}).items():
@@ -243,7 +245,7 @@ class Engine:
         for unit in self.units.values():
             if unit.registration.facts is None:
                 self._unlisted.add(unit.unit_id)
-            for link in unit.connection.links.values():
+            for link in unit.connection.links:
                 self.deadlines.add_link(link)
         self.sampled = sampled
         self.counters.rates.resume(unsampled)
@@ -268,7 +270,7 @@ class Engine:
             unit = self._unit(unit_id)
         if unit.registration.facts is None:
             self.anomalies[Anomaly.UNLISTED_UNIT] += 1
-        if gateway_id not in unit.connection.links and len(unit.connection.links) >= MAX_LINKS:
+        if len(unit.connection.links) >= MAX_LINKS and unit.connection.link(gateway_id) is None:
             self.anomalies[Anomaly.TOO_MANY_GATEWAYS] += 1
             return None
         return unit.link(gateway_id)
@@ -321,7 +323,7 @@ class Engine:
         self.watch.lose(resumed_at)
         for unit_id in sorted(self.units):  # by name: a restart loads them in another order than they came in
             unit = self.units[unit_id]
-            for link in unit.connection.links.values():
+            for link in unit.connection.links:
                 moment = supervision.lose_visibility(link, last, resumed_at, evidence)
                 if moment is not None:
                     self.changes.touch(unit)
@@ -343,7 +345,7 @@ class Engine:
         if self.registrations.read(unit, now):
             self._follow_facts(unit, before, now)
         if unit.registration.profile is not profile and unit.registration.profile != profile:
-            for link in unit.connection.links.values():
+            for link in unit.connection.links:
                 if link.timer:
                     self.deadlines.add_link(link)
         self.deadlines.add_unit(unit)
@@ -368,8 +370,8 @@ class Engine:
             self._findings.follow_duty(unit, moment)  # a scope may have changed, and the connection not
         key = row_key(unit, facts)
         if key != unit.registration.key:
-            unit.registration.key = key
             self.changes.touch_row(unit)
+        unit.registration.key = key  # one object for all units with these facts, not the one that was loaded
 
     @staticmethod
     def _is_settled(unit: Unit) -> bool:

@@ -22,7 +22,7 @@ def drop(unit: Unit, link: Link, at: int) -> bool:
         return False
     connection = unit.connection
     connection.line_drops = sum(
-        count for one in connection.links.values() for then, count in one.drops.items() if then > at - WINDOW
+        count for one in connection.links for then, count in one.drops.items() if then > at - WINDOW
     )
     connection.unstable_until = max(connection.unstable_until, at + WINDOW)
     return True

@@ -49,7 +49,7 @@ class Registrations:
         """
         registration = unit.registration
         registration.versions = versions
-        registration.known_at = min(version.recorded_at for version in versions)
+        registration.known_at = min([version.recorded_at for version in versions])
         return self._to_come(unit, versions, watermark)
 
     def put_gateway(
@@ -132,10 +132,13 @@ class Registrations:
             gateway = holding(versions, now)
             if gateway is not None and gateway.unit_id == unit.unit_id and not gateway.retired(now):
                 carriers.append(gateway.carrier)
-                scoped.append(unit.link(gateway_id))
+                link = unit.link(gateway_id)
+                link.gateway_id = gateway_id  # one object, not that of each record or of the state that was loaded
+                scoped.append(link)
         if not scoped:
-            scoped = [link for link in connection.links.values() if not registration.names(link.gateway_id)]
-        connection.scoped = tuple(scoped)
+            scoped = [link for link in connection.links if not registration.names(link.gateway_id)]
+        counted = tuple(scoped)
+        connection.scoped = connection.links if counted == connection.links else counted  # mostly: held once
         registration.carriers = _one_for_all(*sorted(set(carriers)))
         registration.scopes = self._scopes_of(registration, facts, now)
         return True

@@ -9,6 +9,7 @@ would be dearer than all the rest of a heartbeat.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
@@ -102,8 +103,9 @@ def restore(
         head, named = snapshots_before.named_head(head), snapshots_before.unit_namer(saved_format)
     engine = Engine(never_grace)
     _restore_watch(engine.watch, head)
+    names = {name: name for name in unit_rows}  # one object for the id of a unit: that of its record
     for unit_id, plain in _read(units):
-        unit = _restore_unit(unit_id, plain if named is None else named(plain))
+        unit = _restore_unit(names.get(unit_id, unit_id), plain if named is None else named(plain))
         engine.units[unit.unit_id] = unit
         if unit.connection.unstable_until:
             engine.counters.unstable[unit.unit_id] = unit.connection.unstable_until
@@ -136,6 +138,12 @@ def _restore_unit(unit_id: str, plain: Named) -> Unit:
     return unit
 
 
+@lru_cache(maxsize=4096)
+def _same(at: int) -> int:
+    """Return one object for an instant that very many units have."""
+    return at
+
+
 def _snapshot_registration(registration: Registration) -> str:
     duty = ""
     if registration.written_duty is not None:
@@ -146,11 +154,11 @@ def _snapshot_registration(registration: Registration) -> str:
 def _restore_registration(registration: Registration, plain: Named) -> None:
     registration.key = plain["key"]
     if "duty" in plain:
-        registration.written_duty, registration.duty_detected = _DUTIES[plain["duty"]], plain["duty_detected"]
+        registration.written_duty, registration.duty_detected = _DUTIES[plain["duty"]], _same(plain["duty_detected"])
 
 
 def _snapshot_connection(connection: UnitConnection) -> str:
-    links = ",".join([_snapshot_link(link) for link in connection.links.values()])
+    links = ",".join([_snapshot_link(link) for link in connection.links])
     more = ""
     if connection.state is not None:
         more = f',"state":"{connection.state}","detected":{connection.detected}'
@@ -174,14 +182,15 @@ def _restore_connection(unit: Unit, plain: Named) -> None:
         connection.state, connection.detected = _CONNECTIONS[plain["state"]], plain["detected"]
     if "shown" in plain:
         connection.shown = _CONNECTIONS[plain["shown"]]
-        connection.shown_since, connection.shown_detected = plain["shown_since"], plain["shown_detected"]
+        since, detected = plain["shown_since"], plain["shown_detected"]
+        # Mostly the same instants, and each number that JSON made is an object of its own.
+        connection.shown_detected = connection.detected if detected == connection.detected else detected
+        connection.shown_since = connection.shown_detected if since == connection.shown_detected else since
     if len(plain) > 6:
         connection.partly = get("partly", False)
         connection.never_from, connection.never_since = get("never_from", 0), get("never_since", 0)
         connection.line_drops, connection.unstable_until = get("line_drops", 0), get("unstable_until", 0)
-    for saved in plain["links"]:
-        connection.links[saved["gateway"]] = _restore_link(unit, saved)
-    connection.scoped = tuple(connection.links.values())
+    connection.links = connection.scoped = tuple([_restore_link(unit, saved) for saved in plain["links"]])
 
 
 def _snapshot_link(link: Link) -> str:
@@ -260,7 +269,7 @@ def _snapshot_deduplication(deduplication: Deduplication) -> str:
 
 
 def _restore_deduplication(deduplication: Deduplication, plain: Named) -> None:
-    deduplication.hour, deduplication.beats = plain["hour"], plain["beats"]
+    deduplication.hour, deduplication.beats = _same(plain["hour"]), plain["beats"]
     deduplication.overflow, deduplication.recent = plain.get("overflow", 0), plain.get("recent")
 
 

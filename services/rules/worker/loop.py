@@ -34,6 +34,9 @@ AT_A_TIME = 250
 """Records between two chances for everything else in the process: some milliseconds."""
 MAX_UNEXPECTED = 100
 """So many records in a row on which the engine breaks are our bug, not bad data: stop instead of draining the log."""
+MANY_AT_ONCE = 5_000
+"""Effects of a claim that are saved before the next partition is claimed: at the first start each unit has several, and
+those of all partitions at once would be most of what this process ever holds."""
 LAST_SAVE_TRIES = 5
 
 
@@ -94,6 +97,8 @@ class RulesWorker:
         self.metrics.partitions.set(len(self.held))
         self.views[partition] = view_of(self.held[partition])
         self.log("partition_claimed", partition=partition, offset=saved.next_offset, units=len(engine.units))
+        if engine.effects.size() > MANY_AT_ONCE:
+            await self._saved(self.checkpoints.save_all())
         return saved.next_offset
 
     def _revive(self, partition: int, saved: Saved, rows: Rows) -> Engine:

@@ -38,7 +38,7 @@ def test_nothing_is_due_before_its_instant_has_passed() -> None:
     deadlines, units, _ = agenda("U1")
     assert list(deadlines.until(T0 + LATE_AFTER)) == []
     assert [said(due) for due in deadlines.until(T0 + LATE_AFTER + 1)] == [("link", "U1", T0 + LATE_AFTER)]
-    assert units["U1"].connection.links["G"].state is Connection.ONLINE
+    assert units["U1"].connection.links[0].state is Connection.ONLINE
 
 
 def test_facts_come_before_the_deadlines_of_the_same_instant_and_units_by_name() -> None:
@@ -51,7 +51,7 @@ def test_facts_come_before_the_deadlines_of_the_same_instant_and_units_by_name()
 
 def test_a_proof_of_life_moves_the_deadline_without_a_word_to_the_agenda() -> None:
     deadlines, units, _ = agenda("U1")
-    units["U1"].connection.links["G"].last_proof = when(30)
+    units["U1"].connection.links[0].last_proof = when(30)
     assert list(deadlines.until(when(30) + LATE_AFTER)) == []
     assert [due.at for due in deadlines.until(when(31) + LATE_AFTER)] == [when(30) + LATE_AFTER]
 

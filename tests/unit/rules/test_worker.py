@@ -166,6 +166,16 @@ async def test_an_outage_is_waited_for_and_the_same_checkpoint_is_repeated() -> 
     assert one.progress.waiting_since is None
 
 
+async def test_much_that_a_claim_brings_is_saved_before_the_next_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.rules.worker.loop.MANY_AT_ONCE", 2)
+    store, clock = MemoryStore(), Clock()
+    one = worker(store, log_of_a_day(), clock)
+    await one.assigned(0)
+    assert set(store.units) == {"U1", "U2", "U3"}
+    assert store.transitions
+    assert one.held[0].engine.effects.size() == 0
+
+
 async def test_no_more_records_are_taken_while_too_much_is_unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.rules.worker.loop.MAX_UNSAVED", 6)
     store, clock = MemoryStore(), Clock()

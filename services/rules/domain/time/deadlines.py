@@ -114,8 +114,8 @@ class Deadlines:
                 yield due
 
     def _link_due(self, entry: _Entry, target: int) -> LinkDue | None:
-        link = self._units[entry.unit_id].connection.links[entry.gateway_id]
-        if link.timer != entry.at:
+        link = self._units[entry.unit_id].connection.link(entry.gateway_id)
+        if link is None or link.timer != entry.at:
             return None
         link.timer = 0
         deadline = due_at(link, self._watch)

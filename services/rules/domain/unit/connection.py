@@ -48,7 +48,8 @@ class UnitConnection:
     `shown` is what people see and figures count: the same, or what the duty says instead (`kernel.duty`), since
     `shown_since`, known at `shown_detected`. Both are None until the unit is listed.
 
-    `scoped` are the links that count: the registered gateways, or whoever has spoken while none is registered.
+    `links` are all that ever spoke or were registered, a few at most. `scoped` are those that count: the registered
+    gateways, or whoever has spoken while none is registered.
     `partly`: some of them are connected. `never_from` is when a unit with a duty to be connected is seen without a
     connection, `never_since` from when on that counts, `timer` the entry of its deadline. `line_drops` times its lines
     were lost within ten minutes: they are not called stable before `unstable_until`.
@@ -60,7 +61,7 @@ class UnitConnection:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.links: dict[str, Link] = {}
+        self.links: tuple[Link, ...] = ()
         self.scoped: tuple[Link, ...] = ()
         self.state: Connection | None = None
         self.detected = 0
@@ -74,8 +75,15 @@ class UnitConnection:
         self.line_drops = 0
         self.unstable_until = 0
 
+    def link(self, gateway_id: str) -> Link | None:
+        """Return the link of a gateway, None before its first word. A table for the one or two would be dearer."""
+        for link in self.links:
+            if link.gateway_id == gateway_id:
+                return link
+        return None
+
     def last_proof(self) -> int:
-        return max((link.last_proof for link in self.links.values()), default=0)
+        return max((link.last_proof for link in self.links), default=0)
 
     def heard(self) -> bool:
         """Return whether a link that counts is heard, or was until we stopped seeing."""

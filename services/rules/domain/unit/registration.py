@@ -68,4 +68,7 @@ class Registration:
         return any(excused(versions, at) for versions in (self.adjustments or {}).values())
 
     def put_gateway(self, gateway_id: str, versions: tuple[GatewayVersion, ...]) -> None:
+        if not self.gateways:
+            self.gateways = ((gateway_id, versions),)
+            return
         self.gateways = tuple(sorted({**dict(self.gateways), gateway_id: versions}.items(), key=lambda each: each[0]))

@@ -39,9 +39,10 @@ class Unit:
     def link(self, gateway_id: str) -> Link:
         """Return the link of a gateway, made now if it is new."""
         connection = self.connection
-        found = connection.links.get(gateway_id)
+        found = connection.link(gateway_id)
         if found is None:
-            found = connection.links[gateway_id] = Link(self, gateway_id)
+            found = Link(self, gateway_id)
+            connection.links = (*connection.links, found)
             # As the roster does it: who is not registered counts as long as nobody counts who is.
             names = self.registration.names
             if not names(gateway_id) and not any(names(one.gateway_id) for one in connection.scoped):
@@ -56,7 +57,8 @@ class Unit:
         """Forget the open problem of this kind; return its id, None when there is none."""
         problem_id = self.findings.get(kind)
         if problem_id is not None:
-            self.findings = {known: each for known, each in self.findings.items() if known is not kind}
+            left = {known: each for known, each in self.findings.items() if known is not kind}
+            self.findings = left or _NO_FINDINGS
         return problem_id
 
     def wanted_health(self) -> Health:
