@@ -34,6 +34,8 @@ CODECS: dict[str, codec.Codec[Any]] = {
     REGISTRY: codec.registry,
 }
 MS = 1000
+FORM = 2
+"""Of what is kept of a unit: after a start with what an older one made, every unit is computed again."""
 
 
 class ArchiveFold:
@@ -54,6 +56,7 @@ class ArchiveFold:
         self._offsets = {Place(topic, number): offset for topic, number, offset in said.get("offsets", ())}
         self._pack_offsets = {Place(topic, number): offset for topic, number, offset in said.get("pack_offsets", ())}
         self._floor_ms: int = said.get("floor_ms", 0)
+        self._is_of_before = state is not None and said.get("form") != FORM
         self._pack_records: dict[str, str] = said.get("packs", {})
         self._packs = _packs(self._pack_records.values())
         self._policies = policies(self._packs) if self._packs else None
@@ -103,7 +106,8 @@ class ArchiveFold:
             if end_ms is None:
                 return None
         past = None if before is None else self._seen.visibility(before, (self._end_ms - 1) * MS)
-        step = self._fold(reader, end_ms, anew=anew, all_units=before is not self._policies)
+        step = self._fold(reader, end_ms, anew=anew, all_units=before is not self._policies or self._is_of_before)
+        self._is_of_before = False
         return step if past is None or not self._past_changed(past) else replace(step, all_units=True)
 
     def _reader(self) -> ArchiveReader | None:
@@ -217,6 +221,7 @@ class ArchiveFold:
         seen, ticks = self._seen, establishing.ticks.state()
         return json.dumps(
             {
+                "form": FORM,
                 "end_ms": self._end_ms,
                 "offsets": [(*place, offset) for place, offset in sorted(self._offsets.items())],
                 "pack_offsets": [(*place, offset) for place, offset in sorted(self._pack_offsets.items())],

@@ -11,6 +11,7 @@ from services.compliance.domain.health import Fault
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies, Policy
 from services.compliance.domain.registry import UnitRow
+from services.compliance.domain.transmission import Transmissions
 from services.compliance.domain.unit_day import UnitDay
 from services.kernel.calendar import day_of
 from services.kernel.effective import in_force
@@ -44,15 +45,21 @@ class Times:
     time: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     beats: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     points: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    tests: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    transmissions: Transmissions = field(default_factory=Transmissions)
 
     def take(self, day: UnitDay) -> None:
-        for held, ratio in ((self.time, day.time), (self.beats, day.beats), (self.points, day.points)):
+        sums = ((self.time, day.time), (self.beats, day.beats), (self.points, day.points), (self.tests, day.tests))
+        for held, ratio in sums:
             _add(held, (ratio.numerator, ratio.denominator, ratio.unknown, ratio.exempt))
+        self.transmissions.add(day.transmissions)
 
     def add(self, other: "Times") -> None:
         _add(self.time, other.time)
         _add(self.beats, other.beats)
         _add(self.points, other.points)
+        _add(self.tests, other.tests)
+        self.transmissions.add(other.transmissions)
 
 
 def _add(held: list[int], more: Sequence[int]) -> None:
@@ -111,7 +118,7 @@ class Counting:
         judge = None if row is None else self._policies.on(row.district, day_of(window.end - 1))
         if row is None or pack is None or judge is None or row.retired(day):
             return _NONE
-        accepted = row.accepted_on is not None and row.accepted_on <= day
+        accepted = row.accepted(day)
         key = (row.facts, accepted, tuple(row.dimensions.items()), id(pack), id(judge))
         if key not in self._parts:
             self._parts[key] = list(_parts(row, pack, judge, self._policies, accepted=accepted))

@@ -158,4 +158,6 @@ def ask_of(row: tuple[Any, ...]) -> dict[str, Any]:
         asked["availability"] = "0.9"
     if metric == "fault_cure_timely_rate":
         asked["limit_s"] = 3600
+    if metric == "transmission_timely_rate":
+        asked["limit_s"] = 60
     return asked

@@ -34,7 +34,9 @@ PUBLISHING = (
     PACK.replace("default_profile: CN-FAST", "default_profile: CN-GB").replace(
         "blind_after_s: 60", "blind_after_s: 1800"
     )
-    + "\nclose_after_s: 7200\npublication: {availability: '0.9', cure_limit_s: 3600, findings: [day]}\n"
+    + "\nclose_after_s: 7200\n"
+    + "publication: {availability: '0.9', cure_limit_s: 3600, transmission_limit_s: 60, findings: [day]}\n"
+    + "test_duty: [{scopes: [S1], every_s: 86400, buffer_s: 3600, clause: c}]\n"
 )
 
 
