@@ -14,7 +14,6 @@ from services.compliance.domain.figure import Counted, Figure, FigureAsk
 from services.compliance.domain.formulas.duty_check_answer_rate import answered
 from services.compliance.domain.formulas.fault_cure_timely_rate import cured
 from services.compliance.domain.formulas.live_networking_rate import rate
-from services.compliance.domain.formulas.online_rate import NOT_YET
 from services.compliance.domain.formulas.transmission_timely_rate import reached
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies, Policy
@@ -53,11 +52,6 @@ def _coverage(reading: Reading) -> Counted:
     return Counted(Ratio(counted - unknown, counted, exempt=exempt))
 
 
-def _online(reading: Reading) -> Counted:
-    found = {each: many for each, many in reading.tally.connections.items() if each not in NOT_YET}
-    return rate(found, reading.tally.partly)
-
-
 def _cured(reading: Reading) -> Counted:
     return cured(reading.tally.faults, reading.limit, reading.horizon)
 
@@ -65,7 +59,7 @@ def _cured(reading: Reading) -> Counted:
 FORMULAS: Mapping[str, Callable[[Reading], Counted]] = {
     "access_rate": lambda reading: Counted(reading.tally.access),
     "live_networking_rate": lambda reading: rate(reading.tally.connections, reading.tally.partly),
-    "online_rate": _online,
+    "online_rate": lambda reading: rate(reading.tally.commissioned, reading.tally.partly),
     "time_weighted_networking_rate": _times,
     "coverage": _coverage,
     "meeting_units_rate": lambda reading: Counted(reading.tally.meeting),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from services.compliance.domain.checks import Check
 from services.compliance.domain.formulas.meeting_units_rate import meets
+from services.compliance.domain.formulas.online_rate import is_asked
 from services.compliance.domain.health import Fault
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies, Policy
@@ -75,6 +76,7 @@ class Tally:
     meeting: Ratio = NOTHING
     access: Ratio = NOTHING
     connections: Counter[Connection] = field(default_factory=Counter)
+    commissioned: Counter[Connection] = field(default_factory=Counter)
     partly: int = 0
     isolation: Ratio = NOTHING
     faults: list[Fault] = field(default_factory=list)
@@ -160,6 +162,7 @@ class Counting:
             tally = self._of(window, part)
             tally.access += Ratio(int(commissioned), 1, exempt=int(begun.exempt))
             tally.connections[begun.connection] += 1
+            tally.commissioned[begun.connection] += is_asked(begun.connection, commissioned=commissioned)
             tally.partly += begun.partly
             tally.isolation += begun.isolation
 

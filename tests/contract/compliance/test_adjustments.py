@@ -102,6 +102,14 @@ def test_a_correction_counts_time_of_a_unit_that_its_row_exempts(scenario: Scena
     assert rate(scenario) == (600, 600, 0, 6600)
 
 
+def test_a_correction_makes_nobody_commissioned(tmp_path: Path) -> None:
+    """The online rate is of commissioned members, by their row."""
+    scenario = Scenario(tmp_path).unit(commissioned_on=None).gateway().ticks(-HOUR, 2 * HOUR)
+    correct(scenario, "connected", 0, HOUR)
+    assert scenario.counts("online_rate", 600) == (0, 0, 0, 0)
+    assert scenario.counts("live_networking_rate", 600) == (1, 1, 0, 0)
+
+
 def test_time_without_a_row_and_after_retirement_is_no_matter_for_a_correction(tmp_path: Path) -> None:
     scenario = Scenario(tmp_path).unit(retired_on="2026-03-10").gateway().ticks(-HOUR, HOUR).heartbeats(-HOUR, HOUR)
     correct(scenario, "connected", 0, HOUR, at=HOUR)
