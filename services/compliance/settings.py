@@ -6,10 +6,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.settings import ServiceSettings
+from services.runtime.settings import KeepingSettings
 
 
-class ComplianceSettings(ServiceSettings):
+class ComplianceSettings(KeepingSettings):
     """Settings that begin with COMPLIANCE_."""
 
     model_config = SettingsConfigDict(env_prefix="COMPLIANCE_", extra="ignore", frozen=True, populate_by_name=True)

@@ -81,7 +81,7 @@ class KnownUnits:
         return None if last is None or last.row["counted_as"] == "measured" else str(last.row["counted_as"])
 
     def excuse(self, unit: str, at: int) -> str | None:
-        """What lets the whole unit off from being connected: of several the one that begins first."""
+        """What lets the whole unit off from being connected: an exemption before maintenance."""
         found = [
             each
             for each in self.known.adjustments

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas import facts as wire
@@ -88,8 +88,7 @@ def checks_of(said: Sequence[Sequence[Any]]) -> list[Check]:
     return [Check("", ordered_at, None if end is None else ExchangeStep(end)) for ordered_at, end in said]
 
 
-def cuts_text(carry: Carry | None) -> str:
-    cuts = {} if carry is None else carry.cuts
+def cuts_text(cuts: Mapping[Pair, Cut]) -> str:
     return json.dumps([[gateway_id, cut.at, cut.first_proof] for (gateway_id, _), cut in sorted(cuts.items())])
 
 

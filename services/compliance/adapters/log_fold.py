@@ -61,6 +61,7 @@ class ArchiveFold:
         self._packs = _packs(self._pack_records.values())
         self._policies = policies(self._packs) if self._packs else None
         self._seen = _visibility_fold(said.get("visibility"))
+        self._seen_before: int | None = said.get("seen_before")
         self._establishing: Establishing | None = None
         self._ticks = _tick_state(said.get("ticks"))
 
@@ -80,6 +81,11 @@ class ArchiveFold:
     @property
     def first_seen(self) -> int | None:
         return self._seen.first
+
+    @property
+    def gone_before(self) -> int:
+        first = self._seen.first
+        return first if first is not None and self._seen_before is not None and first > self._seen_before else 0
 
     def next_step(self) -> Step | None:
         try:
@@ -165,6 +171,8 @@ class ArchiveFold:
 
     def _begin_anew(self, end_ms: int) -> None:
         self._tell("figures_fold_anew", until=archive_lines.instant(end_ms))
+        if self._seen.first is not None:
+            self._seen_before = min(self._seen.first, self._seen_before or self._seen.first)
         self._end_ms, self._offsets, self._floor_ms = 0, {}, end_ms
         self._establishing, self._ticks, self._seen = None, None, _visibility_fold(None)
 
@@ -227,6 +235,7 @@ class ArchiveFold:
                 "pack_offsets": [(*place, offset) for place, offset in sorted(self._pack_offsets.items())],
                 "floor_ms": self._floor_ms,
                 "packs": self._pack_records,
+                "seen_before": self._seen_before,
                 "visibility": [
                     seen.limit, seen.watermark, seen.first, seen.last, seen.gaps, seen.ahead, seen.impaired,
                     seen.impaired_from,

@@ -117,7 +117,16 @@ class Archived:
         return found
 
 
-def closing(pool: Pool, root: Path, step_s: int = 3600, registry: CollectorRegistry | None = None) -> Closing:
+EVERYTHING = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def closing(
+    pool: Pool,
+    root: Path,
+    step_s: int = 3600,
+    registry: CollectorRegistry | None = None,
+    kept_from: datetime = EVERYTHING,
+) -> Closing:
     return Closing(
         log=ArchiveFold(root, PLACES, step_s=step_s, tell=lambda *_, **__: None),
         store=PostgresFacts(pool),
@@ -126,6 +135,7 @@ def closing(pool: Pool, root: Path, step_s: int = 3600, registry: CollectorRegis
         tell=lambda *_, **__: None,
         wake=lambda: None,
         poll_s=1.0,
+        kept_from=lambda *_: kept_from,
     )
 
 

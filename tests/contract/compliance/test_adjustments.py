@@ -128,6 +128,15 @@ def test_maintenance_and_exemption_to_the_minute_leave_numerator_and_denominator
     assert scenario.counts("access_rate", 2000) == (1, 1, 0, 1)
 
 
+@pytest.mark.parametrize("first", ["maintenance", "exemption"])
+def test_of_an_exemption_and_maintenance_at_once_the_exemption_is_the_cause_whichever_came_first(
+    scenario: Scenario, first: str
+) -> None:
+    for number, what in enumerate(sorted(("maintenance", "exemption"), key=lambda each: each != first)):
+        approve(scenario, version(what, 600, 1200, 100 + number, f"A{number}"), at=100 + number)
+    assert (600, 1200, "exempt", "exemption", None) in scenario.connection(0, 1300)
+
+
 def test_heartbeats_are_due_outside_of_maintenance_only_and_counted_by_the_whole_day(scenario: Scenario) -> None:
     approve(scenario, version("maintenance", 1830, 3570, 100), at=100)
     # 1830 s and 3630 s of one day make 91 heartbeats, not 30 and 60
