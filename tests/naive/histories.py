@@ -277,14 +277,14 @@ class Writer:
         return self.versions(lambda: self.gateway_row(gateway))
 
     def versions(self, row: Any) -> list[Row]:
-        """Return rows, the first of long ago, the others of days nearby, some of them recorded late."""
+        """Return rows, the first of long ago, the others of days nearby, some recorded late, no two at one instant."""
         number = self.dice.choice(self.flavour.versions)
         rows = []
         for n in range(number):
             long_ago = n == 0 and self.chance(0.8)
             recorded_at = self.start - 400 * self.step if n == 0 and self.chance(0.9) else self.on_grid()
             rows.append(
-                {"valid_from": "2025-01-01" if long_ago else self.day(), "recorded_at": told(recorded_at + n), **row()}
+                {"valid_from": "2025-01-01" if long_ago else self.day(), "recorded_at": told(recorded_at + 3 * n), **row()}
             )
         return sorted(rows, key=lambda each: (each["valid_from"], each["recorded_at"]))
 
