@@ -284,7 +284,11 @@ class Writer:
             long_ago = n == 0 and self.chance(0.8)
             recorded_at = self.start - 400 * self.step if n == 0 and self.chance(0.9) else self.on_grid()
             rows.append(
-                {"valid_from": "2025-01-01" if long_ago else self.day(), "recorded_at": told(recorded_at + 3 * n), **row()}
+                {
+                    "valid_from": "2025-01-01" if long_ago else self.day(),
+                    "recorded_at": told(recorded_at + 3 * n),
+                    **row(),
+                }
             )
         return sorted(rows, key=lambda each: (each["valid_from"], each["recorded_at"]))
 

@@ -52,14 +52,14 @@ class NeverConnectedDue(NamedTuple):
     deadline: int
 
 
-class TestDue(NamedTuple):
+class OverdueTest(NamedTuple):
     """A unit with a duty to test had until `at` to send one."""
 
     at: int
     unit: Unit
 
 
-Due = FactsDue | LinkDue | NeverConnectedDue | TestDue
+Due = FactsDue | LinkDue | NeverConnectedDue | OverdueTest
 
 
 class Deadlines:
@@ -166,7 +166,7 @@ class Deadlines:
             return None
         return NeverConnectedDue(entry.at, unit, deadline)
 
-    def _test_due(self, entry: _Entry, target: int) -> TestDue | None:
+    def _test_due(self, entry: _Entry, target: int) -> OverdueTest | None:
         unit = self._units[entry.unit_id]
         testing = unit.testing
         if testing is None or testing.timer != entry.at:
@@ -180,4 +180,4 @@ class Deadlines:
         if deadline > entry.at:
             self._look_for_test(unit, deadline)
             return None
-        return TestDue(entry.at, unit)
+        return OverdueTest(entry.at, unit)
