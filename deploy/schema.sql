@@ -554,6 +554,7 @@ CREATE TABLE compliance.heartbeats (
 
 CREATE TABLE compliance.log_position (
     computed_at bigint NOT NULL,
+    kept_day integer NOT NULL DEFAULT 0,
     known_at bigint NOT NULL,
     one boolean NOT NULL DEFAULT true,
     published_at bigint NOT NULL,
@@ -601,6 +602,7 @@ CREATE TABLE compliance.units (
     cuts json NOT NULL DEFAULT '[]'::json,
     faults json NOT NULL DEFAULT '[]'::json,
     first_day integer,
+    kept json NOT NULL DEFAULT '[]'::json,
     unit_id text NOT NULL,
     CONSTRAINT units_pkey PRIMARY KEY (unit_id)
 );

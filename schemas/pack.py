@@ -16,6 +16,7 @@ from services.kernel.words import (
     BodyKind,
     CaseCondition,
     CaseEvent,
+    CountsAsTest,
     Dimension,
     Period,
     Recipient,
@@ -364,16 +365,32 @@ class SingleApproval(Wire):
     test_s: float = Field(default=8 * 3600, ge=0, le=YEAR_S)
 
 
+class DutyToTest(Wire):
+    """Units of these scopes and categories, of any where none is named, send a test at least every `every_s`.
+
+    It is overdue `buffer_s` later. `counts`: what is a test.
+    """
+
+    scopes: tuple[Identifier, ...] = ()
+    categories: tuple[Identifier, ...] = ()
+    every_s: float = Field(gt=0, le=YEAR_S)
+    buffer_s: float = Field(default=0, ge=0, le=YEAR_S)
+    counts: CountsAsTest = CountsAsTest.ALARMS
+    clause: ShortText
+
+
 class Publication(Wire):
     """What is published of closed periods, where it needs a number or a choice of the district's own.
 
     `availability`: the share of its own time that a unit must be connected to count as meeting (decimal as text, so
-    that it is compared exactly). `cure_limit_s`: within which a fault must be cured. Without them these two figures are
-    not published. `findings`: at which closes a body below a target is a finding.
+    that it is compared exactly). `cure_limit_s`: within which a fault must be cured. `transmission_limit_s`: within
+    which a signal must reach us. Without its number a figure is not published. `findings`: at which closes a body below
+    a target is a finding.
     """
 
     availability: Annotated[str, StringConstraints(pattern=r"^(0(\.[0-9]{1,12})?|1(\.0{1,12})?)$")] | None = None
     cure_limit_s: float | None = Field(default=None, ge=0, le=YEAR_S)
+    transmission_limit_s: float | None = Field(default=None, ge=0, le=YEAR_S, exclude_if=_is_none)
     findings: tuple[Period, ...] = ()
 
 
@@ -431,6 +448,9 @@ class Pack(Wire):
         description="by kind of case: taken and not over after so long, it is nobody's again; without, it stays taken",
     )
     single_approval: SingleApproval = SingleApproval()
+    test_duty: tuple[DutyToTest, ...] = Field(
+        default=(), max_length=100, exclude_if=_is_empty, description="who tests how often; the first that fits holds"
+    )
     publication: Publication = Field(default=Publication(), description="figures and findings of closed periods")
 
     @model_validator(mode="after")
@@ -453,6 +473,15 @@ class Pack(Wire):
                 raise ValueError(f"{name} names something twice")
         if self.valid_to < self.valid_from:
             raise ValueError("valid_to lies before valid_from")
+        return self
+
+    @model_validator(mode="after")
+    def _tests_of_what_it_has(self) -> Self:
+        if missing := {scope for duty in self.test_duty for scope in duty.scopes} - set(self.scopes):
+            raise ValueError(f"test_duty names scopes that the pack does not have: {sorted(missing)}")
+        codes = {route.code for route in self.routes}
+        if missing := {code for duty in self.test_duty for code in duty.categories} - codes:
+            raise ValueError(f"test_duty names categories that no route has: {sorted(missing)}")
         return self
 
     def union_scopes(self) -> tuple[Identifier, ...]:

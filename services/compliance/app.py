@@ -20,6 +20,7 @@ from services.compliance.settings import ComplianceSettings
 from services.compliance.worker.archiving import Archiving
 from services.compliance.worker.closing import Closing
 from services.compliance.worker.sending import Sending
+from services.kernel.retention import kept_from
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import BatchProducer
 from services.runtime.lifecycle import Stop, supervise
@@ -120,6 +121,7 @@ def _closing(
         tell=tell,
         wake=wake,
         poll_s=settings.poll_s,
+        kept_from=lambda now, unclosed: kept_from(now, settings.keep_days, unclosed),
     )
 
 

@@ -71,6 +71,18 @@ class ClosingMetrics:
         self.revisions = Counter(
             "firenet_figures_published", "Revisions published.", ["period", "revised"], registry=registry
         )
+        self.refused = Counter(
+            "firenet_figures_refused",
+            "Periods that should have been computed again, and stay as published: what they came from is gone.",
+            ["period"],
+            registry=registry,
+        )
+        self.too_late = Counter(
+            "firenet_figures_too_late", "Signals of days whose figures are final.", registry=registry
+        )  # fmt: skip
+        self.final_before = Gauge(
+            "firenet_figures_final_before_timestamp_seconds", "Figures of days before it are final.", registry=registry
+        )
         self.hidden = Gauge(
             "firenet_figures_hidden_departments", "Departments beyond those that have series.", registry=registry
         )
@@ -79,6 +91,7 @@ class ClosingMetrics:
         self.low = Gauge("firenet_figure_low_ratio", "Lower bound, floored.", labels, registry=registry)
         self.high = Gauge("firenet_figure_high_ratio", "Upper bound, floored.", labels, registry=registry)
         for kind in Period:
+            self.refused.labels(kind.value)
             for revised in ("no", "yes"):
                 self.revisions.labels(kind.value, revised)
 

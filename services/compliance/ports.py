@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -10,6 +10,7 @@ from services.compliance.domain.bodies import Assessment, Standing
 from services.compliance.domain.checks import CheckStep
 from services.compliance.domain.figure import Figure
 from services.compliance.domain.health import Fault
+from services.compliance.domain.knowledge import Cut
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies
 from services.compliance.domain.publishing import Key
@@ -205,6 +206,11 @@ class LogFold(Protocol):
         """The first seen point of all."""
         ...
 
+    @property
+    def gone_before(self) -> int:
+        """Before when the log was read once and is not archived any more; 0 where nothing is gone."""
+        ...
+
     def restore(self, state: str | None) -> None:
         """Go on from a state; None: from the beginning of the archive."""
         ...
@@ -222,6 +228,8 @@ class Position(NamedTuple):
     published_at: int
     closed: int | None
     state: str
+    kept_day: int = 0
+    """Days before it are final: what they were computed from may be gone."""
 
 
 class Dirt(NamedTuple):
@@ -279,7 +287,29 @@ class FactStore(Protocol):
 
     async def registry(self, known_at: int) -> Registry: ...
 
-    async def unit_facts(self, unit_ids: Sequence[str], gateways: Collection[Pair]) -> UnitFacts: ...
+    async def unit_facts(
+        self, unit_ids: Sequence[str], gateways: Collection[Pair], kept_day: int, *, before: int | None = None
+    ) -> UnitFacts:
+        """Return what is needed from the carries on, where a unit has none from its cuts before `kept_day` on.
+
+        With `before` from those cuts in any case, and heartbeats of days before it only.
+        """
+        ...
+
+    async def unclosed_from(self) -> datetime | None:
+        """Return from when on periods are not closed yet, None before anything is published."""
+        ...
+
+    async def move_kept(self, before: int, day: int) -> None:
+        """Make all days before `day` final; it was `before`."""
+        ...
+
+    async def forget(self, cuts: Mapping[str, Mapping[Pair, Cut]], day: int) -> None:
+        """Keep the cuts of these units; drop their heartbeats of days before their cuts, and their days before `day`.
+
+        In one transaction, and only what `move_kept` made final.
+        """
+        ...
 
     async def save_units(self, results: Sequence[UnitResult]) -> None:
         """Put results in place of what there is, and note the days that changed. Again: nothing changes."""

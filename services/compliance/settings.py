@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from services.runtime.settings import NamedSettings
+from services.runtime.settings import KeepingSettings
 
 
-class ComplianceSettings(NamedSettings):
+class ComplianceSettings(KeepingSettings):
     """Settings that begin with COMPLIANCE_."""
 
     model_config = SettingsConfigDict(env_prefix="COMPLIANCE_", extra="ignore", frozen=True, populate_by_name=True)

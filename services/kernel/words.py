@@ -327,7 +327,26 @@ class FindingKind(StrEnum):
     FAULT = "fault"
     ISOLATION = "isolation"
     UNREADABLE_ALARM = "unreadable_alarm"
+    TEST_OVERDUE = "test_overdue"
     BELOW_TARGET = "below_target"
+
+
+class CountsAsTest(StrEnum):
+    """What meets a duty to test: an alarm that came, whoever caused it, or anything that the gateway says.
+
+    No heartbeat and no word about the line is ever one: they come without anybody at the detector.
+    """
+
+    ALARMS = "alarms"
+    ANY_SIGNAL = "any_signal"
+
+    def is_met_by(self, kind: SignalKind) -> bool:
+        """Tell whether a signal of this kind, neither retained nor replayed, meets the duty."""
+        return kind in _ALARMS if self is CountsAsTest.ALARMS else kind not in _ON_ITS_OWN
+
+
+_ALARMS = frozenset({SignalKind.TEST, SignalKind.FIRE})
+_ON_ITS_OWN = frozenset({SignalKind.HEARTBEAT, SignalKind.LINK_UP, SignalKind.LINK_DOWN, SignalKind.GAP})
 
 
 class Phase(StrEnum):

@@ -329,11 +329,12 @@ def forecast(units_known: KnownUnits, ask: Row) -> Row:
 def future_of(units_known: KnownUnits, question: Question, unit: str, at: int, to: int) -> tuple[int, int]:
     """R38, R39: a unit's in-scope time not exempt in [at, to), and that of it on days of commission."""
     future = on_commission = 0
-    borders = sorted({at, *(day for day in units_known.days_of_change() if at < day < to)}) if at < to else []
+    turns = units_known.days_of_change() | units_known.adjusted_from(unit)
+    borders = sorted({at, *(each for each in turns if at < each < to)}) if at < to else []
     for begin, end in zip(borders, [*borders[1:], to], strict=False):
         day = day_of(begin)
         row = units_known.known.unit_row(unit, day)
-        if metrics.member(units_known, question, row, day) and not metrics.exempt(units_known, unit, day):
+        if metrics.member(units_known, question, row, day) and not units_known.exempt(unit, begin):
             future += end - begin
             on_commission += (end - begin) * commissioned(row or {}, day)
     return future, on_commission

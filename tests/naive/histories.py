@@ -26,7 +26,8 @@ KINDS = (
 INSTANT_METRICS = ("access_rate", "live_networking_rate", "online_rate", "isolation_rate")
 WINDOW_METRICS = (
     "time_weighted_networking_rate", "unit_availability", "coverage", "meeting_units_rate", "data_completeness",
-    "device_intact_rate", "fault_cure_timely_rate", "duty_check_answer_rate",
+    "device_intact_rate", "fault_cure_timely_rate", "duty_check_answer_rate", "tested_in_time_rate",
+    "transmission_timely_rate",
 )  # fmt: skip
 SCOPES = ("S1", "S2", "ALL", "S1+S2", "S2+ALL", "S1")
 
@@ -171,7 +172,10 @@ class Writer:
             "group_wait_s": 0,
             "reopen_within_s": 0,
             "departments": [],
-            "routes": [],
+            "routes": [
+                {"code": code, "name_zh": "类", "name_en": "kind", "lead": None, "confidence": "gap", "clause": "c"}
+                for code in CATEGORIES
+            ],
             "default_route": {"copies": [], "clause": "c"},
             "scopes": self.scopes(version),
             "targets": self.targets(),
@@ -186,6 +190,8 @@ class Writer:
                 "clause": "c",
             },
         }
+        if self.chance(0.6):
+            said["test_duty"] = [self.test_duty(list(said["scopes"])) for _ in range(dice.choice((1, 1, 2)))]
         if self.chance(0.8):
             said["close_after_s"] = self.seconds(0, 5)
         return yaml.dump(said, allow_unicode=True, sort_keys=False)
@@ -209,6 +215,18 @@ class Writer:
             del scopes["S2"]
         return {name: {**scope, **names} for name, scope in scopes.items()}
 
+    def test_duty(self, scopes: list[str]) -> Row:
+        """Return a duty to test in steps of the grid."""
+        dice = self.dice
+        duty: Row = {"every_s": self.seconds(2, 12), "buffer_s": self.seconds(0, 2), "clause": "c"}
+        if self.chance(0.6):
+            duty["scopes"] = dice.sample(scopes, dice.choice((1, 1, 2)))
+        if self.chance(0.2):
+            duty["categories"] = [dice.choice(CATEGORIES)]
+        if self.chance(0.5):
+            duty["counts"] = dice.choice(("any_signal", "alarms"))
+        return duty
+
     def targets(self) -> Row:
         """Return targets on S1 and ALL."""
         due = date_of(day_number(self.day()) + self.dice.randint(0, 3)).isoformat()[5:]
@@ -216,7 +234,15 @@ class Writer:
             "T01": "time_weighted_networking_rate",
             "T02": "access_rate",
             "T03": "live_networking_rate",
-            "T04": self.dice.choice(("coverage", "online_rate", "time_weighted_networking_rate", "device_intact_rate")),
+            "T04": self.dice.choice(
+                (
+                    "coverage",
+                    "online_rate",
+                    "time_weighted_networking_rate",
+                    "device_intact_rate",
+                    "tested_in_time_rate",
+                )
+            ),
         }
         return {
             name: {
@@ -251,14 +277,18 @@ class Writer:
         return self.versions(lambda: self.gateway_row(gateway))
 
     def versions(self, row: Any) -> list[Row]:
-        """Return rows, the first of long ago, the others of days nearby, some of them recorded late."""
+        """Return rows, the first of long ago, the others of days nearby, some recorded late, no two at one instant."""
         number = self.dice.choice(self.flavour.versions)
         rows = []
         for n in range(number):
             long_ago = n == 0 and self.chance(0.8)
             recorded_at = self.start - 400 * self.step if n == 0 and self.chance(0.9) else self.on_grid()
             rows.append(
-                {"valid_from": "2025-01-01" if long_ago else self.day(), "recorded_at": told(recorded_at + n), **row()}
+                {
+                    "valid_from": "2025-01-01" if long_ago else self.day(),
+                    "recorded_at": told(recorded_at + 3 * n),
+                    **row(),
+                }
             )
         return sorted(rows, key=lambda each: (each["valid_from"], each["recorded_at"]))
 
@@ -324,6 +354,9 @@ class Writer:
                 if self.chance(0.05):
                     lines.append(json.dumps(self.record(kind, name, rows[:1]), ensure_ascii=False))
                 lines.append(json.dumps(self.record(kind, name, rows), ensure_ascii=False))
+        if self.chance(0.5):
+            for number in range(self.dice.choice((1, 1, 2, 3, 5))):
+                lines += self.adjustment(f"A{number}")
         if self.chance(0.1):
             contact = {
                 "valid_from": "2025-01-01",
@@ -334,6 +367,39 @@ class Writer:
             contact |= {"role": "office", "name": "c", "email": "c@example.org"}
             lines.append(json.dumps(self.record("contact", "C1", [contact])))
         return lines
+
+    def adjustment(self, name: str) -> list[str]:
+        """Return what is known of an adjustment from the beginning; others are told in the log, some end early."""
+        dice = self.dice
+        what = dice.choice(("correction", "correction", "exemption", "maintenance", "test"))
+        start, approved = self.on_grid(), self.on_grid()
+        end = start + dice.randint(1, self.count) * self.step // dice.choice((1, 2, 3))
+        row: Row = {
+            "valid_from": date_of(day_of(start)).isoformat(),
+            "recorded_at": told(approved),
+            "adjustment_id": name,
+            "unit_id": dice.choice(self.units),
+            "what": what,
+            "starts_at": self.shown(start),
+            "ends_at": self.shown(end),
+            "reason": "r",
+            "requested_by": "li",
+            "requested_at": told(approved),
+            "approved_by": ["wang"],
+        }
+        if what == "correction":
+            row["counted_as"] = dice.choice(("connected", "offline", "unknown", "exempt", "measured"))
+        elif self.chance(0.5):
+            row |= {"system": dice.choice((None, "", "1")), "address": dice.choice((None, "p1"))}
+            row["trouble"] = dice.choice((None, "fault", "isolation"))
+        sooner = {**row, "ends_at": told(start + (end - start) // 2), "recorded_at": told(approved + self.step)}
+        versions = [row, sooner] if self.chance(0.2) else [row]
+        if self.chance(0.3):
+            return [json.dumps(self.record("adjustment", name, versions))]
+        for many in range(1, len(versions) + 1):
+            self.tell(approved + (many - 1) * self.step, "firenet.registry.v1",
+                      self.record("adjustment", name, versions[:many]))  # fmt: skip
+        return []
 
     def record(self, kind: str, name: str, rows: list[Row]) -> Row:
         """Return a RegistryEvent."""
@@ -491,7 +557,8 @@ class Writer:
             }
         if kind not in ("heartbeat", "gap", "link_down", "link_up") and self.chance(0.4):
             early = dice.choice((-1, 0, 1, 1, 2, 3, 6)) * self.step
-            data["occurred_at"] = self.shown(at - dice.choice((early, early, early, 86_400 * US, 86_401 * US)))
+            soon = dice.choice((1, 100_000, 100_001, 300 * US, 300 * US + 1, dice.randint(0, 60 * US)))
+            data["occurred_at"] = self.shown(at - dice.choice((early, early, soon, soon, 86_400 * US, 86_401 * US)))
         flags = self.flags(kind)
         if "replayed" in flags:
             data["first_received_at"] = self.shown(at - dice.randint(0, 6) * self.step)
@@ -503,9 +570,8 @@ class Writer:
         plain = kind in ("heartbeat", "gap", "link_down", "link_up")
         if self.chance(0.96 if plain else 0.8):
             return []
-        return [
-            self.dice.choice(("repeated", "replayed", "retained", "test_or_omission", "redelivered", "clock_behind"))
-        ]
+        clock = ("clock_behind", "clock_ahead", "no_device_time")
+        return [self.dice.choice(("repeated", "replayed", "retained", "test_or_omission", "redelivered", *clock))]
 
     def checks(self) -> None:
         """Tell duty checks, step by step, some of them twice, some without an end."""
@@ -653,5 +719,5 @@ class Writer:
             ask["unit"] = self.dice.choice(self.units)
         if ask["metric"] == "meeting_units_rate":
             ask["availability"] = self.dice.choice(("0.5", "0.9", "0.99", "1"))
-        if ask["metric"] == "fault_cure_timely_rate":
+        if ask["metric"] in ("fault_cure_timely_rate", "transmission_timely_rate"):
             ask["limit_s"] = self.dice.randint(0, 6) * self.step // US

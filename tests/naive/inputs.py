@@ -99,6 +99,7 @@ class Pack:
         self.targets: Row = said["targets"]
         self.default_profile: str = said["default_profile"]
         self.profiles = {name: _profile(row) for name, row in said["profiles"].items()}
+        self.duties = [_duty(row) for row in said.get("test_duty", [])]
         cause = said["common_cause"]
         self.cause_by: list[str] = cause.get("by", ["carrier", "town"])
         self.cause_units = int(cause["units"])
@@ -107,6 +108,23 @@ class Pack:
     def profile(self, name: str | None) -> Profile:
         """R12: the named profile, the default when there is none or the pack lacks it."""
         return self.profiles.get(name or "", self.profiles[self.default_profile])
+
+
+@dataclass(frozen=True)
+class Duty:
+    """R45: a duty to test; `deadline` in microseconds."""
+
+    scopes: tuple[str, ...]
+    categories: tuple[str, ...]
+    deadline: int
+    counts: str
+
+
+def _duty(row: Row) -> Duty:
+    deadline = microseconds(row["every_s"]) + microseconds(row.get("buffer_s", "0"))
+    return Duty(
+        tuple(row.get("scopes", ())), tuple(row.get("categories", ())), deadline, row.get("counts", "alarms")
+    )  # fmt: skip
 
 
 def _profile(row: Row) -> Profile:

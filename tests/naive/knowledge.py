@@ -9,6 +9,33 @@ FORGOTTEN_AFTER = 600 * US
 Span = tuple[int, int]
 
 
+class Adjustment:
+    """An approved adjustment as known last; `approved` is when it was approved first."""
+
+    def __init__(self, row: Row, approved: int) -> None:
+        self.row, self.approved = row, approved
+        self.start, self.end = instant(row["starts_at"]), instant(row["ends_at"])
+        self.narrowed = tuple(row.get(name) for name in ("system", "address", "trouble"))
+
+    def holds(self, unit: str, at: int) -> bool:
+        """Return whether it is of this unit and instant."""
+        return bool(self.row["unit_id"] == unit and self.start <= at < self.end)
+
+    def lets_off(self, key: tuple[str, str] | None, trouble: str | None) -> bool:
+        """Return whether a trouble of a point is let off, the point itself when `trouble` is None.
+
+        The whole gateway (key None) is in no system and is no component.
+        """
+        if self.row["what"] == "correction":
+            return False
+        system, address, kind = self.narrowed
+        if key is None and (system is not None or address is not None):
+            return False
+        if key is not None and (system not in (None, key[0]) or address not in (None, key[1])):
+            return False
+        return kind in (None, trouble)
+
+
 class Knowledge:
     """A history cut at `known_at` (None: all of it)."""
 
@@ -22,6 +49,11 @@ class Knowledge:
         told = registry + [event for event in events if event["type"] == "cn.firenet.registry.v1"]
         self.units = self._rows(told, "unit")
         self.gateways = self._rows(told, "gateway")
+        self.adjustments = [
+            Adjustment(last, min(instant(row["recorded_at"]) for row in rows))
+            for rows in self._rows(told, "adjustment").values()
+            for last in [max(rows, key=lambda row: instant(row["recorded_at"]))]
+        ]
         self.exchanges = [event for event in events if event["type"] == "cn.firenet.exchange.v1"]
         self.seen: list[int] = []
         self.watermark: int | None = None

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any
 
 from tests.naive.gateways import Pair
-from tests.naive.inputs import DAY, NEVER, Row, day_number, day_of, instant, microseconds, midnight, retired
+from tests.naive.inputs import DAY, NEVER, US, Duty, Row, day_number, day_of, instant, microseconds, midnight, retired
 from tests.naive.units import CONNECTED, KnownUnits, Stretch, commissioned
 
 ENDING_STEPS = {"failed", "answered", "not_answered", "unknown"}
@@ -63,11 +63,6 @@ def holds(row: Row, fact: str) -> bool:
     if fact in ("new_build", "renovated", "extended"):
         return bool(row.get("construction", "existing") == fact)
     return bool(row[fact])
-
-
-def exempt(units_known: KnownUnits, unit: str, day: int) -> bool:
-    """R1: whether a day is exempt."""
-    return units_known.standing(unit, day) == "exempt"
 
 
 def members_at(units_known: KnownUnits, question: Question) -> Iterator[tuple[str, Stretch]]:
@@ -214,8 +209,9 @@ def device_intact_rate(units_known: KnownUnits, question: Question) -> Count:
                 if says(stretch, "exempt"):
                     count.exempt += length * points.known
                     continue
-                good = length * (points.known - points.bad)
-                count.denominator += length * points.known
+                good = length * (points.counted - points.bad)
+                count.exempt += length * (points.known - points.counted)
+                count.denominator += length * points.counted
                 count.numerator += good * points.connected
                 count.unknown += good * (not points.connected)
     return count
@@ -227,19 +223,22 @@ def isolation_rate(units_known: KnownUnits, question: Question) -> Count:
     for _, now in members_at(units_known, question):
         if not says(now, "exempt"):
             count.numerator += sum(points.isolated for points in now.points)
-            count.denominator += sum(points.known for points in now.points)
+            count.denominator += sum(points.counted for points in now.points)
     return count
 
 
 def fault_cure_timely_rate(units_known: KnownUnits, question: Question) -> Count:
     """R31: ended within the limit / faults begun in the window while the unit was in scope."""
     limit, horizon = microseconds(question.ask["limit_s"]), units_known.known.through
+    adjustments = units_known.known.adjustments
     count, cured, ages = Count(), [], []
     for pair in units_known.pairs:
         for fault in units_known.troubles[pair]:
             if fault.kind != "fault" or not question.start <= fault.begin < question.end:
                 continue
             if not member_then(units_known, question, pair, fault.begin):
+                continue
+            if any(each.holds(pair[1], fault.begin) and each.lets_off(fault.key, "fault") for each in adjustments):
                 continue
             count.denominator += 1
             if fault.end == NEVER:
@@ -299,6 +298,135 @@ def duty_check_answer_rate(units_known: KnownUnits, question: Question, to: int)
     return count
 
 
+def tested_in_time_rate(units_known: KnownUnits, question: Question) -> Count:
+    """R45: time in which a test came not longer ago than the duty allows / time under a duty to test."""
+    count = Count()
+    for unit in units_known.known.units:
+        testing = Testing(units_known, unit)
+        for stretch, begin, length in parts(units_known, question, unit):
+            duty = testing.duty(begin)
+            if duty is None:
+                continue
+            if says(stretch, "exempt"):
+                count.exempt += length
+                continue
+            count.denominator += length
+            borders = [begin, *sorted(at for at in testing.borders(duty) if begin < at < begin + length)]
+            for start, end in zip(borders, [*borders[1:], begin + length], strict=True):
+                state = testing.state(duty, start)
+                count.numerator += (end - start) * (state == "tested")
+                count.unknown += (end - start) * (state == "unknown")
+    return count
+
+
+class Testing:
+    """R45 of one unit."""
+
+    def __init__(self, units_known: KnownUnits, unit: str) -> None:
+        self.units_known, self.unit = units_known, unit
+        known = units_known.known
+        never_before = [(-NEVER, known.seen[0] if known.seen else NEVER)]
+        self.unseen = [*never_before, *known.blind, *known.impaired]
+        self.turns = sorted(units_known.days_of_change() | units_known.adjusted_from(unit))
+
+    def duty(self, at: int) -> Duty | None:
+        """Return the first duty of the day's pack that fits the day's row of a commissioned unit."""
+        day = day_of(at)
+        row, pack = self.units_known.known.unit_row(self.unit, day), self.units_known.known.pack(day)
+        if row is None or retired(row, day) or not commissioned(row, day):
+            return None
+        for duty in pack.duties:
+            inside = any(in_scope(pack.scopes[name], row, day) for name in duty.scopes)
+            if (inside or not duty.scopes) and (row["category"] in duty.categories or not duty.categories):
+                return duty
+        return None
+
+    def since(self, duty: Duty, at: int) -> int:
+        """Return from when on the unit has had this very duty, without a break, until `at`."""
+        begin = at
+        for turn in reversed([each for each in self.turns if each <= at]):
+            then = self.duty(turn)
+            same = then is not None and (then.deadline, then.counts) == (duty.deadline, duty.counts)
+            if not same or self.units_known.exempt(self.unit, turn):
+                break
+            begin = turn
+        return begin
+
+    def tests(self, duty: Duty) -> list[int]:
+        """Return when what counts as a test was received."""
+        found = []
+        for signal in self.units_known.known.signals:
+            data = signal["data"]
+            if data["unit_id"] == self.unit and not {"retained", "replayed"} & set(data.get("flags", [])):
+                alarm = data["kind"] in ("test", "fire")
+                silent = data["kind"] in ("heartbeat", "gap", "link_up", "link_down")
+                if alarm if duty.counts == "alarms" else not silent:
+                    found.append(instant(signal["time"]))
+        return found
+
+    def borders(self, duty: Duty) -> set[int]:
+        """Return the instants at which the state may change."""
+        later = {at + duty.deadline for at in (*self.tests(duty), *self.turns, *(b for _, b in self.unseen))}
+        return later | set(self.tests(duty)) | {a for a, _ in self.unseen} | set(self.turns)
+
+    def state(self, duty: Duty, at: int) -> str:
+        """Return tested, unknown or overdue."""
+        if any(at - duty.deadline < test <= at for test in self.tests(duty)):
+            return "tested"
+        unseen = any(a <= at and at - duty.deadline < b for a, b in self.unseen)
+        return "unknown" if unseen or at - duty.deadline < self.since(duty, at) else "overdue"
+
+
+TOLD = ("fire", "fault", "isolation", "supervisory", "restore", "test")
+DOUBTS = ("redelivered", "no_device_time", "clock_ahead", "clock_behind")
+
+
+def transmission_timely_rate(units_known: KnownUnits, question: Question) -> Count:
+    """R46: signals that came within the limit of the device's own time / signals that tell of something."""
+    limit = microseconds(question.ask["limit_s"])
+    count, took, doubts = Count(), [], []
+    for signal in units_known.known.signals:
+        data, at = signal["data"], instant(signal["time"])
+        flags = set(data.get("flags", []))
+        row = units_known.known.unit_row(data["unit_id"], day_of(at))
+        if data["kind"] not in TOLD or flags & {"retained", "replayed", "repeated"}:
+            continue
+        if not question.start <= at < question.end or not member(units_known, question, row, day_of(at)):
+            continue
+        if not commissioned(row or {}, day_of(at)):
+            continue
+        if units_known.exempt(data["unit_id"], at):
+            count.exempt += 1
+            continue
+        doubt = doubt_of(data, flags, at)
+        if doubt is None:
+            took.append(ceil(Fraction(at - instant(data["occurred_at"]), US // 10)) * US // 10)
+        else:
+            doubts.append(doubt)
+    count.numerator, count.unknown = sum(each <= limit for each in took), len(doubts)
+    count.denominator = len(took) + len(doubts)
+    count.detail = {
+        "measured": len(took),
+        "mean_us": sum(took) // len(took) if took else None,
+        "p95_us": nearest_rank(took, 95),
+        "not_believed": {doubt: doubts.count(doubt) for doubt in DOUBTS},
+    }
+    return count
+
+
+def doubt_of(data: Row, flags: set[str], at: int) -> str | None:
+    """R46: why the device's time of a signal is not believed, the first that fits."""
+    for flag in DOUBTS:
+        if flag in flags:
+            return flag
+    if data.get("occurred_at") is None:
+        return "no_device_time"
+    took = at - instant(data["occurred_at"])
+    if took < 0:
+        return "clock_ahead"
+    return "clock_behind" if took > 300 * US else None
+
+
 INSTANT: dict[str, Callable[[KnownUnits, Question], Count]] = {
     "access_rate": access_rate,
     "live_networking_rate": live_networking_rate,
@@ -313,11 +441,14 @@ WINDOW: dict[str, Callable[[KnownUnits, Question], Count]] = {
     "data_completeness": data_completeness,
     "device_intact_rate": device_intact_rate,
     "fault_cure_timely_rate": fault_cure_timely_rate,
+    "tested_in_time_rate": tested_in_time_rate,
+    "transmission_timely_rate": transmission_timely_rate,
 }
 DUTY_CHECKS = "duty_check_answer_rate"
 COUNTS: dict[str, Any] = {
     "access_rate": "units", "live_networking_rate": "units", "online_rate": "units", "isolation_rate": "points",
     "time_weighted_networking_rate": "us", "unit_availability": "us", "coverage": "us",
     "meeting_units_rate": "units", "data_completeness": "heartbeats", "device_intact_rate": "point_us",
-    "fault_cure_timely_rate": "faults", DUTY_CHECKS: "checks",
+    "fault_cure_timely_rate": "faults", "tested_in_time_rate": "us", "transmission_timely_rate": "signals",
+    DUTY_CHECKS: "checks",
 }  # fmt: skip

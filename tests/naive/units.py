@@ -23,9 +23,10 @@ class Connection(NamedTuple):
 
 @dataclass(frozen=True)
 class Points:
-    """Of one gateway at one instant: known points, those isolated, those with fault or isolation."""
+    """Of one gateway at one instant: known points; those that no adjustment lets off, and of these isolated and bad."""
 
     known: int
+    counted: int
     isolated: int
     bad: int
     connected: bool
@@ -69,9 +70,34 @@ class KnownUnits:
             return "absent"
         if retired(row, day):
             return "retired"
-        if row.get("exempt_from") and day_number(row["exempt_from"]) <= day <= day_number(row["exempt_until"]):
+        if exempt_by(row, day):
             return "exempt"
         return "counted" if commissioned(row, day) else "not_commissioned"
+
+    def correction(self, unit: str, at: int) -> str | None:
+        """What the correction that was approved last says, None where none does or time counts as measured."""
+        found = [each for each in self.known.adjustments if each.holds(unit, at) and each.row["what"] == "correction"]
+        last = max(found, key=lambda each: (each.approved, each.row["adjustment_id"]), default=None)
+        return None if last is None or last.row["counted_as"] == "measured" else str(last.row["counted_as"])
+
+    def excuse(self, unit: str, at: int) -> str | None:
+        """What lets the whole unit off from being connected: an exemption before maintenance."""
+        found = [
+            each
+            for each in self.known.adjustments
+            if each.holds(unit, at) and each.row["what"] in ("exemption", "maintenance") and not any_of(each.narrowed)
+        ]
+        kinds = {each.row["what"] for each in found}
+        return min(kinds, default=None)
+
+    def exempt(self, unit: str, at: int) -> bool:
+        """R27, and decision 43: by the row of the day or by an adjustment, to the minute."""
+        corrected = self.correction(unit, at)
+        if corrected is not None:
+            return corrected == "exempt"
+        row = self.known.unit_row(unit, day_of(at))
+        by_row = row is not None and exempt_by(row, day_of(at))
+        return by_row or self.excuse(unit, at) is not None
 
     def segment(self, pair: Pair, at: int) -> Segment:
         """R3, R13: the state of a pair within a run; at H itself the one reached by then."""
@@ -91,8 +117,15 @@ class KnownUnits:
         standing = self.standing(unit, day)
         if standing == "absent":
             return None
-        if standing in ("retired", "exempt"):
+        if standing == "retired":
             return Connection(standing, False, "registry", None)
+        corrected = self.correction(unit, at)
+        if corrected is not None:
+            whose = {"offline": "unit", "unknown": "self"}.get(corrected)
+            return Connection({"connected": "online"}.get(corrected, corrected), False, "correction", whose)
+        excuse = self.excuse(unit, at)
+        if standing == "exempt" or excuse is not None:
+            return Connection("exempt", False, "registry" if standing == "exempt" else str(excuse), None)
         if standing == "not_commissioned":
             heard = any(proof <= at for pair in self.pairs if pair[1] == unit for proof in self.supervised[pair].proofs)
             return Connection("commissioning" if heard else "never_connected", False, "registry", None)
@@ -123,8 +156,15 @@ class KnownUnits:
             each
             for supervised in self.supervised.values()
             for each in supervised.offlines
-            if each.cause == "deadline" and self.standing(each.pair[1], day_of(each.anchor)) == "counted"
+            if each.cause == "deadline" and self.must_connect(each.pair[1], each.anchor)
         ]
+
+    def must_connect(self, unit: str, at: int) -> bool:
+        """R20: whether a unit is none of absent, retired, exempt, not commissioned."""
+        row = self.known.unit_row(unit, day_of(at))
+        if row is None or retired(row, day_of(at)) or not commissioned(row, day_of(at)):
+            return False
+        return not self.exempt(unit, at)
 
     def group(self, loss: Offline, by: str) -> str:
         """R20: carrier of the gateway's row or town of the unit's row of the loss's day."""
@@ -176,14 +216,18 @@ class KnownUnits:
         assert row is not None
         seen = {key for key, first in self.seen[pair].items() if first <= at}
         known = max(row.get("points") or 0, len(seen))
-        last = self.open_troubles(pair, at)
+        last = [each for each in self.open_troubles(pair, at) if each.kind != "fire"]
+        letting = [each for each in self.known.adjustments if each.holds(pair[1], at)]
+        said = [(key, None) for key in (*seen, WHOLE)] + [(each.key, each.kind) for each in last]
+        off = {key for key, trouble in said if any(each.lets_off(key, trouble) for each in letting)}
+        counted = 0 if WHOLE in off else known - len(off)
 
         def with_trouble(kinds: set[str]) -> int:
             keys = {each.key for each in last if each.kind in kinds}
-            return known if WHOLE in keys else len(keys & seen)
+            return counted if WHOLE in keys or not counted else len((keys & seen) - off)
 
         connected = self.segment(pair, at).state in CONNECTED
-        return Points(known, with_trouble({"isolation"}), with_trouble({"isolation", "fault"}), connected)
+        return Points(known, counted, with_trouble({"isolation"}), with_trouble({"isolation", "fault"}), connected)
 
     def at(self, unit: str, at: int) -> Stretch:
         """Return everything about a unit at one instant."""
@@ -215,7 +259,12 @@ class KnownUnits:
             borders |= set(supervised.proofs[:1])
             borders |= {at for each in self.troubles[pair] for at in (each.begin, each.end)}
             borders |= set(self.seen[pair].values())
+        borders |= self.adjusted_from(unit)
         return borders - {NEVER}
+
+    def adjusted_from(self, unit: str) -> set[int]:
+        """Return when adjustments of a unit begin and end."""
+        return {at for each in self.known.adjustments if each.row["unit_id"] == unit for at in (each.start, each.end)}
 
     def days_of_change(self) -> set[int]:
         """Return 00:00 of all days that any row or pack names, exempt_until's next day among them."""
@@ -236,6 +285,18 @@ class KnownUnits:
             if signal["data"]["kind"] == "heartbeat"
             and not {"repeated", "replayed", "retained"} & set(signal["data"].get("flags", []))
         ]
+
+
+def any_of(narrowed: tuple[object, ...]) -> bool:
+    """Return whether an adjustment is narrowed down to a system, a component or a kind of trouble."""
+    return any(each is not None for each in narrowed)
+
+
+def exempt_by(row: Row, day: int) -> bool:
+    """R1: whether a row has this day exempt."""
+    if not row.get("exempt_from"):
+        return False
+    return day_number(row["exempt_from"]) <= day <= day_number(row["exempt_until"])
 
 
 def commissioned(row: Row, day: int) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas import facts as wire
@@ -11,10 +11,11 @@ from services.compliance.domain.checks import Check
 from services.compliance.domain.health import Fault
 from services.compliance.domain.knowledge import Cut
 from services.compliance.domain.signals import Pair, SignalFact
+from services.compliance.domain.transmission import Transmissions
 from services.compliance.domain.unit_day import Beginning, Carry, UnitDay
 from services.kernel.calendar import day_of, midnight
 from services.kernel.ratio import Ratio
-from services.kernel.words import Connection, ExchangeStep
+from services.kernel.words import Connection, ExchangeStep, Flag
 
 WIDTH = 5
 """Bytes of an instant: 2 to the power of 40 microseconds are more than a day."""
@@ -50,13 +51,21 @@ def signal(raw: str) -> SignalFact:
 def day_text(day: UnitDay) -> str:
     begun = day.beginning
     ratios = [_ratio(each) for each in (day.time, day.beats, day.points, begun.isolation)]
-    return json.dumps([day.day, *ratios, begun.connection.value, begun.partly, begun.exempt], separators=(",", ":"))
+    said = [day.day, *ratios, begun.connection.value, begun.partly, begun.exempt, _ratio(day.tests)]
+    return json.dumps([*said, _transmissions(day.transmissions)], separators=(",", ":"))
 
 
 def day_of_text(raw: str) -> UnitDay:
-    day, time, beats, points, isolation, connection, partly, exempt = json.loads(raw)
+    """Return the day. One of before R45 and R46 has nothing of them until it is computed again (`FORM` of the fold)."""
+    day, time, beats, points, isolation, connection, partly, exempt, *more = json.loads(raw)
     begun = Beginning(Connection(connection), partly, exempt, Ratio(*isolation))
-    return UnitDay(day, Ratio(*time), Ratio(*beats), Ratio(*points), begun)
+    tests, (tenths, unbelieved, let_off) = more or ([0, 0, 0, 0], ((), (), 0))
+    sent = Transmissions(Counter(dict(tenths)), Counter({Flag(name): many for name, many in unbelieved}), let_off)
+    return UnitDay(day, Ratio(*time), Ratio(*beats), Ratio(*points), begun, Ratio(*tests), sent)
+
+
+def _transmissions(found: Transmissions) -> list[Any]:
+    return [sorted(found.tenths.items()), sorted(found.unbelieved.items()), found.exempt]
 
 
 def _ratio(ratio: Ratio) -> list[int]:
@@ -79,8 +88,7 @@ def checks_of(said: Sequence[Sequence[Any]]) -> list[Check]:
     return [Check("", ordered_at, None if end is None else ExchangeStep(end)) for ordered_at, end in said]
 
 
-def cuts_text(carry: Carry | None) -> str:
-    cuts = {} if carry is None else carry.cuts
+def cuts_text(cuts: Mapping[Pair, Cut]) -> str:
     return json.dumps([[gateway_id, cut.at, cut.first_proof] for (gateway_id, _), cut in sorted(cuts.items())])
 
 

@@ -34,6 +34,8 @@ CODECS: dict[str, codec.Codec[Any]] = {
     REGISTRY: codec.registry,
 }
 MS = 1000
+FORM = 2
+"""Of what is kept of a unit: after a start with what an older one made, every unit is computed again."""
 
 
 class ArchiveFold:
@@ -54,10 +56,12 @@ class ArchiveFold:
         self._offsets = {Place(topic, number): offset for topic, number, offset in said.get("offsets", ())}
         self._pack_offsets = {Place(topic, number): offset for topic, number, offset in said.get("pack_offsets", ())}
         self._floor_ms: int = said.get("floor_ms", 0)
+        self._is_of_before = state is not None and said.get("form") != FORM
         self._pack_records: dict[str, str] = said.get("packs", {})
         self._packs = _packs(self._pack_records.values())
         self._policies = policies(self._packs) if self._packs else None
         self._seen = _visibility_fold(said.get("visibility"))
+        self._seen_before: int | None = said.get("seen_before")
         self._establishing: Establishing | None = None
         self._ticks = _tick_state(said.get("ticks"))
 
@@ -77,6 +81,11 @@ class ArchiveFold:
     @property
     def first_seen(self) -> int | None:
         return self._seen.first
+
+    @property
+    def gone_before(self) -> int:
+        first = self._seen.first
+        return first if first is not None and self._seen_before is not None and first > self._seen_before else 0
 
     def next_step(self) -> Step | None:
         try:
@@ -103,7 +112,8 @@ class ArchiveFold:
             if end_ms is None:
                 return None
         past = None if before is None else self._seen.visibility(before, (self._end_ms - 1) * MS)
-        step = self._fold(reader, end_ms, anew=anew, all_units=before is not self._policies)
+        step = self._fold(reader, end_ms, anew=anew, all_units=before is not self._policies or self._is_of_before)
+        self._is_of_before = False
         return step if past is None or not self._past_changed(past) else replace(step, all_units=True)
 
     def _reader(self) -> ArchiveReader | None:
@@ -161,6 +171,8 @@ class ArchiveFold:
 
     def _begin_anew(self, end_ms: int) -> None:
         self._tell("figures_fold_anew", until=archive_lines.instant(end_ms))
+        if self._seen.first is not None:
+            self._seen_before = min(self._seen.first, self._seen_before or self._seen.first)
         self._end_ms, self._offsets, self._floor_ms = 0, {}, end_ms
         self._establishing, self._ticks, self._seen = None, None, _visibility_fold(None)
 
@@ -217,11 +229,13 @@ class ArchiveFold:
         seen, ticks = self._seen, establishing.ticks.state()
         return json.dumps(
             {
+                "form": FORM,
                 "end_ms": self._end_ms,
                 "offsets": [(*place, offset) for place, offset in sorted(self._offsets.items())],
                 "pack_offsets": [(*place, offset) for place, offset in sorted(self._pack_offsets.items())],
                 "floor_ms": self._floor_ms,
                 "packs": self._pack_records,
+                "seen_before": self._seen_before,
                 "visibility": [
                     seen.limit, seen.watermark, seen.first, seen.last, seen.gaps, seen.ahead, seen.impaired,
                     seen.impaired_from,

@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 from schemas import pack as wire
-from services.compliance.domain.policy import CommonCause, Policies, Policy, Profile, Publication
+from services.compliance.domain.policy import CommonCause, DutyToTest, Policies, Policy, Profile, Publication
 from services.kernel.calendar import day_number, whole_micros
 from services.kernel.policy import Target
 from services.kernel.scope import Scope
@@ -31,6 +31,7 @@ def _policy(pack: wire.Pack) -> Policy:
         published=_published(pack),
         dimensions=pack.dimensions,
         publication=_publication(pack.publication),
+        test_duties=[_test_duty(duty) for duty in pack.test_duty],
     )
 
 
@@ -41,11 +42,17 @@ def _published(pack: wire.Pack) -> list[str]:
 
 
 def _publication(said: wire.Publication) -> Publication:
+    limits = {"fault_cure_timely_rate": said.cure_limit_s, "transmission_timely_rate": said.transmission_limit_s}
     return Publication(
         None if said.availability is None else Fraction(said.availability),
-        None if said.cure_limit_s is None else whole_micros(said.cure_limit_s),
+        {metric: whole_micros(limit_s) for metric, limit_s in limits.items() if limit_s is not None},
         said.findings,
     )
+
+
+def _test_duty(duty: wire.DutyToTest) -> DutyToTest:
+    deadline = whole_micros(duty.every_s) + whole_micros(duty.buffer_s)
+    return DutyToTest(frozenset(duty.scopes), frozenset(duty.categories), deadline, duty.counts)
 
 
 def _scope(scope: wire.Scope) -> Scope:

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from typing import Any
 
 from schemas.registry import RegistryData
@@ -15,11 +16,13 @@ from services.compliance.domain.bodies import About, Assessment, Standing
 from services.compliance.domain.changes import changes
 from services.compliance.domain.checks import CheckStep
 from services.compliance.domain.health import trouble_time
+from services.compliance.domain.knowledge import Cut
 from services.compliance.domain.period import Window
 from services.compliance.domain.publishing import Key
 from services.compliance.domain.registry import Registry
 from services.compliance.domain.signals import Pair
 from services.compliance.domain.tally import UnitHistory
+from services.compliance.domain.unit_day import Carry
 from services.compliance.ports import (
     Dirt,
     NewFigure,
@@ -128,17 +131,25 @@ class PostgresFacts:
         async with self._transaction() as connection:
             return await _registry(connection, known_at)
 
-    async def unit_facts(self, unit_ids: Sequence[str], gateways: Collection[Pair]) -> UnitFacts:
+    async def unit_facts(
+        self, unit_ids: Sequence[str], gateways: Collection[Pair], kept_day: int, *, before: int | None = None
+    ) -> UnitFacts:
         async with self._transaction() as connection:
             rows = await (await connection.execute(SQL["units"], (list(unit_ids),))).fetchall()
-            carries = {row[0]: found for row in rows if (found := kept.carry_of(row[0], row[1], row[2])) is not None}
+            carries: dict[str, Carry] = {}
+            for row in rows:
+                of_now = kept.carry_of(row[0], row[1], row[2]) if before is None else None
+                found = of_now or kept.carry_of(row[0], kept_day or None, row[5])
+                if found is not None:
+                    carries[row[0]] = found
             signals = await (await connection.execute(SQL["signals_of"], (list(unit_ids),))).fetchall()
             pairs = sorted(gateways)
             since = [kept.since(carries.get(unit_id), (gateway_id, unit_id)) for gateway_id, unit_id in pairs]
             heartbeats: dict[Pair, list[int]] = defaultdict(list)
             beats = await connection.execute(SQL["heartbeats_of"], (*_columns(pairs, 2), since))
             for gateway_id, unit_id, day, raw in await beats.fetchall():
-                heartbeats[gateway_id, unit_id] += sorted(kept.instants(day, raw))
+                if before is None or day < before:
+                    heartbeats[gateway_id, unit_id] += sorted(kept.instants(day, raw))
             steps = await (await connection.execute(SQL["checks_of"], (_columns(pairs, 2)[0],))).fetchall()
         checks = [CheckStep(command, gateway_id, at, ExchangeStep(step)) for command, gateway_id, at, step in steps]
         return UnitFacts([kept.signal(row[0]) for row in signals], heartbeats, checks, carries)
@@ -166,6 +177,28 @@ class PostgresFacts:
             await _many(connection, SQL["drop_day"], dropped)
             await _many(connection, SQL["save_unit"], units)
             await _soil(connection, dirt)
+
+    async def unclosed_from(self) -> datetime | None:
+        async with self._transaction() as connection:
+            row = await (await connection.execute(SQL["unclosed_from"])).fetchone()
+        return None if row is None else row[0]
+
+    async def move_kept(self, before: int, day: int) -> None:
+        async with self._transaction() as connection:
+            moved = await connection.execute(SQL["move_kept"], {"before": before, "day": day})
+            if moved.rowcount != 1:
+                raise Overtaken("another process has made days final")
+
+    async def forget(self, cuts: Mapping[str, Mapping[Pair, Cut]], day: int) -> None:
+        async with self._transaction() as connection:
+            await _many(connection, SQL["save_kept"], [(kept.cuts_text(each), name) for name, each in cuts.items()])
+            gone = [
+                (unit_id, gateway_id, day_of(cut.at))
+                for each in cuts.values()
+                for (gateway_id, unit_id), cut in each.items()
+            ]
+            await _many(connection, SQL["forget_heartbeats"], gone)
+            await connection.execute(SQL["forget_days"], (sorted(cuts), day))
 
     async def computed(self, known_at: int) -> None:
         async with self._transaction() as connection:
@@ -254,16 +287,16 @@ async def _replace(connection: Connection, unit_id: str, gateway_id: str, day: i
 
 
 def _unit_row(result: UnitResult) -> tuple[Any, ...]:
-    first = None if result.carry is None else result.carry.first
+    first, cuts = (None, {}) if result.carry is None else result.carry
     return (
-        result.unit_id, first, kept.cuts_text(result.carry), kept.faults_text(result.faults),
+        result.unit_id, first, kept.cuts_text(cuts), kept.faults_text(result.faults),
         kept.checks_text(result.checks),
     )  # fmt: skip
 
 
 def _stored(row: Sequence[Any]) -> tuple[Any, ...]:
     """Return a row as `_unit_row` would have written it."""
-    return (row[0], row[1], *(json.dumps(each) for each in row[2:]))
+    return (row[0], row[1], *(json.dumps(each) for each in row[2:5]))
 
 
 def _dirt(was: Mapping[int, str], now: Mapping[int, str]) -> set[tuple[int, str]]:

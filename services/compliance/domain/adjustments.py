@@ -12,7 +12,7 @@ COUNTED = {
     CountedAs.EXEMPT: Connection.EXEMPT,
 }
 _EXCUSES = (AdjustmentKind.EXEMPTION, AdjustmentKind.MAINTENANCE)
-"""A unit that is on test is connected: its time goes on counting."""
+"""Of several the first gives the word. A unit that is on test is connected: its time goes on counting."""
 
 
 class Adjustment(NamedTuple):
@@ -62,7 +62,8 @@ class Adjustments:
             reverse=True,
         )
         others = [each for each in found if each.kind is not AdjustmentKind.CORRECTION]
-        self._excuses = [each for each in others if each.kind in _EXCUSES and each.is_whole]
+        excuses = [each for each in others if each.kind in _EXCUSES and each.is_whole]
+        self._excuses = sorted(excuses, key=lambda each: _EXCUSES.index(each.kind))
         self.of_troubles: Sequence[Adjustment] = sorted(others, key=lambda each: (each.start, each.adjustment_id))
 
     def __bool__(self) -> bool:

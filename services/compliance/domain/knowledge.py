@@ -13,10 +13,13 @@ from services.compliance.domain.health import Condition, condition
 from services.compliance.domain.policy import Policies, Profile
 from services.compliance.domain.registry import Registry, UnitRow
 from services.compliance.domain.signals import Pair, SignalFact, counting
+from services.compliance.domain.tests_due import Due, duties
 from services.compliance.domain.timeline import GatewayTrack, Timeline
+from services.compliance.domain.transmission import Transmission, transmissions
 from services.compliance.domain.visibility import NEVER, Span, TickFact, Visibility, visibility_of
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
+from services.kernel.words import CountsAsTest
 
 
 class Cut(NamedTuple):
@@ -68,6 +71,9 @@ class Knowledge:
             self._speakers[pair[1]].append(pair)
         self._timelines: dict[str, Timeline] = {}
         self._conditions: dict[Pair, Condition] = {}
+        self._duties: dict[str, list[Due]] = {}
+        self._tests: dict[tuple[str, CountsAsTest], list[int]] = {}
+        self._transmissions: dict[str, list[Transmission]] = {}
         self._attribution = Attribution(self._losses)
 
     @property
@@ -91,6 +97,30 @@ class Knowledge:
     def conditions(self, unit_id: str) -> list[Condition]:
         """Return what each gateway said of itself for a unit, whether the registry knows the pair or not (R44)."""
         return [self._condition(pair) for pair in self._speakers.get(unit_id, ())]
+
+    def duties_to_test(self, unit_id: str) -> list[Due]:
+        """Return the duties to test of a unit that has a known row, over all time."""
+        if unit_id not in self._duties:
+            rows = self.registry.units[unit_id]
+            self._duties[unit_id] = duties(rows, self.registry.adjusted(unit_id), self.policies)
+        return self._duties[unit_id]
+
+    def tests(self, unit_id: str, counts: CountsAsTest) -> list[int]:
+        """Return when each test was received that names a unit, in order, whoever's the gateway is (R45)."""
+        key = (unit_id, counts)
+        if key not in self._tests:
+            self._tests[key] = sorted(each.received for each in self._told_of(unit_id) if each.is_test(counts))
+        return self._tests[key]
+
+    def transmissions(self, unit_id: str) -> list[Transmission]:
+        """Return how long each signal took that names a unit, in the order of reception (R46)."""
+        if unit_id not in self._transmissions:
+            self._transmissions[unit_id] = transmissions(self._told_of(unit_id))
+        return self._transmissions[unit_id]
+
+    def _told_of(self, unit_id: str) -> Iterator[SignalFact]:
+        for pair in self._speakers.get(unit_id, ()):
+            yield from self._signals[pair]
 
     def _condition(self, pair: Pair) -> Condition:
         if pair not in self._conditions:

@@ -1,14 +1,15 @@
 """What figures need of a policy pack; which holds in a district on a day (R2) is the kernel's rule. Microseconds."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 from services.compliance.domain.errors import Refused
 from services.kernel.calendar import date_of, day_of
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
-from services.kernel.words import Dimension, Period
+from services.kernel.words import CountsAsTest, Dimension, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,31 @@ class CommonCause:
     window: int
 
 
+class DutyToTest(NamedTuple):
+    """A test at least every `deadline`, its buffer included. Of `scopes` and `categories`; of any where there is none.
+
+    Two that ask for the same are equal in `asked`, however they are worded.
+    """
+
+    scopes: frozenset[str]
+    categories: frozenset[str]
+    deadline: int
+    counts: CountsAsTest
+
+    @property
+    def asked(self) -> tuple[int, CountsAsTest]:
+        return self.deadline, self.counts
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What the pack says of closed periods. A formula whose number is None is not published.
+    """What the pack says of closed periods. A formula whose number it does not have is not published.
 
-    `findings`: which closes make a finding about a body that is below a target. `cure_limit` in microseconds.
+    `findings`: which closes make a finding about a body that is below a target. `limits` by metric, in microseconds.
     """
 
     availability: Fraction | None = None
-    cure_limit: int | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
     findings: tuple[Period, ...] = ()
 
 
@@ -62,6 +79,15 @@ class Policy:
     published: Sequence[str] = ()
     dimensions: Sequence[Dimension] = ()
     publication: Publication = Publication()
+    test_duties: Sequence[DutyToTest] = ()
+
+    def test_duty(self, facts: frozenset[str], category: str, *, accepted: bool) -> DutyToTest | None:
+        """Return the duty to test of a unit with these facts, the first that fits."""
+        for duty in self.test_duties:
+            inside = any(self.scopes[name].holds(facts, accepted=accepted) for name in duty.scopes)
+            if (inside or not duty.scopes) and (category in duty.categories or not duty.categories):
+                return duty
+        return None
 
     def profile(self, name: str | None) -> Profile:
         """Return the profile, the default where `name` is none or none of this pack's (R12)."""
@@ -130,8 +156,12 @@ class Policies:
 
     def cure_limits(self) -> set[int]:
         """Return within what time any pack wants faults cured."""
-        limits = (pack.content.publication.cure_limit for pack in self._packs)
+        limits = (pack.content.publication.limits.get("fault_cure_timely_rate") for pack in self._packs)
         return {limit for limit in limits if limit is not None}
+
+    def ask_for_tests(self) -> bool:
+        """Return whether any pack has a duty to test."""
+        return any(pack.content.test_duties for pack in self._packs)
 
     def shortest_blind_after(self) -> int:
         """Return the shortest gap that any pack calls blind on any day."""

@@ -86,9 +86,8 @@ class Population:
 
     def _counts(self, row: UnitRow, pack: Policy, day: int) -> bool:
         """Tell whether a unit that is not retired is in one of the scopes."""
-        accepted = row.accepted_on is not None and row.accepted_on <= day
         wanted = (pack.scopes[name] for name in self.scopes if name in pack.scopes)
-        return any(scope.holds(row.facts, accepted=accepted) for scope in wanted)
+        return any(scope.holds(row.facts, accepted=row.accepted(day)) for scope in wanted)
 
     def at(self, at: int) -> Iterator[tuple[str, Membership]]:
         """Yield the members of an instant."""

@@ -14,7 +14,7 @@ from services.compliance.domain.figure import Counted, Figure, FigureAsk
 from services.compliance.domain.formulas.duty_check_answer_rate import answered
 from services.compliance.domain.formulas.fault_cure_timely_rate import cured
 from services.compliance.domain.formulas.live_networking_rate import rate
-from services.compliance.domain.formulas.online_rate import NOT_YET
+from services.compliance.domain.formulas.transmission_timely_rate import reached
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies, Policy
 from services.compliance.domain.tally import Part, Tally
@@ -36,10 +36,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a formula is read from. `horizon`: ages of open faults are told from there."""
+    """What a formula is read from. `limit`: within which something must be. `horizon`: open faults are so old there."""
 
     tally: Tally
-    pack: Policy
+    limit: int
     horizon: int
 
 
@@ -52,19 +52,14 @@ def _coverage(reading: Reading) -> Counted:
     return Counted(Ratio(counted - unknown, counted, exempt=exempt))
 
 
-def _online(reading: Reading) -> Counted:
-    found = {each: many for each, many in reading.tally.connections.items() if each not in NOT_YET}
-    return rate(found, reading.tally.partly)
-
-
 def _cured(reading: Reading) -> Counted:
-    return cured(reading.tally.faults, reading.pack.publication.cure_limit or 0, reading.horizon)
+    return cured(reading.tally.faults, reading.limit, reading.horizon)
 
 
 FORMULAS: Mapping[str, Callable[[Reading], Counted]] = {
     "access_rate": lambda reading: Counted(reading.tally.access),
     "live_networking_rate": lambda reading: rate(reading.tally.connections, reading.tally.partly),
-    "online_rate": _online,
+    "online_rate": lambda reading: rate(reading.tally.commissioned, reading.tally.partly),
     "time_weighted_networking_rate": _times,
     "coverage": _coverage,
     "meeting_units_rate": lambda reading: Counted(reading.tally.meeting),
@@ -72,6 +67,8 @@ FORMULAS: Mapping[str, Callable[[Reading], Counted]] = {
     "device_intact_rate": lambda reading: Counted(Ratio(*reading.tally.times.points)),
     "isolation_rate": lambda reading: Counted(reading.tally.isolation),
     "fault_cure_timely_rate": _cured,
+    "tested_in_time_rate": lambda reading: Counted(Ratio(*reading.tally.times.tests)),
+    "transmission_timely_rate": lambda reading: reached(reading.tally.times.transmissions, reading.limit),
     "duty_check_answer_rate": lambda reading: answered([check.end for check in reading.tally.checks]),
 }
 """Every formula of the catalogue but that of one unit, which is published nowhere."""
@@ -92,10 +89,10 @@ def figure_of(
     """Yield one of them; nothing where the pack has no number for it, or no pack for a day of it."""
     needs = formula_of(metric).needs
     said = pack.publication
-    if ("availability" in needs and said.availability is None) or ("limit_s" in needs and said.cure_limit is None):
+    if ("availability" in needs and said.availability is None) or ("limit_s" in needs and metric not in said.limits):
         return
     ask = ask_of(metric, window, part, policies, pack)
-    counted = FORMULAS[metric](Reading(tally, pack, visibility.through))
+    counted = FORMULAS[metric](Reading(tally, ask.limit, visibility.through))
     try:
         yield key_of(metric, window, part, policies), judged(policies, visibility, ask, lambda _: counted)
     except Refused:
@@ -115,7 +112,7 @@ def ask_of(metric: str, window: Window, part: Part, policies: Policies, pack: Po
         None,
         window.end if formula.instant else window.start,
         window.end,
-        limit=said.cure_limit or 0 if "limit_s" in formula.needs else 0,
+        limit=said.limits.get(metric, 0),
         availability=said.availability or Fraction(0) if "availability" in formula.needs else Fraction(0),
     )
 

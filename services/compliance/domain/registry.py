@@ -40,6 +40,9 @@ class UnitRow:
     def commissioned(self, day: int) -> bool:
         return self.commissioned_on is not None and self.commissioned_on <= day
 
+    def accepted(self, day: int) -> bool:
+        return self.accepted_on is not None and self.accepted_on <= day
+
     def turning_days(self) -> Iterable[int]:
         until = None if self.exempt_until is None else self.exempt_until + 1
         days = (self.valid_from, self.accepted_on, self.commissioned_on, self.retired_on, self.exempt_from, until)

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from services.kernel.words import CountsAsTest, SignalKind
+
 Pair = tuple[str, str]
 """(gateway id, unit id)"""
 
@@ -30,6 +32,10 @@ class SignalFact(NamedTuple):
     @property
     def is_last_will(self) -> bool:
         return self.kind == "link_down" and not self.flags & {"retained", "replayed"}
+
+    def is_test(self, counts: CountsAsTest) -> bool:
+        """Tell whether it meets a duty to test (R45)."""
+        return counts.is_met_by(SignalKind(self.kind)) and not self.flags & {"retained", "replayed"}
 
     @property
     def is_heartbeat(self) -> bool:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 from services.compliance.domain.checks import Check
 from services.compliance.domain.formulas.meeting_units_rate import meets
+from services.compliance.domain.formulas.online_rate import is_asked
 from services.compliance.domain.health import Fault
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies, Policy
 from services.compliance.domain.registry import UnitRow
+from services.compliance.domain.transmission import Transmissions
 from services.compliance.domain.unit_day import UnitDay
 from services.kernel.calendar import day_of
 from services.kernel.effective import in_force
@@ -44,15 +46,21 @@ class Times:
     time: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     beats: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     points: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    tests: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    transmissions: Transmissions = field(default_factory=Transmissions)
 
     def take(self, day: UnitDay) -> None:
-        for held, ratio in ((self.time, day.time), (self.beats, day.beats), (self.points, day.points)):
+        sums = ((self.time, day.time), (self.beats, day.beats), (self.points, day.points), (self.tests, day.tests))
+        for held, ratio in sums:
             _add(held, (ratio.numerator, ratio.denominator, ratio.unknown, ratio.exempt))
+        self.transmissions.add(day.transmissions)
 
     def add(self, other: "Times") -> None:
         _add(self.time, other.time)
         _add(self.beats, other.beats)
         _add(self.points, other.points)
+        _add(self.tests, other.tests)
+        self.transmissions.add(other.transmissions)
 
 
 def _add(held: list[int], more: Sequence[int]) -> None:
@@ -68,6 +76,7 @@ class Tally:
     meeting: Ratio = NOTHING
     access: Ratio = NOTHING
     connections: Counter[Connection] = field(default_factory=Counter)
+    commissioned: Counter[Connection] = field(default_factory=Counter)
     partly: int = 0
     isolation: Ratio = NOTHING
     faults: list[Fault] = field(default_factory=list)
@@ -111,7 +120,7 @@ class Counting:
         judge = None if row is None else self._policies.on(row.district, day_of(window.end - 1))
         if row is None or pack is None or judge is None or row.retired(day):
             return _NONE
-        accepted = row.accepted_on is not None and row.accepted_on <= day
+        accepted = row.accepted(day)
         key = (row.facts, accepted, tuple(row.dimensions.items()), id(pack), id(judge))
         if key not in self._parts:
             self._parts[key] = list(_parts(row, pack, judge, self._policies, accepted=accepted))
@@ -153,6 +162,7 @@ class Counting:
             tally = self._of(window, part)
             tally.access += Ratio(int(commissioned), 1, exempt=int(begun.exempt))
             tally.connections[begun.connection] += 1
+            tally.commissioned[begun.connection] += is_asked(begun.connection, commissioned=commissioned)
             tally.partly += begun.partly
             tally.isolation += begun.isolation
 

@@ -13,6 +13,8 @@ from services.compliance.domain.durations import duration
 from services.compliance.domain.formulas.data_completeness import completeness
 from services.compliance.domain.formulas.device_intact_rate import intact
 from services.compliance.domain.formulas.isolation_rate import isolated
+from services.compliance.domain.formulas.tested_in_time_rate import tested_in_time
+from services.compliance.domain.formulas.transmission_timely_rate import transmitted
 from services.compliance.domain.health import Fault
 from services.compliance.domain.knowledge import Cut, Knowledge
 from services.compliance.domain.policy import Policy
@@ -20,6 +22,7 @@ from services.compliance.domain.population import Population
 from services.compliance.domain.registry import UnitRow
 from services.compliance.domain.signals import Pair
 from services.compliance.domain.timeline import GatewayTrack
+from services.compliance.domain.transmission import Transmissions
 from services.kernel.calendar import day_of, midnight
 from services.kernel.effective import in_force
 from services.kernel.ratio import Ratio
@@ -41,7 +44,7 @@ class Beginning(NamedTuple):
 class UnitDay(NamedTuple):
     """One day up to the horizon, as if the unit were in a scope on it; an exempt day has exempt time only.
 
-    `time`: connected of counted; `beats`: heartbeats; `points`: point time.
+    `time`: connected of counted; `beats`: heartbeats; `points`: point time; `tests`: tested of time under a duty to.
     """
 
     day: int
@@ -49,6 +52,8 @@ class UnitDay(NamedTuple):
     beats: Ratio
     points: Ratio
     beginning: Beginning
+    tests: Ratio
+    transmissions: Transmissions
 
 
 class _EveryUnit(Population):
@@ -77,6 +82,8 @@ def unit_days(knowledge: Knowledge, unit_id: str, first: int, last: int) -> Iter
             completeness(everyone, unit_id, start, end),
             intact(everyone, unit_id, start, end),
             Beginning(state.connection, state.partly, member.exempt, isolated(everyone, unit_id, member, start)),
+            tested_in_time(everyone, unit_id, start, end),
+            transmitted(everyone, unit_id, start, end),
         )
 
 

@@ -46,17 +46,16 @@ class Visibility:
 
     def impaired_between(self, start: int, end: int) -> Iterator[Span]:
         """Yield the impaired times that end after `start` and begin before `end`, in order."""
-        for index in range(bisect_right(self.impaired, start, key=lambda span: span.end), len(self.impaired)):
-            if self.impaired[index].start >= end:
-                return
-            yield self.impaired[index]
+        return _between(self.impaired, start, end)
+
+    def unseen_between(self, start: int, end: int) -> Iterator[Span]:
+        """Yield the blind and the impaired times that end after `start` and begin before `end`."""
+        yield from _between(self.blind, start, end)
+        yield from _between(self.impaired, start, end)
 
     def sighted(self, start: int, end: int) -> Iterator[Span]:
         """Yield the parts of [start, end) that are not blind, in order."""
-        for index in range(bisect_right(self.blind, start, key=lambda span: span.end), len(self.blind)):
-            blind = self.blind[index]
-            if blind.start >= end:
-                break
+        for blind in _between(self.blind, start, end):
             if start < blind.start:
                 yield Span(start, blind.start)
             start = blind.end
@@ -130,6 +129,14 @@ class VisibilityFold:
         return _judged(self.watermark, blind, _spans(self.impaired, self.impaired_from), policies, known_at)
 
 
+def _between(spans: Sequence[Span], start: int, end: int) -> Iterator[Span]:
+    """Yield those of some spans in order that end after `start` and begin before `end`."""
+    for index in range(bisect_right(spans, start, key=lambda span: span.end), len(spans)):
+        if spans[index].start >= end:
+            return
+        yield spans[index]
+
+
 def visibility_of(ticks: Sequence[TickFact], policies: Policies, known_at: int | None) -> Visibility:
     """Fold the ticks known at `known_at`, in the order of the log."""
     if not ticks:
@@ -172,10 +179,10 @@ def _impaired(ticks: Sequence[TickFact]) -> list[Span]:
 def _spans(ended: Iterable[Span], begun: int | None) -> list[Span]:
     """Return impaired times in order, each once; `begun` is that which has no end yet."""
     spans = [*ended, *(() if begun is None else (Span(begun, NEVER),))]
-    return _joined(sorted(span for span in spans if span.start < span.end))
+    return joined(sorted(span for span in spans if span.start < span.end))
 
 
-def _joined(spans: Sequence[Span]) -> list[Span]:
+def joined(spans: Sequence[Span]) -> list[Span]:
     """Join spans in order that touch or overlap (R6)."""
     joined: list[Span] = []
     for span in spans:

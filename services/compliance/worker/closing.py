@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from services.compliance.domain.bodies import Assessment, findings
@@ -41,7 +42,7 @@ from services.compliance.ports import (
     UnitFacts,
     UnitResult,
 )  # fmt: skip
-from services.kernel.calendar import day_of
+from services.kernel.calendar import day_of, micros, midnight, moment
 from services.kernel.words import Period
 from services.runtime.clock import Clock
 
@@ -50,6 +51,8 @@ UNITS_AT_ONCE = 100
 """So many units are computed between two looks at everything else: some 100 ms of processor, some 20 MB."""
 WAIT_S = 1.0
 MAX_WAIT_S = 30.0
+FINAL_DAYS = 7
+"""So many days become final at once: a few days of heartbeats of some units are read for it, not a year's."""
 RUNNING = (Period.DAY, Period.WEEK, Period.MONTH)
 """Periods that are shown while they run; sums of a year at each step would be most of the work."""
 
@@ -83,8 +86,13 @@ class Closing:
         tell: Callable[..., Any],
         wake: Callable[[], None],
         poll_s: float,
+        kept_from: Callable[[datetime, datetime | None], datetime],
     ) -> None:
-        """`wake`: something is to be sent. `poll_s`: how often it is looked whether more is archived."""
+        """`wake`: something is to be sent. `poll_s`: how often it is looked whether more is archived.
+
+        `kept_from` says, by the watermark and from when on periods are not closed, before when facts may go.
+        """
+        self._kept_from = kept_from
         self._log = log
         self._store = store
         self._metrics = metrics
@@ -141,8 +149,8 @@ class Closing:
         else:
             step = await self._in_thread(self._log.next_step)
             if step is None:
-                return False
-            await self._take(step)
+                return position is not None and await self._forget(position)
+            await self._take(step, 0 if position is None else position.kept_day)
         return True
 
     def _waits(self, error: Unavailable) -> None:
@@ -151,8 +159,9 @@ class Closing:
         self.progress.waits_for = str(error)
         self._metrics.waits.inc()
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: Step, kept_day: int) -> None:
         await self._store.take(step)
+        self._metrics.too_late.inc(_received_before(step, midnight(kept_day)) if kept_day else 0)
         self._folded_to = step.known_at
         self._metrics.steps.inc()
         self._metrics.known_at.set(step.known_at / 1_000_000)
@@ -163,9 +172,10 @@ class Closing:
         if first_seen is not None:
             registry = await self._store.registry(position.known_at)
             first = min(day_of(window_of(kind, day_of(first_seen)).start) for kind in Period)
+            first = max(first, position.kept_day)
             for unit_ids in _chunks(sorted(registry.units), UNITS_AT_ONCE):
                 pairs = _pairs(registry, unit_ids)
-                facts = await self._store.unit_facts(unit_ids, pairs)
+                facts = await self._store.unit_facts(unit_ids, pairs, position.kept_day)
                 of = _part(registry, unit_ids, pairs)
                 results = await self._in_thread(computed, of, facts, policies, visibility, first)
                 await self._store.save_units(results)
@@ -185,6 +195,7 @@ class Closing:
             for window in self._windows(visibility)
             if _concerns(dirt, window) or self._is_newly_closed(window, position.closed, closed)
         ]
+        windows = self._whole(windows, position)
         shown = await self._figures(position, windows)
         new = await self._revisions(windows, shown.closed)
         assessment = findings(await self._store.standing(), [(each.key, each.revision, each.figure) for each in new])
@@ -204,13 +215,53 @@ class Closing:
         watermark, policies = self._log.visibility.watermark, self._policies()
         if watermark is None or self._log.catches_up:
             return
+        kept = self._final_before(position)
         closed = {
             window.kind: window
             for window in self._windows(self._log.visibility)
-            if any(end <= watermark for end in policies.closings(window.end))
+            if window.start >= kept and any(end <= watermark for end in policies.closings(window.end))
         }
         shown = await self._figures(position, [closed[kind] for kind in RUNNING if kind in closed])
         self._metrics.show(shown.closed, shown.running)
+
+    def _final_before(self, position: Position) -> int:
+        """Return before when figures stay as they are: what they were computed from is gone, or may be."""
+        return max(midnight(position.kept_day) if position.kept_day else 0, self._log.gone_before)
+
+    def _whole(self, windows: Sequence[Window], position: Position) -> list[Window]:
+        """Return the periods of which everything is there; the others stay as published, each is counted and told."""
+        kept = self._final_before(position)
+        for window in windows:
+            if window.start < kept:
+                self._metrics.refused.labels(window.kind.value).inc()
+                self._tell("figures_period_refused", period=window.kind.value, start=moment(window.start).isoformat())
+        return [window for window in windows if window.start >= kept]
+
+    async def _forget(self, position: Position) -> bool:
+        """Make a week final that is old enough, and drop what only it needed; return whether there was one.
+
+        First no day of it is computed again, whatever comes; then its facts go. What a process leaves undone that ends
+        in between is larger than it must be, and the next week does it.
+        """
+        first_seen, watermark = self._log.first_seen, self._log.visibility.watermark
+        if first_seen is None or watermark is None or self._log.catches_up:
+            return False
+        bound = self._kept_from(moment(watermark), await self._store.unclosed_from())
+        day = max(position.kept_day, day_of(first_seen)) + FINAL_DAYS
+        if midnight(day) > micros(bound):
+            return False
+        await self._store.move_kept(position.kept_day, day)
+        registry = await self._store.registry(position.known_at)
+        for unit_ids in _chunks(sorted(registry.units), UNITS_AT_ONCE):
+            pairs = _pairs(registry, unit_ids)
+            facts = await self._store.unit_facts(unit_ids, pairs, day, before=day)
+            of = _part(registry, unit_ids, pairs)
+            cuts = await self._in_thread(cuts_before, of, facts, self._policies(), self._log.visibility, day)
+            await self._store.forget(cuts, day)
+            self.progress.turned_s = self._clock.monotonic()
+        self._metrics.final_before.set(midnight(day) / 1_000_000)
+        self._tell("figures_final", before=moment(midnight(day)).isoformat())
+        return True
 
     async def _whose_age_matters(self, position: Position, dirt: Dirt) -> Dirt:
         """Add the days of faults that have just become too old to be cured in time: time alone changes their figure."""
@@ -270,23 +321,45 @@ def computed(
     registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility, first: int
 ) -> list[UnitResult]:
     """Return what some units came to: from their carries on, from day `first` where they have none."""
-    cuts: dict[Pair, Cut] = {}
-    for each in facts.carries.values():
-        cuts |= each.cuts
-    known = Known(None, (), facts.signals, facts.heartbeats, facts.checks, registry)
-    knowledge = Knowledge(known, policies, visibility=visibility, cuts=cuts)
+    knowledge = _knowledge(registry, facts, policies, visibility)
     asked = checks_by_unit(knowledge, knowledge.checks)
     last = day_of(visibility.through)
     results = []
     for unit_id in knowledge.unit_ids:
         held = facts.carries.get(unit_id)
-        since = first if held is None else held.first
+        since = first if held is None else max(first, held.first)
         checks = [(each.ordered_at, None if each.end is None else each.end.value) for each in asked.get(unit_id, ())]
         days = list(unit_days(knowledge, unit_id, since, last))
         results.append(
             UnitResult(unit_id, since, days, faults_of(knowledge, unit_id), checks, carry(knowledge, unit_id))
         )
     return results
+
+
+def cuts_before(
+    registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility, day: int
+) -> dict[str, dict[Pair, Cut]]:
+    """Return, by unit, from where each gateway is computed that was online before a day; nothing of the others."""
+    knowledge = _knowledge(registry, facts, policies, visibility)
+    found: dict[str, dict[Pair, Cut]] = {}
+    for unit_id in knowledge.unit_ids:
+        tracks = knowledge.timeline(unit_id).tracks
+        cuts = {(each.gateway_id, unit_id): knowledge.cut(unit_id, each.gateway_id, midnight(day)) for each in tracks}
+        found[unit_id] = {pair: cut for pair, cut in cuts.items() if cut is not None}
+    return found
+
+
+def _knowledge(registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility) -> Knowledge:
+    cuts: dict[Pair, Cut] = {}
+    for each in facts.carries.values():
+        cuts |= each.cuts
+    known = Known(None, (), facts.signals, facts.heartbeats, facts.checks, registry)
+    return Knowledge(known, policies, visibility=visibility, cuts=cuts)
+
+
+def _received_before(step: Step, at: int) -> int:
+    late = sum(received < at for times in step.heartbeats.values() for received in times)
+    return late + sum(signal.received < at for signal, _ in step.signals)
 
 
 def all_figures(counting: Counting, policies: Policies, visibility: Visibility) -> list[tuple[Key, Figure]]:

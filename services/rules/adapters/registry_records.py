@@ -20,7 +20,7 @@ from schemas.registry import (
 )
 from services.kernel.words import AdjustmentKind, Construction, FindingKind
 from services.rules.domain import facts
-from services.rules.domain.time.instants import micros, span
+from services.rules.domain.time.instants import SECOND, micros, span
 
 _CONSTRUCTION = {
     Construction.NEW_BUILD: UnitFact.NEW_BUILD,
@@ -161,6 +161,16 @@ def pack_version(version: PackVersion, rate: float) -> facts.PackVersion:
         union=pack.union_scopes(),
         dimensions=pack.dimensions,
         ladder_clauses=_ladder_clauses(pack),
+        test_duties=tuple(
+            facts.DutyToTest(
+                duty.scopes,
+                duty.categories,
+                round((duty.every_s + duty.buffer_s) * SECOND / rate),
+                duty.counts,
+                duty.clause,
+            )
+            for duty in pack.test_duty
+        ),
         valid_to=pack.valid_to,
     )
 

@@ -18,8 +18,8 @@ from services.rules.domain.facts import AdjustmentVersion, GatewayVersion, PackV
 from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.rate import RateKey
-from services.rules.domain.registrations import Registrations, row_key
-from services.rules.domain.time.deadlines import Deadlines, FactsDue, LinkDue
+from services.rules.domain.registrations import FROM_REGISTRY, Registrations, row_key
+from services.rules.domain.time.deadlines import Deadlines, FactsDue, LinkDue, NeverConnectedDue
 from services.rules.domain.time.instants import HOUR, MINUTE, SECOND, floor_to
 from services.rules.domain.time.watch import Watch
 from services.rules.domain.transitions import Transitions
@@ -134,6 +134,7 @@ class Engine:
         evidence = Evidence(SIGNALS_TOPIC, offset)
         if link is not None and not signal.replayed:
             self._follow_line(link, signal, evidence)
+        self._follow_test(unit, signal, evidence)
         anomaly = self._troubles.apply(unit, signal, evidence)
         if anomaly is not None:
             self.anomalies[anomaly] += 1
@@ -176,6 +177,16 @@ class Engine:
                 self._follow_link(link, moment)
         else:
             self._prove(link, signal.received_at, signal.signal_id, evidence)
+
+    def _follow_test(self, unit: Unit, signal: Signal, evidence: Evidence) -> None:
+        """Whatever meets a duty to test ends what was overdue, and begins the time until the next."""
+        testing = unit.testing
+        if testing is None or testing.duty is None or signal.replayed:
+            return
+        if testing.duty.counts.is_met_by(SignalKind(signal.kind)):
+            at = signal.received_at
+            self._findings.tested(unit, Moment(at, at, Cause.SIGNAL, evidence, signal.signal_id))
+            self.deadlines.add_test(unit)
 
     def _drop(self, unit: Unit, link: Link, at: int) -> None:
         self.dropped += 1
@@ -305,9 +316,11 @@ class Engine:
                 self._expire(due.link, due.deadline, evidence)
             elif isinstance(due, FactsDue):
                 self._turn_page(due.at, due.unit_id)
-            else:
+            elif isinstance(due, NeverConnectedDue):
                 moment = Moment(due.unit.connection.never_since, due.deadline, Cause.DEADLINE, evidence)
                 self._findings.begin_never_connected(due.unit, moment)
+            else:
+                self._findings.begin_test_overdue(due.unit, Moment(due.at, due.at, Cause.DEADLINE, evidence))
         watch.watermark = target
 
     def _expire(self, link: Link, deadline: int, evidence: Evidence) -> None:
@@ -344,11 +357,17 @@ class Engine:
         profile, before = unit.registration.profile, unit.registration.facts
         if self.registrations.read(unit, now):
             self._follow_facts(unit, before, now)
+        self._follow_test_duty(unit, now)
         if unit.registration.profile is not profile and unit.registration.profile != profile:
             for link in unit.connection.links:
                 if link.timer:
                     self.deadlines.add_link(link)
         self.deadlines.add_unit(unit)
+
+    def _follow_test_duty(self, unit: Unit, now: int) -> None:
+        if unit.registration.test_duty is not None or unit.testing is not None:
+            self._findings.follow_test_duty(unit, Moment(now, now, Cause.REGISTRY, FROM_REGISTRY))
+            self.deadlines.add_test(unit)
 
     def _follow_facts(self, unit: Unit, before: UnitVersion | None, now: int) -> None:
         facts = unit.registration.facts

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 from services.kernel.calendar import day_number
 from services.kernel.effective import Recorded, in_force
 from services.kernel.policy import DatedPack
-from services.kernel.words import DIMENSIONS_UNLESS_SAID, Dimension, FindingKind
+from services.kernel.words import DIMENSIONS_UNLESS_SAID, CountsAsTest, Dimension, FindingKind
 from services.rules.domain.time.instants import SECOND, day_end, day_of, day_start
 
 V = TypeVar("V", bound=Recorded)
@@ -148,6 +148,25 @@ class Scope:
         return all(group & unit.facts for group in self.all_of)
 
 
+class DutyToTest(NamedTuple):
+    """A test at least every `deadline` microseconds, its buffer included, of `scopes` and `categories`, () for any."""
+
+    scopes: tuple[str, ...]
+    categories: tuple[str, ...]
+    deadline: int
+    counts: CountsAsTest
+    clause: str
+
+    @property
+    def asked(self) -> tuple[int, CountsAsTest]:
+        """Return what makes it this duty, however it is worded and whoever else has it."""
+        return self.deadline, self.counts
+
+    def fits(self, scopes: Sequence[str], category: str) -> bool:
+        inside = not self.scopes or any(name in scopes for name in self.scopes)
+        return inside and (not self.categories or category in self.categories)
+
+
 @dataclass(frozen=True, slots=True)
 class PackVersion:
     """What rules needs of a policy pack. `union`: the scopes that make a duty to be connected, the first first."""
@@ -165,6 +184,7 @@ class PackVersion:
     valid_to: date = date.max
     union: tuple[str, ...] = ()
     dimensions: tuple[Dimension, ...] = DIMENSIONS_UNLESS_SAID
+    test_duties: tuple[DutyToTest, ...] = ()
 
     @property
     def ends(self) -> int | None:

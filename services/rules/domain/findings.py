@@ -6,6 +6,7 @@ from services.rules.domain.changes import Changes
 from services.rules.domain.effects import Effects, Finding, Moment
 from services.rules.domain.facts import NO_PACK
 from services.rules.domain.unit.state import Unit
+from services.rules.domain.unit.testing import Testing
 from services.rules.domain.words import CONNECTED, TROUBLES
 
 _ENDS_LOSS = (*CONNECTED, Connection.COMMISSIONING, Connection.EXEMPT, Connection.RETIRED, Connection.NEVER)
@@ -114,6 +115,30 @@ class Findings:
         problem_id = finding_id(unit.unit_id, FindingKind.NEVER_CONNECTED, str(unit.connection.never_from))
         self.begin(unit, FindingKind.NEVER_CONNECTED, problem_id, moment)
 
+    def follow_test_duty(self, unit: Unit, moment: Moment) -> None:
+        """Another duty to test holds, or none: what was overdue was so of the one before."""
+        duty, testing = unit.registration.test_duty, unit.testing
+        held = None if testing is None else testing.duty
+        if (None if held is None else held.asked) != (None if duty is None else duty.asked):
+            unit.testing = Testing(duty, moment.detected, 0 if testing is None else testing.last)
+            self._changes.touch(unit)
+            self.end(unit, FindingKind.TEST_OVERDUE, moment)
+        elif testing is not None:
+            testing.duty = duty  # the same in other words
+
+    def tested(self, unit: Unit, moment: Moment) -> None:
+        """A test came: nothing is overdue any more."""
+        testing = unit.testing
+        if testing is not None and moment.detected > testing.last:
+            testing.last = moment.detected
+            self._changes.touch(unit)
+            self.end(unit, FindingKind.TEST_OVERDUE, moment)
+
+    def begin_test_overdue(self, unit: Unit, moment: Moment) -> None:
+        """No test came in time."""
+        problem_id = finding_id(unit.unit_id, FindingKind.TEST_OVERDUE, str(moment.detected))
+        self.begin(unit, FindingKind.TEST_OVERDUE, problem_id, moment)
+
 
 def must_connect(unit: Unit) -> bool:
     """Return whether the unit has a duty to be connected and never was."""
@@ -125,7 +150,9 @@ def _in_union(unit: Unit) -> bool:
 
 
 def clause_of(unit: Unit, kind: FindingKind) -> str:
-    """Return the clause that a finding stands on: the duty to be connected, or the ladder of its kind."""
+    """Return the clause that a finding stands on: the duty to test or to be connected, or the ladder of its kind."""
+    if kind is FindingKind.TEST_OVERDUE and unit.testing is not None and unit.testing.duty is not None:
+        return unit.testing.duty.clause
     ladder = unit.registration.pack.ladder_clauses.get(kind, "")
     if ladder and kind in TROUBLES:
         return ladder

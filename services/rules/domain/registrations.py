@@ -11,6 +11,7 @@ from services.rules.domain.effects import REGISTRY_TOPIC, Evidence, Moment
 from services.rules.domain.facts import (
     NO_PACK,
     AdjustmentVersion,
+    DutyToTest,
     GatewayVersion,
     PackVersion,
     UnitVersion,
@@ -141,6 +142,7 @@ class Registrations:
         connection.scoped = connection.links if counted == connection.links else counted  # mostly: held once
         registration.carriers = _one_for_all(*sorted(set(carriers)))
         registration.scopes = self._scopes_of(registration, facts, now)
+        registration.test_duty = _test_duty(registration, facts)
         return True
 
     def _scopes_of(self, registration: Registration, facts: UnitVersion, now: int) -> tuple[str, ...]:
@@ -171,6 +173,14 @@ class Registrations:
         points += [at for at in self._lapses.get(pack.district, ()) if at <= now]
         changed_at = max(points)
         return Moment(changed_at, changed_at, Cause.REGISTRY, FROM_REGISTRY)
+
+
+def _test_duty(registration: Registration, facts: UnitVersion) -> DutyToTest | None:
+    """Return the duty to test, the first of the pack that fits; none of a unit that owes no connection either."""
+    if registration.duty is not Duty.DUE:
+        return None
+    fitting = (each for each in registration.pack.test_duties if each.fits(registration.scopes, facts.category))
+    return next(fitting, None)
 
 
 @lru_cache(maxsize=4096)

@@ -14,10 +14,10 @@ from itertools import islice
 from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 
-from services.kernel.words import Connection, Duty, FindingKind, Health, VisibilityState
+from services.kernel.words import Connection, CountsAsTest, Duty, FindingKind, Health, VisibilityState
 from services.rules.domain import snapshots_before
 from services.rules.domain.engine import Engine
-from services.rules.domain.facts import AdjustmentVersion, GatewayVersion, PackVersion, UnitVersion
+from services.rules.domain.facts import AdjustmentVersion, DutyToTest, GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.rate import RateKey
 from services.rules.domain.time.watch import Instance, Watch
 from services.rules.domain.unit.connection import Link, UnitConnection
@@ -26,6 +26,7 @@ from services.rules.domain.unit.health import Condition
 from services.rules.domain.unit.points import UNSAID, Position, Trouble, Word
 from services.rules.domain.unit.registration import Registration
 from services.rules.domain.unit.state import Unit
+from services.rules.domain.unit.testing import Testing
 
 FORMAT = 3
 READ_AT_ONCE = 500
@@ -66,6 +67,8 @@ def snapshot_unit(unit: Unit) -> SavedUnit:
     more = ""
     if unit.findings:
         more = f',"findings":{_json({kind.value: problem_id for kind, problem_id in unit.findings.items()})}'
+    if unit.testing is not None:
+        more += f',"testing":{_json(_snapshot_testing(unit.testing))}'
     state = (
         f'{{"registration":{_snapshot_registration(unit.registration)},'
         f'"connection":{_snapshot_connection(unit.connection)},'
@@ -135,6 +138,8 @@ def _restore_unit(unit_id: str, plain: Named) -> Unit:
     _restore_deduplication(unit.deduplication, plain["deduplication"])
     if "findings" in plain:
         unit.findings = {FindingKind(kind): problem_id for kind, problem_id in plain["findings"].items()}
+    if "testing" in plain:
+        unit.testing = _restore_testing(plain["testing"])
     return unit
 
 
@@ -142,6 +147,19 @@ def _restore_unit(unit_id: str, plain: Named) -> Unit:
 def _same(at: int) -> int:
     """Return one object for an instant that very many units have."""
     return at
+
+
+def _snapshot_testing(testing: Testing) -> Named:
+    """Of the duty only what makes it this one: its words come from the registry."""
+    duty: Named = {} if testing.duty is None else {"deadline": testing.duty.deadline, "counts": testing.duty.counts}
+    return {"last": testing.last, "since": testing.since, **duty}
+
+
+def _restore_testing(plain: Named) -> Testing:
+    duty = None
+    if "deadline" in plain:
+        duty = DutyToTest((), (), plain["deadline"], CountsAsTest(plain["counts"]), "")
+    return Testing(duty, plain["since"], plain["last"])
 
 
 def _snapshot_registration(registration: Registration) -> str:

@@ -117,7 +117,16 @@ class Archived:
         return found
 
 
-def closing(pool: Pool, root: Path, step_s: int = 3600, registry: CollectorRegistry | None = None) -> Closing:
+EVERYTHING = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def closing(
+    pool: Pool,
+    root: Path,
+    step_s: int = 3600,
+    registry: CollectorRegistry | None = None,
+    kept_from: datetime = EVERYTHING,
+) -> Closing:
     return Closing(
         log=ArchiveFold(root, PLACES, step_s=step_s, tell=lambda *_, **__: None),
         store=PostgresFacts(pool),
@@ -126,6 +135,7 @@ def closing(pool: Pool, root: Path, step_s: int = 3600, registry: CollectorRegis
         tell=lambda *_, **__: None,
         wake=lambda: None,
         poll_s=1.0,
+        kept_from=lambda *_: kept_from,
     )
 
 
@@ -158,4 +168,6 @@ def ask_of(row: tuple[Any, ...]) -> dict[str, Any]:
         asked["availability"] = "0.9"
     if metric == "fault_cure_timely_rate":
         asked["limit_s"] = 3600
+    if metric == "transmission_timely_rate":
+        asked["limit_s"] = 60
     return asked

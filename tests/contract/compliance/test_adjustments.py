@@ -102,6 +102,14 @@ def test_a_correction_counts_time_of_a_unit_that_its_row_exempts(scenario: Scena
     assert rate(scenario) == (600, 600, 0, 6600)
 
 
+def test_a_correction_makes_nobody_commissioned(tmp_path: Path) -> None:
+    """The online rate is of commissioned members, by their row."""
+    scenario = Scenario(tmp_path).unit(commissioned_on=None).gateway().ticks(-HOUR, 2 * HOUR)
+    correct(scenario, "connected", 0, HOUR)
+    assert scenario.counts("online_rate", 600) == (0, 0, 0, 0)
+    assert scenario.counts("live_networking_rate", 600) == (1, 1, 0, 0)
+
+
 def test_time_without_a_row_and_after_retirement_is_no_matter_for_a_correction(tmp_path: Path) -> None:
     scenario = Scenario(tmp_path).unit(retired_on="2026-03-10").gateway().ticks(-HOUR, HOUR).heartbeats(-HOUR, HOUR)
     correct(scenario, "connected", 0, HOUR, at=HOUR)
@@ -118,6 +126,15 @@ def test_maintenance_and_exemption_to_the_minute_leave_numerator_and_denominator
     ]  # fmt: skip
     assert scenario.counts("live_networking_rate", 2000) == (0, 0, 0, 1)
     assert scenario.counts("access_rate", 2000) == (1, 1, 0, 1)
+
+
+@pytest.mark.parametrize("first", ["maintenance", "exemption"])
+def test_of_an_exemption_and_maintenance_at_once_the_exemption_is_the_cause_whichever_came_first(
+    scenario: Scenario, first: str
+) -> None:
+    for number, what in enumerate(sorted(("maintenance", "exemption"), key=lambda each: each != first)):
+        approve(scenario, version(what, 600, 1200, 100 + number, f"A{number}"), at=100 + number)
+    assert (600, 1200, "exempt", "exemption", None) in scenario.connection(0, 1300)
 
 
 def test_heartbeats_are_due_outside_of_maintenance_only_and_counted_by_the_whole_day(scenario: Scenario) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from itertools import groupby
@@ -17,12 +18,15 @@ from schemas import codec
 from schemas.body_finding import BodyFinding
 from schemas.inputs import json_line
 from schemas.topics import FINDINGS, REGISTRY
+from services.compliance.adapters.archive_files import days, folder_of
 from services.compliance.adapters.kafka_copy import dated_by_versions
 from services.compliance.cli import replay
 from services.compliance.ports import LogRecord
+from services.compliance.worker import closing as worker
+from services.kernel.calendar import day_of, micros
 from services.runtime.postgres import Pool, open_pool
 from tests.contract.compliance.archived import Sent
-from tests.contract.compliance.closings import Archived, ask_of, closing, sent, stored, until_done
+from tests.contract.compliance.closings import PLACES, Archived, ask_of, closing, pack_event, sent, stored, until_done
 from tests.contract.compliance.scenario import DAY, PACK, T0, Scenario, iso
 from tests.contract.compliance.test_adjustments import approve, version
 from tests.parts import fresh_database
@@ -34,7 +38,9 @@ PUBLISHING = (
     PACK.replace("default_profile: CN-FAST", "default_profile: CN-GB").replace(
         "blind_after_s: 60", "blind_after_s: 1800"
     )
-    + "\nclose_after_s: 7200\npublication: {availability: '0.9', cure_limit_s: 3600, findings: [day]}\n"
+    + "\nclose_after_s: 7200\n"
+    + "publication: {availability: '0.9', cure_limit_s: 3600, transmission_limit_s: 60, findings: [day]}\n"
+    + "test_duty: [{scopes: [S1], every_s: 86400, buffer_s: 3600, clause: c}]\n"
 )
 
 
@@ -170,6 +176,88 @@ async def test_a_closed_day_follows_what_two_people_decided_of_it(
     revised = {(row[0], row[5].isoformat()[:10]) for row in stored(migrated_database, "revision > 1")}
     assert {("access_rate", "2026-03-10"), ("live_networking_rate", "2026-03-10")} <= revised, "exempt at midnight"
     assert {("device_intact_rate", "2026-03-09"), ("fault_cure_timely_rate", "2026-03-09")} <= revised
+
+
+def third_day(told: Scenario) -> Scenario:
+    """The rest of the third day and eight hours more, of which U2 was silent for six."""
+    told.log = []
+    told.ticks(2 * DAY + 12 * HOUR + BEAT, 3 * DAY + 8 * HOUR, BEAT)
+    told.heartbeats(2 * DAY + 12 * HOUR + 30 + BEAT, 3 * DAY + 8 * HOUR, BEAT, gateway="G1", unit="U1")
+    return told.heartbeats(2 * DAY + 18 * HOUR, 3 * DAY + 8 * HOUR, BEAT, gateway="G2", unit="U2")
+
+
+def later_still(told: Scenario) -> Scenario:
+    """What comes on the fourth day: of the silence on the third, of the first day; and a row that was wrong."""
+    told.log = []
+    told.ticks(3 * DAY + 8 * HOUR + BEAT, 3 * DAY + 16 * HOUR, BEAT)
+    after = 3 * DAY + 9 * HOUR
+    told.signal(2 * DAY + 13 * HOUR, gateway="G2", unit="U2", recorded=after, signal_id="late-3")
+    told.signal(20.5 * HOUR, gateway="G2", unit="U2", recorded=after, signal_id="late-1")
+    [row] = told.rows["unit", "U3"]
+    return told.registry_line(
+        after, "unit", "U3", [row, row | {"recorded_at": iso(after), "commissioned_on": "2026-03-10"}]
+    )
+
+
+async def test_days_whose_facts_are_gone_stay_as_published_and_later_ones_are_computed_as_before(
+    pool: Pool, migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FINAL_DAYS", 1)
+    archived, told, registry = Archived(tmp_path / "archive"), district(tmp_path), CollectorRegistry()
+    archived.put(sent(told, PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+    first = stored(migrated_database)
+
+    work = closing(pool, archived.root, 4 * HOUR, registry, T0 + timedelta(days=2))
+    await until_done(work)
+    third = day_of(micros(T0)) + 2
+    assert query(migrated_database, "SELECT kept_day FROM compliance.log_position") == [(third,)]
+    assert query(migrated_database, "SELECT min(day) FROM compliance.unit_days") == [(third,)]
+    assert query(migrated_database, "SELECT gateway_id, min(day) FROM compliance.heartbeats GROUP BY 1 ORDER BY 1") == [
+        ("G1", third - 1), ("G2", third - 1), ("G4", third - 1),
+    ]  # fmt: skip
+    assert stored(migrated_database) == first, "nothing is published by that"
+
+    begun = int((T0 + timedelta(days=2, hours=12)).timestamp() * 1000)
+    archived.put([each for each in sent(third_day(told), PUBLISHING) if each.timestamp_ms > begun])
+    await until_done(work)
+    ended = int((T0 + timedelta(days=3, hours=8)).timestamp() * 1000)
+    archived.put([each for each in sent(later_still(told), PUBLISHING) if each.timestamp_ms > ended])
+    await until_done(work)
+
+    the_same(archived, migrated_database, tmp_path / "pipe")
+    revised = {row[5].isoformat()[:10] for row in stored(migrated_database, "revision > 1 AND period_kind = 'day'")}
+    assert "2026-03-11" in revised
+    assert [row for row in stored(migrated_database) if row[5] < T0 + timedelta(days=2)] == [
+        row for row in first if row[5] < T0 + timedelta(days=2)
+    ]
+    assert registry.get_sample_value("firenet_figures_refused_total", {"period": "day"}) == 2
+    assert registry.get_sample_value("firenet_figures_too_late_total") == 1
+
+
+async def test_a_log_that_is_folded_anew_without_its_beginning_restates_nothing_of_it(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    archived, told, registry = Archived(tmp_path / "archive"), district(tmp_path), CollectorRegistry()
+    archived.put(sent(told, PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+    first = stored(migrated_database)
+
+    for place in PLACES:
+        shutil.rmtree(days(folder_of(archived.root, place))[0])
+    told.log = []
+    told.ticks(2 * DAY + 12 * HOUR + BEAT, 3 * DAY + 8 * HOUR, BEAT)
+    at = T0 + timedelta(days=2, hours=13)
+    stricter = pack_event(PUBLISHING.replace("blind_after_s: 1800", "blind_after_s: 1700"), at.isoformat())
+    more = [each for each in sent(told, PUBLISHING) if each.timestamp_ms > FIRST_HALF_MS]
+    more.append(Sent(REGISTRY, 0, stricter, int(at.timestamp() * 1000)))
+    archived.put(sorted(more, key=lambda each: each.timestamp_ms))
+    await until_done(closing(pool, archived.root, 4 * HOUR, registry))
+
+    now = stored(migrated_database, "period_kind = 'day'")
+    assert [row for row in now if row[5] == T0] == [row for row in first if row[5] == T0]
+    assert {row[5] for row in now} >= {T0, T0 + timedelta(days=2)}, "it goes on"
+    assert (registry.get_sample_value("firenet_figures_refused_total", {"period": "day"}) or 0) > 0
 
 
 async def test_a_process_that_ends_after_any_turn_changes_nothing(

@@ -27,7 +27,10 @@ from tests.contract.compliance.test_unit_days import adjustments
 from tests.naive.histories import history
 
 STEP_S = 21_600
-PUBLICATION = "\npublication: {availability: '0.9', cure_limit_s: 3600, findings: [day]}\nclose_after_s: 0\n"
+PUBLICATION = (
+    "\npublication: {availability: '0.9', cure_limit_s: 3600, transmission_limit_s: 60, findings: [day]}\n"
+    "close_after_s: 0\n"
+)
 
 
 def packs_event(packs: Sequence[str], at: datetime) -> list[bytes]:

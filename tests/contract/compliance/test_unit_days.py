@@ -28,7 +28,7 @@ from tests.contract.compliance.test_adjustments import HOUR, random_adjustment
 from tests.naive.compare import pack_name, write
 from tests.naive.histories import history
 
-PUBLICATION = "\npublication: {availability: '0.5', cure_limit_s: 3600}\n"
+PUBLICATION = "\npublication: {availability: '0.5', cure_limit_s: 3600, transmission_limit_s: 60}\n"
 LOG: Codec[LogLine] = Codec(LogLine)
 
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
+from pydantic import ValidationError
 
 from schemas.pack import Pack
 from services.kernel.words import Recipient
@@ -166,3 +168,22 @@ def test_a_pack_from_before_unions_could_be_said_means_what_it_meant_then(pack: 
     del said["scopes"]["S2"]
     said["targets"] = {name: each for name, each in said["targets"].items() if each["scope"] != "S2"}
     assert Pack.model_validate_json(json.dumps(said)).union_scopes() == ("S1",)
+
+
+def test_the_duty_to_test_that_the_sample_pack_has_as_a_comment_is_one_when_it_is_uncommented() -> None:
+    text = PACK_FILE.read_text("utf-8")
+    before, _, rest = text.partition("# test_duty:\n")
+    lines = rest.splitlines(keepends=True)
+    many = next(number for number, line in enumerate(lines) if not line.startswith("#"))
+    duty = "".join(line.removeprefix("# ") for line in lines[:many])
+    pack = Pack.model_validate(yaml.safe_load(f"{before}test_duty:\n{duty}{''.join(lines[many:])}"))
+    assert [(each.scopes, each.every_s, each.buffer_s) for each in pack.test_duty] == [(("S1", "S2"), 1296000, 86400)]
+    assert "test_overdue" in pack.ladders["test"].kinds
+
+
+@pytest.mark.parametrize("wrong", [{"scopes": ["S9"]}, {"categories": ["NOBODY"]}, {"every_s": 0}])
+def test_a_duty_to_test_of_what_the_pack_does_not_have_is_refused(wrong: dict[str, object]) -> None:
+    said = yaml.safe_load(PACK_FILE.read_text("utf-8"))
+    said["test_duty"] = [{"every_s": 60, "clause": "c", **wrong}]
+    with pytest.raises(ValidationError):
+        Pack.model_validate(said)

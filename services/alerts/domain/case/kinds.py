@@ -12,6 +12,7 @@ class CaseKind(StrEnum):
     FAULT = "fault"
     ISOLATION = "isolation"
     COMMON_CAUSE = "common_cause"
+    TEST_OVERDUE = "test_overdue"
     UNREADABLE_ALARM = "unreadable_alarm"
     UNREGISTERED_ALARM = "unregistered_alarm"
     BELOW_TARGET = "below_target"

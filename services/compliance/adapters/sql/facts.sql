@@ -1,5 +1,5 @@
 -- position --
-SELECT known_at, computed_at, published_at, published_closed, state::text FROM compliance.log_position
+SELECT known_at, computed_at, published_at, published_closed, state::text, kept_day FROM compliance.log_position
 
 -- begin_anew --
 TRUNCATE compliance.heartbeats, compliance.signals, compliance.checks, compliance.units, compliance.unit_days
@@ -73,7 +73,7 @@ WHERE h.day >= n.since ORDER BY h.gateway_id, h.unit_id, h.day
 SELECT command_id, gateway_id, ordered_at, step FROM compliance.checks WHERE gateway_id = ANY (%s) ORDER BY position
 
 -- units --
-SELECT unit_id, first_day, cuts, faults, checks FROM compliance.units WHERE unit_id = ANY (%s)
+SELECT unit_id, first_day, cuts, faults, checks, kept FROM compliance.units WHERE unit_id = ANY (%s)
 
 -- days_since --
 SELECT d.unit_id, d.day, d.parts::text FROM compliance.unit_days d
@@ -103,6 +103,23 @@ SELECT day, part FROM compliance.dirty_days
 
 -- clean --
 DELETE FROM compliance.dirty_days
+
+-- unclosed_from --
+-- The end of the last year that is closed, or the first closed day while no year is; none before anything is published.
+SELECT coalesce((SELECT max(period_to) FROM compliance.figures WHERE period_kind = 'year'),
+                (SELECT min(period_from) FROM compliance.figures WHERE period_kind = 'day'))
+
+-- move_kept --
+UPDATE compliance.log_position SET kept_day = %(day)s WHERE kept_day = %(before)s RETURNING kept_day
+
+-- save_kept --
+UPDATE compliance.units SET kept = %s WHERE unit_id = %s
+
+-- forget_heartbeats --
+DELETE FROM compliance.heartbeats WHERE unit_id = %s AND gateway_id = %s AND day < %s
+
+-- forget_days --
+DELETE FROM compliance.unit_days WHERE unit_id = ANY (%s) AND day < %s
 
 -- histories --
 SELECT u.unit_id, u.faults, u.checks, coalesce(d.parts, '{}'::text[]) AS parts

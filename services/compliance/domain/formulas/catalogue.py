@@ -14,7 +14,9 @@ from services.compliance.domain.formulas.isolation_rate import isolation_rate
 from services.compliance.domain.formulas.live_networking_rate import live_networking_rate
 from services.compliance.domain.formulas.meeting_units_rate import meeting_units_rate
 from services.compliance.domain.formulas.online_rate import online_rate
+from services.compliance.domain.formulas.tested_in_time_rate import tested_in_time_rate
 from services.compliance.domain.formulas.time_weighted_networking_rate import time_weighted_networking_rate
+from services.compliance.domain.formulas.transmission_timely_rate import transmission_timely_rate
 from services.compliance.domain.formulas.unit_availability import unit_availability
 from services.compliance.domain.population import Population
 
@@ -46,5 +48,7 @@ CATALOGUE = {
     "device_intact_rate": Formula(device_intact_rate, "point_us"),
     "isolation_rate": Formula(isolation_rate, "points", instant=True),
     "fault_cure_timely_rate": Formula(fault_cure_timely_rate, "faults", needs=frozenset({"limit_s"})),
+    "tested_in_time_rate": Formula(tested_in_time_rate, "us"),
+    "transmission_timely_rate": Formula(transmission_timely_rate, "signals", needs=frozenset({"limit_s"})),
     "duty_check_answer_rate": Formula(duty_check_answer_rate, "checks", cut=False),
 }

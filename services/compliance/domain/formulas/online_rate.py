@@ -5,9 +5,15 @@ from services.compliance.domain.formulas.live_networking_rate import counted, st
 from services.compliance.domain.population import Population
 from services.kernel.words import Connection
 
-NOT_YET = (Connection.NEVER, Connection.COMMISSIONING)
-"""A unit that is not commissioned: it owes no connection yet."""
-
 
 def online_rate(population: Population, ask: FigureAsk) -> Counted:
-    return counted([state for state in states(population, ask) if state.connection not in NOT_YET])
+    found = states(population, ask.start)
+    return counted([state for member, state in found if is_asked(state.connection, commissioned=member.commissioned)])
+
+
+def is_asked(connection: Connection, *, commissioned: bool) -> bool:
+    """Tell whether a member counts, or is shown as exempt.
+
+    By its row: a correction may say that a unit was connected, not that it was commissioned.
+    """
+    return commissioned or connection is Connection.EXEMPT

@@ -14,7 +14,7 @@ from services.rules.domain.time.watch import Watch
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.state import Unit
 
-_FACTS, _LINK, _UNIT = 0, 1, 2
+_FACTS, _LINK, _UNIT, _TEST = 0, 1, 2, 3
 
 
 class _Entry(NamedTuple):
@@ -52,7 +52,14 @@ class NeverConnectedDue(NamedTuple):
     deadline: int
 
 
-Due = FactsDue | LinkDue | NeverConnectedDue
+class OverdueTest(NamedTuple):
+    """A unit with a duty to test had until `at` to send one."""
+
+    at: int
+    unit: Unit
+
+
+Due = FactsDue | LinkDue | NeverConnectedDue | OverdueTest
 
 
 class Deadlines:
@@ -95,6 +102,19 @@ class Deadlines:
         unit.connection.timer = at
         heappush(self._heap, _Entry(at, _UNIT, unit.unit_id, ""))
 
+    def add_test(self, unit: Unit) -> None:
+        """Look at a unit that has to test when that is overdue; in doubt when it could be if visibility cleared now."""
+        testing = unit.testing
+        if testing is None or testing.duty is None or testing.timer or FindingKind.TEST_OVERDUE in unit.findings:
+            return
+        now = self._watch.watermark or 0
+        self._look_for_test(unit, testing.due_at(self._watch.clear_since) or now + testing.duty.deadline)
+
+    def _look_for_test(self, unit: Unit, at: int) -> None:
+        assert unit.testing is not None, "it has a duty to test"
+        unit.testing.timer = at
+        heappush(self._heap, _Entry(at, _TEST, unit.unit_id, ""))
+
     def until(self, target: int) -> Iterator[Due]:
         """Yield what falls due before `target`, in the order of the instants `at`.
 
@@ -108,8 +128,10 @@ class Deadlines:
                 due = FactsDue(entry.at, entry.unit_id)
             elif entry.rank == _LINK:
                 due = self._link_due(entry, target)
-            else:
+            elif entry.rank == _UNIT:
                 due = self._unit_due(entry, target)
+            else:
+                due = self._test_due(entry, target)
             if due is not None:
                 yield due
 
@@ -143,3 +165,19 @@ class Deadlines:
             self._look_at_unit(unit, deadline)
             return None
         return NeverConnectedDue(entry.at, unit, deadline)
+
+    def _test_due(self, entry: _Entry, target: int) -> OverdueTest | None:
+        unit = self._units[entry.unit_id]
+        testing = unit.testing
+        if testing is None or testing.timer != entry.at:
+            return None
+        testing.timer = 0
+        if testing.duty is None or FindingKind.TEST_OVERDUE in unit.findings:
+            return None
+        deadline = testing.due_at(self._watch.clear_since)
+        if deadline is None:
+            deadline = target + testing.duty.deadline
+        if deadline > entry.at:
+            self._look_for_test(unit, deadline)
+            return None
+        return OverdueTest(entry.at, unit)

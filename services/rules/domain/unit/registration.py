@@ -5,6 +5,7 @@ from services.rules.domain.facts import (
     DEFAULT_PROFILE,
     NO_PACK,
     AdjustmentVersion,
+    DutyToTest,
     GatewayVersion,
     PackVersion,
     Profile,
@@ -36,6 +37,7 @@ class Registration:
         "pack",
         "profile",
         "scopes",
+        "test_duty",
         "versions",
         "written_duty",
     )  # fmt: skip
@@ -49,6 +51,7 @@ class Registration:
         self.pack: PackVersion = NO_PACK
         self.profile: Profile = DEFAULT_PROFILE
         self.scopes: tuple[str, ...] = ()
+        self.test_duty: DutyToTest | None = None
         self.carriers: tuple[str, ...] = ()
         self.duty = Duty.COMMISSIONING
         self.written_duty: Duty | None = None

@@ -9,6 +9,7 @@ from services.rules.domain.unit.connection import Link, UnitConnection
 from services.rules.domain.unit.deduplication import Deduplication
 from services.rules.domain.unit.health import Condition
 from services.rules.domain.unit.registration import Registration
+from services.rules.domain.unit.testing import Testing
 
 _NO_FINDINGS: Mapping[FindingKind, str] = {}
 """One for all units: nearly all are well."""
@@ -22,7 +23,7 @@ class Unit:
 
     __slots__ = (
         "condition", "connection", "counter_group", "deduplication", "findings", "registration", "row_changed",
-        "touched", "unit_id",
+        "testing", "touched", "unit_id",
     )  # fmt: skip
 
     def __init__(self, unit_id: str) -> None:
@@ -32,6 +33,7 @@ class Unit:
         self.condition = Condition()
         self.deduplication = Deduplication()
         self.findings: Mapping[FindingKind, str] = _NO_FINDINGS
+        self.testing: Testing | None = None  # until a pack asks for tests
         self.counter_group = NO_GROUP
         self.touched = False
         self.row_changed = False
