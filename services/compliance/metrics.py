@@ -71,6 +71,10 @@ class ClosingMetrics:
         self.revisions = Counter(
             "firenet_figures_published", "Revisions published.", ["period", "revised"], registry=registry
         )
+        self.scores = Counter("firenet_scores_published", "Revisions of scores of bodies.", registry=registry)
+        self.provisional = Gauge(
+            "firenet_scores_provisional", "Scores in which something is open yet.", registry=registry
+        )
         self.hidden = Gauge(
             "firenet_figures_hidden_departments", "Departments beyond those that have series.", registry=registry
         )

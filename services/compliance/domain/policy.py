@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from services.compliance.domain.errors import Refused
+from services.compliance.domain.scheme import Scheme
 from services.kernel.calendar import date_of, day_of
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
@@ -62,6 +63,7 @@ class Policy:
     published: Sequence[str] = ()
     dimensions: Sequence[Dimension] = ()
     publication: Publication = Publication()
+    schemes: Sequence[Scheme] = ()
 
     def profile(self, name: str | None) -> Profile:
         """Return the profile, the default where `name` is none or none of this pack's (R12)."""
@@ -132,6 +134,10 @@ class Policies:
         """Return within what time any pack wants faults cured."""
         limits = (pack.content.publication.cure_limit for pack in self._packs)
         return {limit for limit in limits if limit is not None}
+
+    def schemes(self) -> list[Scheme]:
+        """Return how bodies are scored by any pack."""
+        return [scheme for pack in self._packs for scheme in pack.content.schemes]
 
     def shortest_blind_after(self) -> int:
         """Return the shortest gap that any pack calls blind on any day."""
