@@ -72,6 +72,9 @@ class ClosingMetrics:
             "firenet_figures_published", "Revisions published.", ["period", "revised"], registry=registry
         )
         self.scores = Counter("firenet_scores_published", "Revisions of scores of bodies.", registry=registry)
+        self.scoring_failures = Counter(
+            "firenet_scoring_failures", "Times that scores could not be made, by a fault of ours.", registry=registry
+        )
         self.provisional = Gauge(
             "firenet_scores_provisional", "Scores in which something is open yet.", registry=registry
         )

@@ -14,6 +14,7 @@ from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.name_book import PostgresNameBook, initials_of
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_adjustments import PostgresAdjustments
+from services.console.adapters.postgres_evaluation import PostgresEvaluation
 from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
@@ -38,6 +39,7 @@ from services.console.worker.accounts import AccountDesk
 from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.documents import DocumentDesk, LinkThrottle
+from services.console.worker.evaluation import EvaluationDesk
 from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.names import NameKeeper
@@ -118,6 +120,7 @@ async def run(settings: ConsoleSettings, stop: Stop) -> None:
             histories=HistoryService(PostgresHistory(pool)),
             reports=ReportService(PostgresReports(pool), documents, clock),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
+            evaluation=EvaluationDesk(PostgresEvaluation(pool), adjusting),
             accounts=AccountDesk(PostgresAccounts(pool), passwords, RandomSecrets(), clock),
             register=RegisterDesk(
                 PostgresRegister(pool),

@@ -10,7 +10,7 @@ from typing import Any
 from services.compliance.domain.policy import Policies
 from services.compliance.domain.scores import evaluated
 from services.compliance.metrics import ClosingMetrics
-from services.compliance.ports import ScoreStore
+from services.compliance.ports import ScoreStore, Unavailable
 
 
 class Scoring:
@@ -35,9 +35,19 @@ class Scoring:
         if made_of == self._made_of:
             return 0
         figures = await self._store.figures({scheme.dimension.value for scheme in schemes})
-        scores = evaluated(policies, figures, await self._store.entries())
-        new = await self._store.save(scores)
+        entries = await self._store.entries()
         self._made_of = made_of
+        try:
+            scores = evaluated(policies, figures, entries)
+        except Exception as error:  # noqa: BLE001 - our bug about a score must stop neither figures nor the archive
+            self._metrics.scoring_failures.inc()
+            self._tell("scoring_failed", error=f"{type(error).__name__}: {str(error)[:200]}")
+            return 0
+        try:
+            new = await self._store.save(scores)
+        except Unavailable:
+            self._made_of = None
+            raise
         self._metrics.scores.inc(new)
         self._metrics.provisional.set(sum(score.is_provisional for score in scores))
         if new:
