@@ -64,7 +64,7 @@ async def test_scores_are_read_by_period_in_both_languages_at_every_width(
         await page.select_option("#period", "month:2026-03-01")
         await at.has("#lists section:nth-child(1)", "东街街道、100.0、优秀")
         await at.has("#lists section:nth-child(2)", "、0.0、不称职")
-        await at.has("#schemes tbody tr:nth-child(2)", "未定（称职至优秀）、暂定")
+        await at.has("#schemes tbody tr:nth-child(2)", "未定（不称职至优秀）、暂定")
         await at.has("#schemes tbody tr:nth-child(2)", "人工评分未录入")
         await at.has("#schemes tbody tr:nth-child(1)", "S2026-000001")
         await expect(page.locator("#enter select[name=criterion] option")).to_have_count(1)
@@ -83,5 +83,5 @@ async def test_a_department_sees_its_own_score_and_enters_nothing(browser: Chrom
     async with live.desk(browser, site, username="health", width=1366) as at:
         await at.page.goto(f"{at.page.url.split('/', 3)[0]}//{at.page.url.split('/', 3)[2]}/evaluation")
         await expect(at.page.locator("#schemes tbody tr")).to_have_count(1)
-        await at.has("#schemes tbody", "未定（称职至优秀）、暂定")
+        await at.has("#schemes tbody", "未定（不称职至优秀）、暂定")
         await expect(at.page.locator("#enter-panel")).to_be_hidden()
