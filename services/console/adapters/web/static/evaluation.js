@@ -86,7 +86,7 @@ function panelOfRules([code, said]) {
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": id },
       h("table", { class: "figures" },
         h("thead", {}, h("tr", {}, ...columns.map((one) => h("th", { scope: "col" }, one)))),
-        h("tbody", {}, ...Object.values(said.criteria).map((one) =>
+        h("tbody", {}, ...Object.values(said.criteria).sort((a, b) => b.points - a.points).map((one) =>
           h("tr", {}, h("th", { scope: "row" }, nameOfOne(one)), h("td", { class: "num" }, String(one.points)), h("td", {}, source(one)), h("td", { class: "long" }, one.clause)))))),
     h("p", { class: "report-notes" }, t("evaluation.bands", bands)),
     h("p", { class: "report-notes" }, t("evaluation.year", year)));
