@@ -580,6 +580,49 @@ CREATE TABLE compliance.records (
     CONSTRAINT records_pkey PRIMARY KEY (kind, id)
 );
 
+CREATE TABLE compliance.scores (
+    body_id text NOT NULL,
+    grade text,
+    high text,
+    list text,
+    low text,
+    pack_id text NOT NULL,
+    pack_version integer NOT NULL,
+    period_from timestamp with time zone NOT NULL,
+    period_kind text NOT NULL,
+    period_to timestamp with time zone NOT NULL,
+    provisional boolean NOT NULL,
+    recorded_at timestamp with time zone NOT NULL DEFAULT now(),
+    revision integer NOT NULL,
+    scheme_id text NOT NULL,
+    score json NOT NULL,
+    CONSTRAINT scores_grade_check CHECK ((grade = ANY (ARRAY['excellent'::text, 'good'::text, 'competent'::text, 'not_competent'::text]))),
+    CONSTRAINT scores_list_check CHECK ((list = ANY (ARRAY['green'::text, 'red'::text]))),
+    CONSTRAINT scores_period_kind_check CHECK ((period_kind = ANY (ARRAY['month'::text, 'quarter'::text, 'year'::text]))),
+    CONSTRAINT scores_pkey PRIMARY KEY (scheme_id, body_id, period_kind, period_from, revision),
+    CONSTRAINT scores_revision_check CHECK ((revision > 0))
+);
+CREATE INDEX scores_of_period ON compliance.scores USING btree (period_kind, period_from);
+
+CREATE VIEW compliance.scores_now AS
+ SELECT DISTINCT ON (scheme_id, body_id, period_kind, period_from) scheme_id,
+    body_id,
+    period_kind,
+    period_from,
+    period_to,
+    revision,
+    recorded_at,
+    low,
+    high,
+    grade,
+    provisional,
+    list,
+    pack_id,
+    pack_version,
+    score
+   FROM compliance.scores
+  ORDER BY scheme_id, body_id, period_kind, period_from, revision DESC;
+
 CREATE TABLE compliance.signals (
     fact json NOT NULL,
     id text NOT NULL,
@@ -1031,6 +1074,23 @@ CREATE VIEW registry.in_force AS
    FROM registry.versions
   WHERE (valid_from <= ((now() AT TIME ZONE 'Asia/Shanghai'::text))::date)
   ORDER BY kind, id, valid_from DESC, recorded_at DESC;
+
+CREATE TABLE registry.manual_scores (
+    account text NOT NULL,
+    body_id text NOT NULL,
+    criterion_id text NOT NULL,
+    district text NOT NULL,
+    entry_id text NOT NULL,
+    month date NOT NULL,
+    points numeric,
+    reason text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    scheme_id text NOT NULL,
+    CONSTRAINT manual_scores_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+    CONSTRAINT manual_scores_pkey PRIMARY KEY (entry_id),
+    CONSTRAINT manual_scores_points_check CHECK ((points >= (0)::numeric))
+);
+CREATE INDEX manual_scores_of_body ON registry.manual_scores USING btree (body_id, month);
 
 CREATE TABLE registry.passwords (
     gateway_id text NOT NULL,

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from schemas.base import Identifier, ShortText, Wire
+from schemas.evaluation import Evaluation, ScopeText, Share
 from services.kernel.words import (
     COUNTED_ALWAYS,
     DIMENSIONS_UNLESS_SAID,
@@ -59,13 +60,6 @@ class Scope(Wire):
     name_zh: ShortText
     name_en: ShortText
     clause: ShortText
-
-
-ScopeText = Annotated[
-    str,
-    StringConstraints(max_length=400, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(\+[A-Za-z0-9][A-Za-z0-9_.-]{0,63})*$"),
-]
-"""A scope, or several joined by `+`: their union, each unit once."""
 
 
 class Target(Wire):
@@ -203,7 +197,7 @@ def _is_none(value: object) -> bool:
 
 
 def _is_empty(value: object) -> bool:
-    return value == ()
+    return value in ((), {})
 
 
 class Trigger(Wire):
@@ -388,7 +382,7 @@ class Publication(Wire):
     a target is a finding.
     """
 
-    availability: Annotated[str, StringConstraints(pattern=r"^(0(\.[0-9]{1,12})?|1(\.0{1,12})?)$")] | None = None
+    availability: Share | None = None
     cure_limit_s: float | None = Field(default=None, ge=0, le=YEAR_S)
     transmission_limit_s: float | None = Field(default=None, ge=0, le=YEAR_S, exclude_if=_is_none)
     findings: tuple[Period, ...] = ()
@@ -452,6 +446,9 @@ class Pack(Wire):
         default=(), max_length=100, exclude_if=_is_empty, description="who tests how often; the first that fits holds"
     )
     publication: Publication = Field(default=Publication(), description="figures and findings of closed periods")
+    evaluation: dict[Identifier, Evaluation] = Field(
+        default={}, max_length=20, exclude_if=_is_empty, description="how bodies are scored and graded, by a name each"
+    )
 
     @model_validator(mode="after")
     def _refers_to_itself_only(self) -> Self:
@@ -482,6 +479,16 @@ class Pack(Wire):
         codes = {route.code for route in self.routes}
         if missing := {code for duty in self.test_duty for code in duty.categories} - codes:
             raise ValueError(f"test_duty names categories that no route has: {sorted(missing)}")
+        return self
+
+    @model_validator(mode="after")
+    def _evaluates_what_it_counts(self) -> Self:
+        rates = [each.rate for said in self.evaluation.values() for each in said.criteria.values()]
+        named_by_rates = {scope for rate in rates if rate is not None for scope in rate.scope.split("+")}
+        if missing := named_by_rates - set(self.scopes):
+            raise ValueError(f"evaluation names scopes that the pack does not have: {sorted(missing)}")
+        if undivided := {each.dimension for each in self.evaluation.values()} - set(self.dimensions):
+            raise ValueError(f"evaluation scores by what dimensions do not name: {sorted(undivided)}")
         return self
 
     def union_scopes(self) -> tuple[Identifier, ...]:

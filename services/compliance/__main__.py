@@ -1,4 +1,4 @@
-"""`python -m services.compliance [figures | log | replay ..]`: the service, figures, the log, the proof of figures."""
+"""`python -m services.compliance [figures | evaluate | log | replay ..]`: the service, or one answer from the log."""
 
 import asyncio
 import sys

@@ -14,11 +14,13 @@ from services.compliance.adapters.kafka_source import KafkaSource
 from services.compliance.adapters.log_fold import ArchiveFold
 from services.compliance.adapters.outbox import PostgresOutbox
 from services.compliance.adapters.postgres_facts import PostgresFacts
+from services.compliance.adapters.postgres_scores import PostgresScores
 from services.compliance.metrics import ArchiveMetrics, ClosingMetrics
 from services.compliance.ports import Place
 from services.compliance.settings import ComplianceSettings
 from services.compliance.worker.archiving import Archiving
 from services.compliance.worker.closing import Closing
+from services.compliance.worker.scoring import Scoring
 from services.compliance.worker.sending import Sending
 from services.kernel.retention import kept_from
 from services.runtime.clock import Clock, SystemClock
@@ -113,15 +115,17 @@ def _closing(
     wake: Callable[[], None],
 ) -> Closing:
     signals = [Place(SIGNALS, number) for number in range(topics.archived[SIGNALS])]
+    metrics = ClosingMetrics(registry)
     return Closing(
         log=ArchiveFold(settings.archive_root, signals, step_s=settings.step_s, tell=tell),
         store=PostgresFacts(pool),
-        metrics=ClosingMetrics(registry),
+        metrics=metrics,
         clock=clock,
         tell=tell,
         wake=wake,
         poll_s=settings.poll_s,
         kept_from=lambda now, unclosed: kept_from(now, settings.keep_days, unclosed),
+        scoring=Scoring(PostgresScores(pool), metrics, tell),
     )
 
 

@@ -83,6 +83,13 @@ class ClosingMetrics:
         self.final_before = Gauge(
             "firenet_figures_final_before_timestamp_seconds", "Figures of days before it are final.", registry=registry
         )
+        self.scores = Counter("firenet_scores_published", "Revisions of scores of bodies.", registry=registry)
+        self.scoring_failures = Counter(
+            "firenet_scoring_failures", "Times that scores could not be made, by a fault of ours.", registry=registry
+        )
+        self.provisional = Gauge(
+            "firenet_scores_provisional", "Scores in which something is open yet.", registry=registry
+        )
         self.hidden = Gauge(
             "firenet_figures_hidden_departments", "Departments beyond those that have series.", registry=registry
         )

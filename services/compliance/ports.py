@@ -16,6 +16,7 @@ from services.compliance.domain.policy import Policies
 from services.compliance.domain.publishing import Key
 from services.compliance.domain.registry import Registry
 from services.compliance.domain.revision import Value
+from services.compliance.domain.scores import Cited, Entry, Score
 from services.compliance.domain.signals import Pair, SignalFact
 from services.compliance.domain.tally import UnitHistory
 from services.compliance.domain.unit_day import Carry, UnitDay
@@ -345,6 +346,26 @@ class FactStore(Protocol):
         keep_dirt: bool = False,
     ) -> None:
         """Store revisions and findings with what is to be sent of them, in one transaction; the dirt is worked off."""
+        ...
+
+
+class ScoreStore(Protocol):
+    """What scores are made from, and what was published of them. Raises Unavailable."""
+
+    async def entered(self) -> object:
+        """Return what is another whenever somebody has entered points."""
+        ...
+
+    async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
+        """Return the figures of months that stand, of slices by these dimensions."""
+        ...
+
+    async def entries(self) -> Sequence[Entry]:
+        """Return all entries, in the order in which they were made."""
+        ...
+
+    async def save(self, scores: Sequence[Score]) -> int:
+        """Store a revision of each that is not as it stands; return how many. Again: nothing changes."""
         ...
 
 

@@ -16,6 +16,7 @@ from services.console.adapters.oidc import OidcProvider, ProviderOptions
 from services.console.adapters.one_time_codes import TotpCodes
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_adjustments import PostgresAdjustments
+from services.console.adapters.postgres_evaluation import PostgresEvaluation
 from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
@@ -43,6 +44,7 @@ from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.district_map import MapService
 from services.console.worker.documents import DocumentDesk, LinkThrottle, MailDesk
+from services.console.worker.evaluation import EvaluationDesk
 from services.console.worker.history import HistoryService
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.names import NameKeeper
@@ -134,6 +136,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             reports=ReportService(PostgresReports(pool), documents, clock),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
             accounts=AccountDesk(accounts, passwords, RandomSecrets(), clock, codes, settings.oidc_issuer),
+            evaluation=EvaluationDesk(PostgresEvaluation(pool), adjusting),
             register=RegisterDesk(
                 PostgresRegister(pool),
                 HttpRegisterOrders(

@@ -100,7 +100,7 @@ class Metrics:
             ["act", "outcome"],
             registry=registry,
         )
-        _at_zero(self.adjustments, ("request", *Decision), outcomes)
+        _at_zero(self.adjustments, ("request", "score", *Decision), outcomes)
         self.account_acts = Counter(
             "firenet_console_account_acts",
             "Passwords and second factors changed, work of administrators on accounts, by outcome",

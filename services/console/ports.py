@@ -21,6 +21,7 @@ from services.console.domain.cases import CaseDetail, CaseList, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.district_map import DistrictMap, MapQuery, MapUnit, Position
 from services.console.domain.documents import File, InboxPage, MailPage, RawForm
+from services.console.domain.evaluation import EvaluationBoard, NewPoints, ScoredPeriod, ScoreRow
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
 from services.console.domain.identity import Answer, Asked, Identity
@@ -574,6 +575,36 @@ class Reports(Protocol):
 
     async def printed(self, sheet: Sheet) -> bytes:
         """Return the sheet as PDF. Raises DocumentsUnavailable, DocumentRefused, TooBusy."""
+        ...
+
+
+class ScoreBook(Protocol):
+    """Scores of bodies, read. Every method raises DataUnavailable when there is no answer in time."""
+
+    async def periods(self, slice_: Slice) -> Sequence[ScoredPeriod]:
+        """Return the periods that have scores of the slice, the newest first."""
+        ...
+
+    async def scores(self, slice_: Slice, period: ScoredPeriod) -> Sequence[ScoreRow]:
+        """Return the scores of the slice that stand for a period, by scheme and body."""
+        ...
+
+
+class ScoreOrders(Protocol):
+    async def enter(self, asked: NewPoints, viewer: Viewer) -> str:
+        """Return the id of the entry once it is stored. Raises as `AdjustmentOrders`."""
+        ...
+
+
+class Evaluation(Protocol):
+    """What the pages may do with scores. Raises as the two above do."""
+
+    async def board(self, viewer: Viewer, wanted: ScoredPeriod | None) -> EvaluationBoard:
+        """Return the scores of a period, of the newest where none is asked for."""
+        ...
+
+    async def enter(self, viewer: Viewer, asked: NewPoints) -> str:
+        """Raises NotAllowed for another one than the brigade."""
         ...
 
 

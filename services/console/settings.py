@@ -10,9 +10,7 @@ from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretS
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.runtime.addresses import networks
-from services.runtime.settings import NamedSettings
-
-MIN_KEY = 16
+from services.runtime.settings import NamedSettings, keys_of
 
 
 def _address(value: object) -> object:
@@ -51,10 +49,6 @@ def _tiles(value: str | None) -> str | None:
     if re.search(r"[{}]", re.sub(r"\{[zxy]\}", "", value)):
         raise ValueError("nothing but {z}, {x} and {y} stands in braces")
     return value
-
-
-def _keys_of(keys: SecretStr) -> list[str]:
-    return [key for key in (one.strip() for one in keys.get_secret_value().split(",")) if key]
 
 
 class ConsoleSettings(NamedSettings):
@@ -171,8 +165,7 @@ class ConsoleSettings(NamedSettings):
     @field_validator("second_factor_keys")
     @classmethod
     def _are_no_guesses(cls, keys: SecretStr) -> SecretStr:
-        if any(len(key) < MIN_KEY for key in _keys_of(keys)):
-            raise ValueError(f"a key has at least {MIN_KEY} characters")
+        keys_of(keys)
         return keys
 
     @model_validator(mode="after")
@@ -184,8 +177,8 @@ class ConsoleSettings(NamedSettings):
         return self
 
     @property
-    def factor_keys(self) -> list[bytes]:
-        return [key.encode() for key in _keys_of(self.second_factor_keys)]
+    def factor_keys(self) -> tuple[bytes, ...]:
+        return keys_of(self.second_factor_keys)
 
     @property
     def refusals_kept(self) -> timedelta:

@@ -624,6 +624,37 @@ PERIODS_BY_LENGTH = tuple(Period)
 """Shortest first."""
 
 
+class Grade(StrEnum):
+    """The four grades of an evaluation (优秀、良好、称职、不称职), the best first."""
+
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    COMPETENT = "competent"
+    NOT_COMPETENT = "not_competent"
+
+
+class EvaluationList(StrEnum):
+    """The lists of a circular that a grade brings a body on (绿榜、红榜)."""
+
+    GREEN = "green"
+    RED = "red"
+
+
+class ScoreGap(StrEnum):
+    """Why a part of a score is not known. Whatever it is, it is never taken for nought and never for full points.
+
+    `no_figure`: none is published of the body and month; `nothing_counted`: it counts nothing; `blind`: the figure has
+    unknown time in it, so the points lie between two. `not_entered`: a person has yet to. `no_month`: of a longer
+    period, a month without a score.
+    """
+
+    NO_FIGURE = "no_figure"
+    NOTHING_COUNTED = "nothing_counted"
+    BLIND = "blind"
+    NOT_ENTERED = "not_entered"
+    NO_MONTH = "no_month"
+
+
 class EntityKind(StrEnum):
     """Of what the register takes rows, from a file or a form."""
 

@@ -13,6 +13,10 @@ def run(arguments: list[str]) -> int:
         from services.registry.cli import adjust
 
         return adjust.main(arguments[1:])
+    if arguments[:1] == ["score"]:
+        from services.registry.cli import score
+
+        return score.main(arguments[1:])
     from services.registry import app
 
     return app.main(arguments)

@@ -82,9 +82,12 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         "check", help="print what would leave a notice without a reader, or what is wrong with packs; exit 1 when so"
     )
     check.add_argument("packs", nargs="*", metavar="PACK", help="files of policy packs; nothing else is looked at then")
-    # these two have modules of their own: see __main__
+    # these three have modules of their own: see __main__
     commands.add_parser("serve", help="run the service that takes the console's orders about adjustments")
     commands.add_parser("adjust", add_help=False, help="have time counted otherwise: ask, approve, see what is")
+    commands.add_parser(
+        "score", add_help=False, help="enter points for a criterion of an evaluation, or take them back"
+    )
     _credentials(commands.add_parser("credentials", help="passwords and certificates of gateways at the MQTT broker"))
     wanted = parser.parse_args(argv)
     if wanted.command == "credentials" and getattr(wanted, "all", False) and wanted.out is None:

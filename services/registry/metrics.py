@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.registry.domain.errors import AdjustmentRefusal
 
-ACTIONS = ("request", "approve", "reject", "withdraw", "end")
+ACTIONS = ("request", "approve", "reject", "withdraw", "end", "score")
 OUTCOMES = ("ok", "unavailable", *AdjustmentRefusal)
 PROPOSAL_ACTIONS = ("preview", "request", "approve", "reject", "withdraw")
 PROPOSAL_OUTCOMES = (*OUTCOMES, "faulty")

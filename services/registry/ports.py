@@ -12,6 +12,7 @@ from services.registry.domain.approval import Person
 from services.registry.domain.audit import AuditEntry, AuditLink
 from services.registry.domain.credentials import Access, Certificate, Drawn, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
+from services.registry.domain.manual_scores import ManualScore
 from services.registry.domain.policy import Policy
 from services.registry.domain.proposals import FieldChange, Preview, Proposal, ProposalRequest
 from services.registry.domain.rows import AddressRules
@@ -139,6 +140,20 @@ class Proposals(Protocol):
         ...
 
 
+class Scores(Protocol):
+    """Points that people entered for evaluations, inside the transaction of its register. Raises as that does."""
+
+    async def count(self, year: int) -> int:
+        """Return how many there are whose id names the year."""
+        ...
+
+    async def add(self, score: ManualScore) -> None: ...
+
+    async def listed(self, limit: int) -> Sequence[ManualScore]:
+        """Return up to `limit`, the newest first."""
+        ...
+
+
 class Register(Protocol):
     """The register inside one transaction, alone: nobody else imports or publishes meanwhile.
 
@@ -153,6 +168,9 @@ class Register(Protocol):
 
     @property
     def proposals(self) -> Proposals: ...
+
+    @property
+    def scores(self) -> Scores: ...
 
     async def last_recorded(self) -> datetime | None:
         """Return the newest `recorded_at` of all versions."""

@@ -14,6 +14,7 @@ from services.registry.domain.audit import AuditEntry, AuditLink, link
 from services.registry.domain.credentials import Certificate, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import BusUnavailable
+from services.registry.domain.manual_scores import ManualScore
 from services.registry.domain.proposals import Proposal
 from services.registry.ports import ImportNote, Register
 
@@ -51,6 +52,7 @@ class MemoryStore:
         self.credentials = MemoryCredentials()
         self.adjustments = MemoryAdjustments()
         self.proposals = MemoryProposals(self)
+        self.scores = MemoryScores()
 
     @asynccontextmanager
     async def transaction(self, *, keep: bool = True) -> AsyncIterator[Register]:
@@ -61,7 +63,7 @@ class MemoryStore:
     async def command(self, *, keep: bool) -> AsyncIterator[None]:
         before = (
             {key: list(found) for key, found in self.versions.items()}, set(self.unpublished), list(self.notes),
-            _copied(self.credentials), _copied(self.adjustments), _copied(self.proposals),
+            _copied(self.credentials), _copied(self.adjustments), _copied(self.proposals), _copied(self.scores),
         )  # fmt: skip
         done = False
         try:
@@ -71,6 +73,7 @@ class MemoryStore:
             if not done:
                 (
                     self.versions, self.unpublished, self.notes, self.credentials, self.adjustments, self.proposals,
+                    self.scores,
                 ) = before  # fmt: skip
 
 
@@ -98,6 +101,20 @@ class MemoryProposals:
         there = self.held.get(proposal.proposal_id)
         request = proposal.request if there is None else there.request
         self.held[proposal.proposal_id] = replace(proposal, request=request)
+
+
+class MemoryScores:
+    def __init__(self) -> None:
+        self.held: list[ManualScore] = []
+
+    async def count(self, year: int) -> int:
+        return sum(each.entry_id.startswith(f"S{year}-") for each in self.held)
+
+    async def add(self, score: ManualScore) -> None:
+        self.held.append(score)
+
+    async def listed(self, limit: int) -> Sequence[ManualScore]:
+        return self.held[::-1][:limit]
 
 
 class MemoryAdjustments:
@@ -178,6 +195,10 @@ class MemoryRegister:
     @property
     def proposals(self) -> MemoryProposals:
         return self._store.proposals
+
+    @property
+    def scores(self) -> MemoryScores:
+        return self._store.scores
 
     async def last_recorded(self) -> datetime | None:
         return max((each.recorded_at for found in self._store.versions.values() for each in found), default=None)

@@ -43,7 +43,7 @@ from tests.chaos import probe
 from tests.checker import Account
 from tests.checker.replay import Setting, check_facts, check_findings, replay
 from tests.contract.compliance.archived import Sent
-from tests.contract.compliance.closings import ask_of, stored, until_done
+from tests.contract.compliance.closings import EVERYTHING, ask_of, stored, until_done
 from tests.integration.compliance.harness import send
 from tests.month.script import LATE, Month, Pace, iso, month, stamp
 from tests.system import wait_for
@@ -286,6 +286,7 @@ async def _close(here: Site, terms: Terms, dsn: str) -> None:
                 tell=lambda *_, **__: None,
                 wake=lambda: None,
                 poll_s=1.0,
+                kept_from=lambda *_: EVERYTHING,
             )
             await until_done(work)
 

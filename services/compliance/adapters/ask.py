@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Annotated, TypeVar
 
@@ -15,9 +15,14 @@ from services.compliance.domain import period
 from services.compliance.domain.blocking import TargetAsk
 from services.compliance.domain.evaluation import formula_of
 from services.compliance.domain.figure import FigureAsk
+from services.compliance.domain.period import Window
 from services.compliance.domain.population import DIMENSIONS
+from services.compliance.domain.scores import Entry
 from services.kernel import calendar
+from services.kernel.words import Period
 
+MAX_DAYS = 3700
+"""Ten years of months: each figure of each is computed from the log."""
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INSTANT = re.compile(r"(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2})(\.\d{1,6})?\d*([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
@@ -110,6 +115,31 @@ class WireAsk(Wire):
     revisions: tuple[WireRevision, ...] = ()
 
 
+class WireEntry(Wire):
+    """Points that somebody entered, as `python -m services.registry score list` prints them."""
+
+    entry_id: Name
+    scheme_id: Name
+    body_id: Name
+    criterion_id: Name
+    month: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-01$", strict=True)]
+    points: Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d)?$", strict=True)] | None
+    reason: Name = "-"
+    account: Name = "-"
+    district: Name = "-"
+    recorded_at: Instant = "1970-01-01"
+
+
+class WireEvaluateAsk(Wire):
+    """Scores of the months that lie within [from, to), and of the quarters and years that end with one of them."""
+
+    known_at: Instant | None = None
+    adjusted: bool = True
+    from_: Instant = Field(alias="from")
+    to: Instant
+    entries: tuple[WireEntry, ...] = ()
+
+
 AskT = TypeVar("AskT", bound=Wire)
 
 
@@ -130,6 +160,39 @@ def read_ask(raw: bytes) -> WireAsk:
 def read_outages_ask(raw: bytes) -> WireOutagesAsk:
     """Raises InputError `bad_ask`."""
     return _read(WireOutagesAsk, raw)
+
+
+def read_evaluate_ask(raw: bytes) -> WireEvaluateAsk:
+    """Raises InputError `bad_ask`."""
+    return _read(WireEvaluateAsk, raw)
+
+
+def asked_months(asked: WireEvaluateAsk) -> list[Window]:
+    """Return the months that lie within the span. Raises InputError `bad_ask`."""
+    start, end = _in_order(asked.from_, asked.to)
+    first, last = calendar.day_of(start), calendar.day_of(end - 1)
+    if last - first > MAX_DAYS:
+        raise InputError("bad_ask", f"more than {MAX_DAYS} days")
+    return [
+        each for each in period.windows_between(Period.MONTH, first, last) if start <= each.start and each.end <= end
+    ]
+
+
+def asked_entries(asked: WireEvaluateAsk, known_at: int | None) -> list[Entry]:
+    """Return the entries that were known, in the order in which they were made. Raises InputError `bad_ask`."""
+    held = [(to_micros(each.recorded_at), each.entry_id, each) for each in asked.entries]
+    return [_entry(each) for at, _, each in sorted(held, key=lambda one: one[:2]) if known_at is None or at <= known_at]
+
+
+def _entry(said: WireEntry) -> Entry:
+    try:
+        month = calendar.day_number(date.fromisoformat(said.month))
+    except ValueError as error:
+        raise InputError("bad_ask", f"month {said.month}") from error
+    points = None if said.points is None else Fraction(said.points)
+    return Entry(
+        said.entry_id, said.scheme_id, said.body_id, said.criterion_id, month, points, said.account, said.reason
+    )
 
 
 def _read(model: type[AskT], raw: bytes) -> AskT:

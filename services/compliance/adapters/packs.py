@@ -3,10 +3,14 @@
 from fractions import Fraction
 
 from schemas import pack as wire
+from schemas.evaluation import WHOLE, Evaluation
+from schemas.evaluation import Criterion as WireCriterion
 from services.compliance.domain.policy import CommonCause, DutyToTest, Policies, Policy, Profile, Publication
+from services.compliance.domain.scheme import Criterion, Named, Scheme, ScoredBody
 from services.kernel.calendar import day_number, whole_micros
 from services.kernel.policy import Target
 from services.kernel.scope import Scope
+from services.kernel.words import Grade
 
 
 def policies(packs: list[wire.Pack]) -> Policies:
@@ -32,6 +36,7 @@ def _policy(pack: wire.Pack) -> Policy:
         dimensions=pack.dimensions,
         publication=_publication(pack.publication),
         test_duties=[_test_duty(duty) for duty in pack.test_duty],
+        schemes=[_scheme(name, said, pack) for name, said in sorted(pack.evaluation.items())],
     )
 
 
@@ -53,6 +58,41 @@ def _publication(said: wire.Publication) -> Publication:
 def _test_duty(duty: wire.DutyToTest) -> DutyToTest:
     deadline = whole_micros(duty.every_s) + whole_micros(duty.buffer_s)
     return DutyToTest(frozenset(duty.scopes), frozenset(duty.categories), deadline, duty.counts)
+
+
+def _scheme(name: str, said: Evaluation, pack: wire.Pack) -> Scheme:
+    bands = (
+        (Grade.EXCELLENT, said.bands.excellent),
+        (Grade.GOOD, said.bands.good),
+        (Grade.COMPETENT, said.bands.competent),
+    )
+    return Scheme(
+        scheme_id=name,
+        called=Named(said.name_zh, said.name_en, said.clause),
+        pack_id=pack.pack_id,
+        pack_version=pack.version,
+        dimension=said.dimension,
+        bodies={code: ScoredBody(body.slice, Named(body.name_zh, body.name_en)) for code, body in said.bodies.items()},
+        criteria=[_criterion(code, each) for code, each in said.criteria.items()],
+        bands=[(grade, Fraction(least, WHOLE)) for grade, least in bands],
+        months=said.year.months,
+        quarters=said.year.quarters,
+        years_running=said.not_competent.years,
+        hard_rule=said.not_competent.clause,
+        green=frozenset(said.green),
+        red=frozenset(said.red),
+    )
+
+
+def _criterion(code: str, said: WireCriterion) -> Criterion:
+    called = Named(said.name_zh, said.name_en, said.clause)
+    rate = said.rate
+    if rate is None:
+        return Criterion(code, said.points, called)
+    return Criterion(
+        code, said.points, called, rate.metric, rate.scope, Fraction(rate.none_at), Fraction(rate.full_at),
+        rate.left_out_if_empty,
+    )  # fmt: skip
 
 
 def _scope(scope: wire.Scope) -> Scope:

@@ -17,6 +17,7 @@ from services.compliance.adapters.ask import (
     target_ask,
     to_micros,
 )
+from services.compliance.cli.evaluate import evaluate_answer
 from services.compliance.cli.inputs import Inputs, add_arguments
 from services.compliance.cli.outages import outages_answer
 from services.compliance.domain.blocking import blocking
@@ -94,5 +95,9 @@ def _intervals(knowledge: Knowledge, asked: IntervalsAsk) -> dict[str, Any]:
     return found
 
 
-ANSWERS: dict[str, Callable[[Inputs], dict[str, Any]]] = {"figures": figures_answer, "outages": outages_answer}
+ANSWERS: dict[str, Callable[[Inputs], dict[str, Any]]] = {
+    "figures": figures_answer,
+    "outages": outages_answer,
+    "evaluate": evaluate_answer,
+}
 """What each command answers."""

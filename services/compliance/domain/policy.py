@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from services.compliance.domain.errors import Refused
+from services.compliance.domain.scheme import Scheme
 from services.kernel.calendar import date_of, day_of
 from services.kernel.policy import DatedPack, Packs, Target
 from services.kernel.scope import Scope
@@ -79,6 +80,7 @@ class Policy:
     published: Sequence[str] = ()
     dimensions: Sequence[Dimension] = ()
     publication: Publication = Publication()
+    schemes: Sequence[Scheme] = ()
     test_duties: Sequence[DutyToTest] = ()
 
     def test_duty(self, facts: frozenset[str], category: str, *, accepted: bool) -> DutyToTest | None:
@@ -162,6 +164,10 @@ class Policies:
     def ask_for_tests(self) -> bool:
         """Return whether any pack has a duty to test."""
         return any(pack.content.test_duties for pack in self._packs)
+
+    def schemes(self) -> list[Scheme]:
+        """Return how bodies are scored by any pack."""
+        return [scheme for pack in self._packs for scheme in pack.content.schemes]
 
     def shortest_blind_after(self) -> int:
         """Return the shortest gap that any pack calls blind on any day."""

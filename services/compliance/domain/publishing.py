@@ -87,9 +87,7 @@ def figure_of(
     metric: str, window: Window, part: Part, tally: Tally, policies: Policies, visibility: Visibility, pack: Policy
 ) -> Iterator[tuple[Key, Figure]]:
     """Yield one of them; nothing where the pack has no number for it, or no pack for a day of it."""
-    needs = formula_of(metric).needs
-    said = pack.publication
-    if ("availability" in needs and said.availability is None) or ("limit_s" in needs and metric not in said.limits):
+    if not is_published(metric, pack):
         return
     ask = ask_of(metric, window, part, policies, pack)
     counted = FORMULAS[metric](Reading(tally, ask.limit, visibility.through))
@@ -97,6 +95,17 @@ def figure_of(
         yield key_of(metric, window, part, policies), judged(policies, visibility, ask, lambda _: counted)
     except Refused:
         return  # a day of it without a pack: nobody can judge it
+
+
+def is_published(metric: str, pack: Policy) -> bool:
+    """Tell whether figures of a metric are published: the pack has the numbers that its formula needs."""
+    if metric not in FORMULAS:
+        return False
+    needs, said = formula_of(metric).needs, pack.publication
+    without = ("availability" in needs and said.availability is None) or (
+        "limit_s" in needs and metric not in said.limits
+    )
+    return not without
 
 
 def ask_of(metric: str, window: Window, part: Part, policies: Policies, pack: Policy) -> FigureAsk:

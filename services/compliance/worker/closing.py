@@ -42,6 +42,7 @@ from services.compliance.ports import (
     UnitFacts,
     UnitResult,
 )  # fmt: skip
+from services.compliance.worker.scoring import Scoring
 from services.kernel.calendar import day_of, micros, midnight, moment
 from services.kernel.words import Period
 from services.runtime.clock import Clock
@@ -87,12 +88,14 @@ class Closing:
         wake: Callable[[], None],
         poll_s: float,
         kept_from: Callable[[datetime, datetime | None], datetime],
+        scoring: Scoring | None = None,
     ) -> None:
         """`wake`: something is to be sent. `poll_s`: how often it is looked whether more is archived.
 
         `kept_from` says, by the watermark and from when on periods are not closed, before when facts may go.
         """
         self._kept_from = kept_from
+        self._scoring = scoring
         self._log = log
         self._store = store
         self._metrics = metrics
@@ -147,11 +150,17 @@ class Closing:
         elif position is not None and position.published_at != position.known_at:
             await self._publish(position)
         else:
+            await self._score(position)
             step = await self._in_thread(self._log.next_step)
             if step is None:
                 return position is not None and await self._forget(position)
             await self._take(step, 0 if position is None else position.kept_day)
         return True
+
+    async def _score(self, position: Position | None) -> None:
+        """Bring scores up to the figures that stand; a fold that is behind them knows too few packs for that."""
+        if self._scoring is not None and position is not None and not self._log.catches_up:
+            await self._scoring.turn(self._policies())
 
     def _waits(self, error: Unavailable) -> None:
         if self.progress.waits_for is None:
@@ -203,6 +212,8 @@ class Closing:
         self._show(position, shown, new)
         if new:
             self._wake()
+        if self._scoring is not None and any(each.key.window.kind is Period.MONTH for each in new):
+            self._scoring.figures_changed()
 
     def _show(self, position: Position, shown: Shown, new: Sequence[NewFigure]) -> None:
         self._metrics.show(shown.closed, shown.running)

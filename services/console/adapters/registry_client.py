@@ -21,6 +21,7 @@ from services.console.domain.errors import (
     SamePerson,
     TooBusy,
 )
+from services.console.domain.evaluation import NewPoints
 from services.console.domain.viewer import Viewer
 from services.runtime.logging import get_logger
 
@@ -52,6 +53,10 @@ class HttpAdjustmentOrders:
     async def request(self, asked: NewAdjustment, viewer: Viewer) -> str:
         body = {name: _plain(value) for name, value in asdict(asked).items() if value is not None}
         return str((await self._post("/v1/adjustments", viewer, body))["adjustment_id"])
+
+    async def enter(self, asked: NewPoints, viewer: Viewer) -> str:
+        body = asdict(asked) | {"month": asked.month.isoformat()}
+        return str((await self._post("/v1/scores", viewer, body))["entry_id"])
 
     async def decide(self, decision: Decision, adjustment_id: str, viewer: Viewer, note: str) -> str:
         path = f"/v1/adjustments/{adjustment_id}/{decision.value}"

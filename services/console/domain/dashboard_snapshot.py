@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from services.console.domain.cases import CaseList, Fire
 from services.console.domain.rates import RateCounts
@@ -24,6 +25,8 @@ class Names:
     people: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Display names of accounts of brigade and centre that have an English one, by the Chinese one."""
     targets: Mapping[str, Target] = field(default_factory=dict)
+    evaluations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """How bodies are scored, as the pack has it."""
 
     def on_the_wall(self, scope: str) -> bool:
         """Tell whether the scope is one that the pack puts on the wall; without a pack every scope is shown.

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from services.registry.adapters.postgres_adjustments import PostgresAdjustments
 from services.registry.adapters.postgres_credentials import PostgresCredentials
 from services.registry.adapters.postgres_proposals import PostgresProposals
+from services.registry.adapters.postgres_scores import PostgresScores
 from services.registry.adapters.statements import SQL
 from services.registry.adapters.wire import from_json, to_wire
 from services.registry.domain.entities import F, Facts, History, Kind, Version
@@ -74,6 +75,7 @@ class PostgresRegister:
         self.credentials = PostgresCredentials(connection)
         self.adjustments = PostgresAdjustments(connection)
         self.proposals = PostgresProposals(connection)
+        self.scores = PostgresScores(connection)
 
     async def last_recorded(self) -> datetime | None:
         row = await (await self._connection.execute(SQL["last_recorded"])).fetchone()

@@ -17,6 +17,7 @@ from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Routing, Unit, Version
 from services.registry.domain.policy import (
     CountedScope,
+    Evaluation,
     GuardedSpan,
     LadderStep,
     Obligation,
@@ -274,6 +275,12 @@ def policy_of(pack: wire_pack.Pack) -> Policy:
         guarded=tuple(
             GuardedSpan(one.name_zh, one.name_en, one.first, one.last, one.times, one.clause) for one in pack.guarded
         ),
+        evaluations={
+            name: Evaluation(
+                {code: each.points for code, each in said.criteria.items() if each.manual}, frozenset(said.bodies)
+            )
+            for name, said in pack.evaluation.items()
+        },
     )
 
 

@@ -7,18 +7,21 @@ from contextlib import asynccontextmanager
 from services.registry.adapters.files import HandedFiles
 from services.registry.adapters.http_api import Orders, build_api
 from services.registry.adapters.http_proposals import LARGE, add_proposals
+from services.registry.adapters.http_scores import add_scores
 from services.registry.adapters.kafka import KafkaBus
 from services.registry.adapters.postgres import open_store
 from services.registry.domain.adjustments import Adjustment, AdjustmentRequest
 from services.registry.domain.approval import Person
 from services.registry.domain.entities import Kind
 from services.registry.domain.errors import BusUnavailable, RecordTooLarge, StoreUnavailable
+from services.registry.domain.manual_scores import ManualScore, NewScore
 from services.registry.domain.proposals import ProposalRequest
 from services.registry.metrics import RegistryMetrics
 from services.registry.ports import Store
 from services.registry.settings import RegistrySettings
 from services.registry.worker.adjusting import AdjustmentService
 from services.registry.worker.importing import Importer
+from services.registry.worker.manual_scores import ManualScoreService
 from services.registry.worker.proposing import ProposalService
 from services.registry.worker.publishing import Publisher
 from services.runtime.clock import Clock, SystemClock
@@ -50,6 +53,7 @@ class RegistryService:
         orders = Orders(self._request, self._decide)
         app = build_api(self._settings.api_token, orders, self._metrics, LARGE)
         add_proposals(app, self._desk, self._news.set, self._metrics)
+        add_scores(app, self._enter, self._metrics)
         status = StatusServer(
             self._settings.http_host, self._settings.http_port, self._readiness, self._prometheus, app
         )
@@ -82,6 +86,12 @@ class RegistryService:
                     held = await service.end(adjustment_id, by, note)
         get_logger().info("adjustment_decided", adjustment_id=adjustment_id, action=action, state=held.state.value)
         self._news.set()
+        return held
+
+    async def _enter(self, asked: NewScore, by: Person) -> ManualScore:
+        async with open_store(self._settings.database_dsn.get_secret_value(), by.account) as store:
+            held = await ManualScoreService(store=store, clock=self._clock).enter(asked, by)
+        get_logger().info("score_entered", entry_id=held.entry_id, body=held.asked.body_id)
         return held
 
     @asynccontextmanager

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
+from itertools import pairwise
 
-from services.kernel.words import COUNTED_ALWAYS, FindingKind
+from services.kernel.words import COUNTED_ALWAYS, DIMENSIONS_UNLESS_SAID, FindingKind
 from services.registry.domain.errors import shortened
 from services.registry.domain.ladder_holes import ladder_holes, unheard_clocks
 from services.registry.domain.pack_tree import Fault, Path, items, named, names, part, texts
@@ -34,6 +35,7 @@ def broken_references(pack: object) -> Iterator[Fault]:
         for scope in str(target.get("scope", "")).split("+"):
             yield from _unknown(scopes, scope, ("targets", name, "scope"), _SCOPE)
     yield from _unknown_of(scopes, part(pack, "union"), ("union",), _SCOPE)
+    yield from _of_evaluations(pack, scopes)
     for section in ("union", "dimensions"):
         yield from _twice([((section, at), name) for at, name in texts(part(pack, section))])
     dimensions = [name for _, name in texts(part(pack, "dimensions"))]
@@ -107,6 +109,10 @@ def overlapping(own: Term, others: Sequence[Term]) -> Said | None:
 _BODY = Said("the code of a body among `departments`", "departments 中机构的代码")
 _PROFILE = Said("the name of one of the `profiles`", "profiles 中的监测档位")
 _SCOPE = Said("the name of one of the `scopes`", "scopes 中的统计范围")
+WHOLE = 100
+_POINTS = Said(f"criteria whose points come to {WHOLE}", f"各考核项分值合计 {WHOLE}")
+_WEIGHTS = Said(f"weights that come to {WHOLE}", f"权重合计 {WHOLE}")
+_DIMENSION = Said("one of the `dimensions` of the pack", "dimensions 中的维度")
 _KIND = Said("a kind of finding", "问题类型")
 
 
@@ -137,6 +143,37 @@ def _twice(named: Iterator[tuple[Path, object]] | Sequence[tuple[Path, object]])
         if name in seen:
             yield Fault(path, Said("a name that stands once", "不重复的名称"), shortened(name))
         seen.add(name)
+
+
+def _of_evaluations(pack: object, scopes: Collection[str]) -> Iterator[Fault]:
+    """Yield what an evaluation names that the pack does not count."""
+    counted = [name for _, name in texts(part(pack, "dimensions"))] or list(DIMENSIONS_UNLESS_SAID)
+    for name, said in named(pack, "evaluation"):
+        yield from _unknown(counted, said.get("dimension"), ("evaluation", name, "dimension"), _DIMENSION)
+        for code, criterion in named(said, "criteria"):
+            for scope in str(part(criterion, "rate", "scope") or "").split("+"):
+                if scope:
+                    path: Path = ("evaluation", name, "criteria", code, "rate", "scope")
+                    yield from _unknown(scopes, scope, path, _SCOPE)
+        points = [_number(criterion.get("points")) for _, criterion in named(said, "criteria")]
+        yield from _not_whole(points, ("evaluation", name, "criteria"), _POINTS)
+        weights = [_number(part(said, "year", each)) for each in ("months", "quarters")]
+        yield from _not_whole(weights, ("evaluation", name, "year"), _WEIGHTS)
+        bands = [(each, _number(part(said, "bands", each))) for each in ("excellent", "good", "competent")]
+        for (_, above), (band, least) in pairwise(bands):
+            if above and least and least >= above:
+                expected = Said(f"fewer than the {above} of the grade above", f"小于上一等次的 {above} 分")
+                yield Fault(("evaluation", name, "bands", band), expected, str(least))
+
+
+def _number(value: object) -> int:
+    """Return a whole number, 0 for what is none: the schema says so."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _not_whole(weights: Sequence[int], path: Path, expected: Said) -> Iterator[Fault]:
+    if weights and sum(weights) != WHOLE:
+        yield Fault(path, expected, str(sum(weights)))
 
 
 def _out_of_order(pack: object, ladder: str) -> Iterator[Fault]:

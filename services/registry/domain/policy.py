@@ -89,6 +89,14 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluation:
+    """`manual`: how many points a person may enter by criterion. `bodies`: those that are scored, none: every one."""
+
+    manual: Mapping[str, int]
+    bodies: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """One version of a pack. `document` is the whole pack as canonical JSON; two packs are equal when it is.
 
@@ -117,6 +125,7 @@ class Policy:
     findings: Sequence[Period] = field(compare=False, default=())
     """The closes at which a body below a target is a finding."""
     guarded: Sequence[GuardedSpan] = field(compare=False, default=())
+    evaluations: Mapping[str, Evaluation] = field(compare=False, default_factory=dict)
 
     @property
     def id(self) -> str:

@@ -24,6 +24,7 @@ from services.console.adapters.web.api import Api, api_routes
 from services.console.adapters.web.case_work import CaseWorkApi, case_work_routes
 from services.console.adapters.web.district_map import map_routes
 from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
+from services.console.adapters.web.evaluation import EvaluationApi, evaluation_routes
 from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.history import HistoryApi, history_routes
@@ -76,6 +77,7 @@ from services.console.ports import (
     DistrictMaps,
     Documents,
     DocumentsService,
+    Evaluation,
     Histories,
     Live,
     Mails,
@@ -170,6 +172,7 @@ def build_site(
     histories: Histories,
     reports: Reports,
     adjustments: Adjustments,
+    evaluation: Evaluation,
     register: RegisterWork,
     accounts: AccountWork,
     healths: SystemHealths,
@@ -230,6 +233,7 @@ def build_site(
     app.include_router(history_routes(HistoryApi(api, histories, read)))
     app.include_router(report_routes(ReportsApi(api, reports, read)))
     app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
+    app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, metrics), signed_in))
     app.include_router(register_routes(RegisterApi(api, register, Uploads(), metrics), signed_in))
     app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
     app.include_router(system_routes(api, healths, signed_in))

@@ -1,0 +1,49 @@
+"""Scores of bodies in PostgreSQL: from published figures and what the registry has of people's entries."""
+
+from collections.abc import Collection, Sequence
+
+from services.compliance.adapters.postgres_facts import translated
+from services.compliance.adapters.score_rows import cited_of, entry_of, score_row, score_text
+from services.compliance.adapters.statements import SQL
+from services.compliance.domain.scores import Cited, Entry, Score
+from services.kernel.calendar import micros
+from services.runtime.postgres import Pool
+
+
+class PostgresScores:
+    """Implements ports.ScoreStore."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def entered(self) -> object:
+        with translated():
+            async with self._pool.connection() as connection:
+                return await (await connection.execute(SQL["newest_entry"])).fetchone()
+
+    async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
+        with translated():
+            async with self._pool.connection() as connection:
+                found = await connection.execute(SQL["months_by_slice"], (sorted(dimensions),))
+                return [cited_of(row) for row in await found.fetchall()]
+
+    async def entries(self) -> Sequence[Entry]:
+        with translated():
+            async with self._pool.connection() as connection:
+                return [entry_of(row) for row in await (await connection.execute(SQL["entries"])).fetchall()]
+
+    async def save(self, scores: Sequence[Score]) -> int:
+        with translated():
+            async with self._pool.connection() as connection, connection.transaction():
+                rows = await (await connection.execute(SQL["standing_scores"])).fetchall()
+                standing = {(*row[:3], micros(row[3])): (row[4], row[5]) for row in rows}
+                new = []
+                for score in scores:
+                    of = (score.scheme.scheme_id, score.body_id, score.window.kind.value, score.window.start)
+                    revision, text = standing.get(of, (0, ""))
+                    if text != score_text(score):
+                        new.append(score_row(score, revision + 1))
+                if new:
+                    async with connection.cursor() as cursor:
+                        await cursor.executemany(SQL["add_score"], new)
+                return len(new)

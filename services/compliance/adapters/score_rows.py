@@ -1,0 +1,132 @@
+"""Scores of bodies as rows, and as the command line prints them."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from schemas.inputs import json_line
+from services.compliance.adapters.figure_rows import figure_id
+from services.compliance.domain.formulas.score import Span, part_of_whole
+from services.compliance.domain.period import Window
+from services.compliance.domain.publishing import Key
+from services.compliance.domain.scheme import Named
+from services.compliance.domain.scores import Cited, Entry, Mark, Part, Score
+from services.kernel.calendar import day_number, micros, moment, text
+from services.kernel.ratio import Ratio, percent
+from services.kernel.words import Period
+
+
+def cited_of(row: Sequence[Any]) -> Cited:
+    metric, scope, slice_kind, slice_id, begins, ends, revision, *counts = row
+    key = Key(metric, scope, slice_kind, slice_id, Window(Period.MONTH, micros(begins), micros(ends)))
+    return Cited(key, revision, Ratio(*(int(count) for count in counts)))
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    entry_id, scheme_id, body_id, criterion_id, month, points, account, reason = row
+    given = None if points is None else Fraction(points)
+    return Entry(entry_id, scheme_id, body_id, criterion_id, day_number(month), given, account, reason)
+
+
+def score_row(score: Score, revision: int) -> tuple[Any, ...]:
+    scheme, low, high = score.scheme, *_bounds(score.span)
+    return (
+        scheme.scheme_id, score.body_id, score.window.kind.value, moment(score.window.start),
+        moment(score.window.end), revision, low, high, _word(score.grade), score.is_provisional,
+        _word(score.list), scheme.pack_id, scheme.pack_version, score_text(score),
+    )  # fmt: skip
+
+
+def score_text(score: Score) -> str:
+    """Return the score as the command line prints it, without the end of the line."""
+    return json_line(score_json(score)).rstrip("\n")
+
+
+def score_json(score: Score) -> dict[str, Any]:
+    """Return all of a score: points as texts of 100, floored to one decimal."""
+    scheme = score.scheme
+    low, high = _bounds(score.span)
+    body = scheme.bodies.get(score.body_id.rpartition("/")[2])
+    return {
+        "scheme": scheme.scheme_id,
+        "called": _called(scheme.called),
+        "body": score.body_id,
+        "body_called": None if body is None else _called(body.called),
+        "dimension": scheme.dimension.value,
+        "period": score.window.kind.value,
+        "from": text(score.window.start),
+        "to": text(score.window.end),
+        "low": low,
+        "high": high,
+        "grade": _word(score.grade),
+        "worst": _word(score.worst),
+        "best": _word(score.best),
+        "provisional": score.is_provisional,
+        "list": _word(score.list),
+        "gaps": [gap.value for gap in score.gaps],
+        "criteria": [_mark(mark) for mark in score.marks],
+        "parts": [_part(part) for part in score.parts],
+        "years_not_competent": score.years_not_competent,
+        "rule_holds": score.rule_holds,
+        "hard_rule": scheme.hard_rule if score.rule_holds else None,
+        "pack": {"pack_id": scheme.pack_id, "version": scheme.pack_version},
+    }
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    criterion = mark.criterion
+    low, high = _bounds(None if mark.share is None else part_of_whole(mark.share, criterion.points))
+    return {
+        "id": criterion.criterion_id,
+        "called": _called(criterion.called),
+        "points": criterion.points,
+        "manual": criterion.metric is None,
+        "low": low,
+        "high": high,
+        "gap": None if mark.gap is None else mark.gap.value,
+        "left_out": mark.is_left_out,
+        "figure": None if mark.figure is None else _figure(mark.figure),
+        "entry": None if mark.entry is None else _entry(mark.entry),
+    }
+
+
+def _figure(cited: Cited) -> dict[str, Any]:
+    key, ratio = cited.key, cited.ratio
+    return {
+        "id": None if cited.revision is None else figure_id(key, cited.revision),
+        "metric": key.metric,
+        "scope": key.scope,
+        "slice_kind": key.slice_kind,
+        "slice_id": key.slice_id,
+        "revision": cited.revision,
+        "low": percent(ratio.low),
+        "high": percent(ratio.high),
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    points = None if entry.points is None else format(float(entry.points), "g")
+    return {"id": entry.entry_id, "points": points, "account": entry.account, "reason": entry.reason}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    low, high = _bounds(part.span)
+    return {
+        "period": part.window.kind.value,
+        "from": text(part.window.start),
+        "low": low,
+        "high": high,
+        "open": part.is_open,
+    }
+
+
+def _bounds(span: Span | None) -> tuple[str | None, str | None]:
+    return (None, None) if span is None else (percent(span.low), percent(span.high))
+
+
+def _called(named: Named) -> dict[str, str]:
+    return {"zh": named.name_zh, "en": named.name_en, "clause": named.clause}
+
+
+def _word(word: Any) -> str | None:
+    return None if word is None else str(word.value)

@@ -1,0 +1,270 @@
+"""Scores of bodies (考核): of a month from published figures and what people entered, of longer periods from months.
+
+Nothing that is missing is guessed. A criterion that is open may come to anything between none and all of its points, so
+a score lies between two bounds; where these have one grade it is that grade, provisional as long as anything is open.
+Sources: docs/domain/compliance.md 1.4; the pack gives weights, bands and the clause of each.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import NamedTuple
+
+from services.compliance.domain.errors import Refused
+from services.compliance.domain.formulas.score import ANYTHING, Span, given, mean, of_points, weighted
+from services.compliance.domain.period import Window, window_of, windows_between
+from services.compliance.domain.policy import Policies
+from services.compliance.domain.publishing import Key
+from services.compliance.domain.scheme import Criterion, Scheme
+from services.kernel.calendar import day_of
+from services.kernel.ratio import Ratio
+from services.kernel.words import EvaluationList, Grade, Period, ScoreGap
+
+ROLLED_UP = (Period.QUARTER, Period.YEAR)
+
+
+class Cited(NamedTuple):
+    """A published figure by which points are given. `revision` None: computed from the log, and not published."""
+
+    key: Key
+    revision: int | None
+    ratio: Ratio
+
+
+class Entry(NamedTuple):
+    """What somebody entered for a criterion, of a body and the month that begins on a day. None: taken back."""
+
+    entry_id: str
+    scheme_id: str
+    body_id: str
+    criterion_id: str
+    month: int
+    points: Fraction | None
+    account: str
+    reason: str
+
+
+class Mark(NamedTuple):
+    """What share of its points a criterion gave; None where it is open or left out, and `gap` says why."""
+
+    criterion: Criterion
+    share: Span | None
+    gap: ScoreGap | None = None
+    is_left_out: bool = False
+    figure: Cited | None = None
+    entry: Entry | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.share is None and not self.is_left_out
+
+
+class Subject(NamedTuple):
+    """Whose score it is, by which scheme."""
+
+    scheme_id: str
+    body_id: str
+
+
+class Part(NamedTuple):
+    """What a longer period is made of: the score of a month or a quarter, or that there is none."""
+
+    window: Window
+    span: Span | None
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`marks` of a month, `parts` of a longer period. `span` None: nothing of it counts anything at all.
+
+    `grade` None: the bounds have different ones, `worst` and `best`. `years_not_competent`: of a year, how many running
+    up to it closed not competent for certain; `rule_holds`: as many as the pack's hard rule names.
+    """
+
+    scheme: Scheme
+    body_id: str
+    window: Window
+    span: Span | None
+    worst: Grade | None
+    best: Grade | None
+    is_open: bool
+    marks: Sequence[Mark] = ()
+    parts: Sequence[Part] = ()
+    years_not_competent: int = 0
+    rule_holds: bool = False
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.scheme.scheme_id, self.body_id)
+
+    @property
+    def grade(self) -> Grade | None:
+        return self.worst if self.worst is self.best else None
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether what is open, or was not seen, could still make another grade of it; such a score judges nobody."""
+        return self.is_open or self.grade is None
+
+    @property
+    def list(self) -> EvaluationList | None:
+        """Return the list of the circular that the body is on; what is provisional is on none."""
+        if self.is_provisional or self.grade is None:
+            return None
+        if self.grade in self.scheme.green:
+            return EvaluationList.GREEN
+        return EvaluationList.RED if self.grade in self.scheme.red else None
+
+    @property
+    def gaps(self) -> Sequence[ScoreGap]:
+        """Return why something is not known, each reason once."""
+        found = [mark.gap for mark in self.marks if mark.gap is not None and not mark.is_left_out]
+        found += [ScoreGap.NO_MONTH for part in self.parts if part.span is None]
+        return tuple(dict.fromkeys(found))
+
+
+def month_score(
+    scheme: Scheme, body_id: str, window: Window, figures: Mapping[tuple[str, str], Cited], entries: Mapping[str, Entry]
+) -> Score:
+    """Return a month's score from the figures of the body's slice by (metric, scope), and its entries by criterion."""
+    marks = [_mark(each, figures, entries.get(each.criterion_id)) for each in scheme.criteria]
+    counted = [(mark.criterion.points, mark.share or ANYTHING) for mark in marks if not mark.is_left_out]
+    return _scored(scheme, body_id, window, weighted(counted), any(mark.is_open for mark in marks), marks=marks)
+
+
+def _mark(criterion: Criterion, figures: Mapping[tuple[str, str], Cited], entry: Entry | None) -> Mark:
+    if criterion.metric is None:
+        # more than can be had now: it was entered under another pack, and what it is worth is not for us to say
+        if entry is None or entry.points is None or entry.points > criterion.points:
+            return Mark(criterion, None, ScoreGap.NOT_ENTERED, entry=entry)
+        return Mark(criterion, of_points(entry.points, criterion.points), entry=entry)
+    cited = figures.get((criterion.metric, criterion.scope))
+    if cited is None:
+        return Mark(criterion, None, ScoreGap.NO_FIGURE)
+    share = given(cited.ratio, criterion.none_at, criterion.full_at)
+    if share is None:
+        left_out = criterion.left_out_if_empty
+        return Mark(criterion, None, ScoreGap.NOTHING_COUNTED, left_out, cited)
+    gap = None if share.low == share.high else ScoreGap.BLIND
+    return Mark(criterion, share, gap, figure=cited)
+
+
+def rolled_up(scheme: Scheme, body_id: str, window: Window, months: Mapping[Window, Score]) -> Score:
+    """Return the score of a quarter, the mean of its months, or of a year, from its months and its quarters."""
+    parts = [_part(each, months.get(each)) for each in _within(Period.MONTH, window)]
+    of_months = mean([part.span or ANYTHING for part in parts])
+    span = of_months
+    if window.kind is Period.YEAR:
+        quarters = [rolled_up(scheme, body_id, each, months) for each in _within(Period.QUARTER, window)]
+        of_quarters = mean([each.span or ANYTHING for each in quarters])
+        span = weighted([(scheme.months, of_months or ANYTHING), (scheme.quarters, of_quarters or ANYTHING)])
+    return _scored(scheme, body_id, window, span, any(part.is_open for part in parts), parts=parts)
+
+
+def _within(kind: Period, window: Window) -> list[Window]:
+    return list(windows_between(kind, day_of(window.start), day_of(window.end - 1)))
+
+
+def _part(window: Window, score: Score | None) -> Part:
+    if score is None or score.span is None:
+        return Part(window, None, True)
+    return Part(window, score.span, score.is_open)
+
+
+def _scored(
+    scheme: Scheme,
+    body_id: str,
+    window: Window,
+    span: Span | None,
+    is_open: bool,
+    marks: Sequence[Mark] = (),
+    parts: Sequence[Part] = (),
+) -> Score:
+    worst, best = (None, None) if span is None else (scheme.grade(span.low), scheme.grade(span.high))
+    return Score(scheme, body_id, window, span, worst, best, is_open, marks, parts)
+
+
+Figures = Mapping[tuple[str, str], Cited]
+"""Of one slice and month, by metric and scope."""
+
+
+def evaluated(policies: Policies, figures: Iterable[Cited], entries: Iterable[Entry]) -> list[Score]:
+    """Return the score of every month that has published figures, and of every quarter and year that ends with one.
+
+    Which scheme holds is said by the pack of the period's last day. `entries` in the order in which they were made: of
+    several for one criterion, body and month the last holds.
+    """
+    by_month: dict[Window, dict[tuple[str, str], dict[tuple[str, str], Cited]]] = {}
+    for cited in figures:
+        slices = by_month.setdefault(cited.key.window, {})
+        slices.setdefault((cited.key.slice_kind, cited.key.slice_id), {})[cited.key.metric, cited.key.scope] = cited
+    entered: dict[tuple[Subject, int], dict[str, Entry]] = {}
+    for entry in entries:
+        of = Subject(entry.scheme_id, entry.body_id), entry.month
+        entered.setdefault(of, {})[entry.criterion_id] = entry
+    found: list[Score] = []
+    for district in policies.districts():
+        prefix = f"{district}/" if len(policies.districts()) > 1 else ""
+        months = [
+            month_score(scheme, body_id, window, by_slice, entered.get((Subject(scheme.scheme_id, body_id), day), {}))
+            for window, slices in sorted(by_month.items())
+            for scheme in _schemes(policies, district, window)
+            for body_id, by_slice in _bodies(scheme, slices, prefix)
+            for day in (day_of(window.start),)
+        ]
+        found += [*months, *_longer(policies, district, months)]
+    return found
+
+
+def _schemes(policies: Policies, district: str, window: Window) -> Sequence[Scheme]:
+    try:
+        return policies.in_force(district, day_of(window.end - 1)).schemes
+    except Refused:
+        return ()  # nobody can judge a period on whose last day no pack holds
+
+
+def _bodies(scheme: Scheme, slices: Mapping[tuple[str, str], Figures], prefix: str) -> Iterator[tuple[str, Figures]]:
+    """Yield each body of a district with the figures of its slice."""
+    kind = scheme.dimension.value
+    if scheme.bodies:
+        for body_id, body in sorted(scheme.bodies.items()):
+            yield prefix + body_id, slices.get((kind, prefix + body.slice_id), {})
+        return
+    for (slice_kind, slice_id), figures in sorted(slices.items()):
+        used = any(scheme.uses(metric, scope) for metric, scope in figures)
+        # the slice without a name is that of units that belong to nobody
+        if slice_kind == kind and slice_id.startswith(prefix) and slice_id != prefix and used:
+            yield slice_id, figures
+
+
+def _longer(policies: Policies, district: str, months: Sequence[Score]) -> Iterator[Score]:
+    """Yield the scores of every quarter and year whose last month is scored.
+
+    Of a year they say how many running closed not competent: what is provisional, or no year before it, ends the count.
+    """
+    by_subject: dict[Subject, dict[Window, Score]] = {}
+    for score in months:
+        by_subject.setdefault(score.subject, {})[score.window] = score
+    running: dict[tuple[Subject, Window], int] = {}
+    for window in _ending_with(months):
+        for scheme in _schemes(policies, district, window):
+            for subject, scored in sorted(by_subject.items()):
+                if subject.scheme_id == scheme.scheme_id and any(_holds(window, each) for each in scored):
+                    score = rolled_up(scheme, subject.body_id, window, scored)
+                    if window.kind is Period.YEAR and not score.is_provisional and score.grade is Grade.NOT_COMPETENT:
+                        last_year = window_of(Period.YEAR, day_of(window.start) - 1)
+                        years = running[subject, window] = 1 + running.get((subject, last_year), 0)
+                        score = replace(score, years_not_competent=years, rule_holds=years >= scheme.years_running)
+                    yield score
+
+
+def _ending_with(months: Sequence[Score]) -> list[Window]:
+    """Return the quarters and years that end with one of the months, the earlier first."""
+    ends = {score.window.end for score in months}
+    windows = {window_of(kind, day_of(end - 1)) for end in ends for kind in ROLLED_UP}
+    return sorted((each for each in windows if each.end in ends), key=lambda each: (each.end, -each.start))
+
+
+def _holds(window: Window, other: Window) -> bool:
+    return window.start <= other.start and other.end <= window.end

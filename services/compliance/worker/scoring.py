@@ -1,0 +1,55 @@
+"""Bodies are scored anew when a figure of a month was published or revised, when somebody entered points, by new packs.
+
+All scores are made of what stands, so that it does not matter in which order any of it came; a revision is stored of
+each that is another than before.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from services.compliance.domain.policy import Policies
+from services.compliance.domain.scores import evaluated
+from services.compliance.metrics import ClosingMetrics
+from services.compliance.ports import ScoreStore, Unavailable
+
+
+class Scoring:
+    """Called between the steps of closing, whose packs it goes by."""
+
+    def __init__(self, store: ScoreStore, metrics: ClosingMetrics, tell: Callable[..., Any]) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._tell = tell
+        self._made_of: object = None
+
+    def figures_changed(self) -> None:
+        """Figures of a month were published."""
+        self._made_of = None
+
+    async def turn(self, policies: Policies) -> int:
+        """Score what has to be scored anew; return how many scores are other than before. Raises Unavailable."""
+        schemes = policies.schemes()
+        if not schemes:
+            return 0
+        made_of = schemes, await self._store.entered()
+        if made_of == self._made_of:
+            return 0
+        figures = await self._store.figures({scheme.dimension.value for scheme in schemes})
+        entries = await self._store.entries()
+        self._made_of = made_of
+        try:
+            scores = evaluated(policies, figures, entries)
+        except Exception as error:  # noqa: BLE001 - our bug about a score must stop neither figures nor the archive
+            self._metrics.scoring_failures.inc()
+            self._tell("scoring_failed", error=f"{type(error).__name__}: {str(error)[:200]}")
+            return 0
+        try:
+            new = await self._store.save(scores)
+        except Unavailable:
+            self._made_of = None
+            raise
+        self._metrics.scores.inc(new)
+        self._metrics.provisional.set(sum(score.is_provisional for score in scores))
+        if new:
+            self._tell("scores_published", scores=new)
+        return new

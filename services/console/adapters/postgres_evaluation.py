@@ -1,0 +1,38 @@
+"""`ScoreBook` on the tables of compliance. Reads only."""
+
+from collections.abc import Sequence
+from datetime import datetime, time
+from typing import Any
+
+from services.console.adapters.postgres_read import translated
+from services.console.adapters.rows import Row
+from services.console.adapters.statements import SQL
+from services.console.domain.evaluation import ScoredPeriod, ScoreRow
+from services.console.domain.viewer import Slice
+from services.kernel.calendar import CHINA
+from services.kernel.words import Period
+from services.runtime.postgres import Pool
+
+MOST_PERIODS = 100
+
+
+class PostgresEvaluation:
+    """Every question carries the slice: a department or street sees its own score, whoever sees the district all."""
+
+    def __init__(self, pool: Pool, deadline_s: float = 5.0) -> None:
+        self._pool = pool
+        self._deadline_s = deadline_s
+
+    async def periods(self, slice_: Slice) -> Sequence[ScoredPeriod]:
+        found = await self._all(SQL["scored_periods"], slice_, most=MOST_PERIODS)
+        return [ScoredPeriod(Period(kind), first) for kind, first in found]
+
+    async def scores(self, slice_: Slice, period: ScoredPeriod) -> Sequence[ScoreRow]:
+        begins = datetime.combine(period.first, time(), CHINA)
+        found = await self._all(SQL["scores_of_period"], slice_, kind=period.kind.value, begins=begins)
+        return [ScoreRow(*row) for row in found]
+
+    async def _all(self, text: str, slice_: Slice, **parameters: Any) -> list[Row]:
+        asked = {"whole": slice_.whole, "own": slice_.department, **parameters}
+        async with translated(self._deadline_s), self._pool.connection() as connection:
+            return await (await connection.execute(text.encode(), asked)).fetchall()

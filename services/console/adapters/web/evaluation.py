@@ -1,0 +1,103 @@
+"""Page and JSON API of evaluation: scores of bodies by month, quarter and year, and points that a person enters."""
+
+from datetime import date
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.responses import Response
+
+from services.console.adapters.web.api import Api, as_json, session_of
+from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
+from services.console.adapters.web.history import FIRST_DAY, LAST_DAY
+from services.console.adapters.web.pages import SignedInPages
+from services.console.domain.errors import ConsoleError
+from services.console.domain.evaluation import NewPoints, ScoredPeriod
+from services.console.metrics import Metrics
+from services.console.ports import Evaluation, ReadModel
+from services.kernel.words import Period
+from services.runtime.logging import get_logger
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+BodyId = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class BoardParameters(BaseModel):
+    """Which period; without one the newest. An unknown parameter is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    period: Period | None = None
+    first: date | None = Field(default=None, alias="from", ge=FIRST_DAY, le=LAST_DAY)
+
+    @model_validator(mode="after")
+    def both_or_none(self) -> Self:
+        if (self.period is None) != (self.first is None):
+            raise ValueError("period and from go together")
+        return self
+
+    def wanted(self) -> ScoredPeriod | None:
+        return None if self.period is None or self.first is None else ScoredPeriod(self.period, self.first)
+
+
+class PointsBody(BaseModel):
+    """`points` null takes back what was entered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scheme_id: Name
+    body_id: BodyId
+    criterion_id: Name
+    month: date
+    points: Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9])?$")] | None
+    reason: str = Field(min_length=1, max_length=500)
+
+    def asked(self) -> NewPoints:
+        return NewPoints(**self.model_dump())
+
+
+class EvaluationApi:
+    """The handlers. Whose slice it is and who asks comes from the session, never from the request."""
+
+    def __init__(self, api: Api, evaluation: Evaluation, read: ReadModel, metrics: Metrics) -> None:
+        self.signed_in = api.signed_in
+        self._evaluation = evaluation
+        self._read = read
+        self._metrics = metrics
+
+    async def board(self, request: Request, asked: Annotated[BoardParameters, Query()]) -> Response:
+        board = await self._evaluation.board(session_of(request).viewer, asked.wanted())
+        known = await self._read.names()
+        bodies = {str(row.score["body"]).rpartition("/")[2] for row in board.rows}
+        names = {code: known.bodies[code] for code in bodies if code in known.bodies}
+        return as_json({"board": board, "names": names, "rules": known.evaluations})
+
+    async def enter(self, request: Request, body: PointsBody) -> Response:
+        session = session_of(request)
+        check_origin(request)
+        check_csrf(session, request.headers.get(CSRF_HEADER))
+        outcome = "ok"
+        try:
+            entry_id = await self._evaluation.enter(session.viewer, body.asked())
+        except ConsoleError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._metrics.adjustments.labels("score", outcome).inc()
+            get_logger().info("points_entered", username=session.viewer.username, about=body.body_id, outcome=outcome)
+        return as_json({"entry_id": entry_id})
+
+
+def evaluation_routes(api: EvaluationApi, pages: SignedInPages) -> APIRouter:
+    """Return the routes; those of the API ask for a session first."""
+
+    async def page(request: Request) -> Response:
+        return await pages.show(request, "evaluation.html")
+
+    router = APIRouter()
+    router.add_api_route("/evaluation", page, methods=["GET"], include_in_schema=False)
+    ours = APIRouter(prefix="/api/v1/evaluation", dependencies=[Depends(api.signed_in)])
+    ours.add_api_route("", api.board, methods=["GET"])
+    ours.add_api_route("/points", api.enter, methods=["POST"])
+    router.include_router(ours)
+    return router

@@ -1,0 +1,169 @@
+// Evaluation: scores of bodies by month, quarter or year, what is open yet, both lists, and points that a person enters.
+
+import { Refused, ask, order } from "./api.js";
+import { byId, h, say, show } from "./dom.js";
+import * as preferences from "./preferences.js";
+import * as session from "./session.js";
+import { on, state } from "./state.js";
+import { listed, named, t } from "./text.js";
+
+const SHANGHAI_H = 8;
+
+let board = { periods: [], shown: null, rows: [], may_enter: false };
+let names = {};
+let rules = {}; // how bodies are scored, as the pack of today has it
+let wanted = null;
+let generation = 0;
+
+const called = (said) => (state.lang === "en" ? said.en || said.zh : said.zh);
+const bodyName = (score) => (score.body_called ? called(score.body_called) : named(names[score.body.split("/").pop()], score.body));
+const range = (one) => (one.low === null ? "—" : one.low === one.high ? one.low : `${one.low}–${one.high}`);
+const day = (instant) => new Date(Date.parse(instant) + SHANGHAI_H * 3600 * 1000).toISOString().slice(0, 10);
+const periodName = (one) => `${t(`history.period.${one.kind}`)} ${one.first.slice(0, one.kind === "year" ? 4 : 7)}`;
+
+function gradeOf(score) {
+  if (score.grade === null) return score.worst === null ? "—" : t("evaluation.between", { worst: t(`grade.${score.worst}`), best: t(`grade.${score.best}`) });
+  return t(`grade.${score.grade}`);
+}
+
+async function load() {
+  const mine = (generation += 1);
+  const query = wanted ? `?${new URLSearchParams({ period: wanted.kind, from: wanted.first })}` : "";
+  try {
+    const answer = await ask(`/api/v1/evaluation${query}`);
+    if (mine !== generation) return;
+    ({ board, names, rules } = answer);
+    draw();
+  } catch (error) {
+    if (mine === generation) complain(error);
+  }
+}
+
+function draw() {
+  const chosen = board.shown && `${board.shown.kind}:${board.shown.first}`;
+  byId("period").replaceChildren(...board.periods.map((one) => h("option", { value: `${one.kind}:${one.first}`, selected: `${one.kind}:${one.first}` === chosen }, periodName(one))));
+  const scores = board.rows.map((row) => row.score);
+  byId("lists").replaceChildren(...(scores.length ? ["green", "red"].map((list) => panelOfList(list, scores)) : []));
+  const schemes = [...new Set(scores.map((score) => score.scheme))];
+  byId("schemes").replaceChildren(...schemes.map((scheme) => panelOfScheme(board.rows.filter((row) => row.score.scheme === scheme))));
+  show(byId("empty"), scores.length === 0);
+  byId("rules").replaceChildren(...Object.entries(rules).map(panelOfRules));
+  form(scores);
+}
+
+function panelOfList(list, scores) {
+  const on_ = scores.filter((score) => score.list === list);
+  const id = `list-${list}`;
+  return h("section", { class: "panel", "aria-labelledby": id },
+    h("header", { class: "panel-head" }, h("h2", { id }, t(`evaluation.list.${list}`))),
+    on_.length ? h("ul", {}, ...on_.map((score) => h("li", {}, h("p", { class: "report-notes" }, listed([bodyName(score), range(score), gradeOf(score)]))))) : h("p", { class: "rest" }, t("evaluation.nobody")));
+}
+
+function panelOfScheme(rows) {
+  const { scheme, called: name, parts } = rows[0].score;
+  const id = `scheme-${scheme}`;
+  const heads = rows[0].score.criteria.length
+    ? rows[0].score.criteria.map((one) => `${called(one.called)} (${one.points})`)
+    : parts.map((one) => day(one.from).slice(0, 7));
+  const columns = [t("evaluation.body"), t("evaluation.score"), t("evaluation.grade"), ...heads, t("evaluation.open"), t("evaluation.revision")];
+  return h("section", { class: "panel", "aria-labelledby": id },
+    h("header", { class: "panel-head" }, h("h2", { id }, called(name))),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": id },
+      h("table", { class: "figures" },
+        h("thead", {}, h("tr", {}, ...columns.map((one) => h("th", { scope: "col" }, one)))),
+        h("tbody", {}, ...rows.map(line)))),
+    h("p", { class: "report-notes" }, t("evaluation.clause", { clause: name.clause })));
+}
+
+function panelOfRules([code, said]) {
+  const id = `rules-${code}`;
+  const { bands, year } = said;
+  const columns = ["criterion", "points_most", "source", "basis"].map((name) => t(`evaluation.${name}`));
+  const nameOfOne = (one) => called({ zh: one.name_zh, en: one.name_en });
+  const source = (one) => (one.manual ? t("evaluation.manual") : listed([t(`report.metric.${one.rate.metric}`), one.rate.scope]));
+  return h("section", { class: "panel", "aria-labelledby": id },
+    h("header", { class: "panel-head" }, h("h2", { id }, t("evaluation.rules", { name: nameOfOne(said) }))),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": id },
+      h("table", { class: "figures" },
+        h("thead", {}, h("tr", {}, ...columns.map((one) => h("th", { scope: "col" }, one)))),
+        h("tbody", {}, ...Object.values(said.criteria).sort((a, b) => b.points - a.points).map((one) =>
+          h("tr", {}, h("th", { scope: "row" }, nameOfOne(one)), h("td", { class: "num" }, String(one.points)), h("td", {}, source(one)), h("td", { class: "long" }, one.clause)))))),
+    h("p", { class: "report-notes" }, t("evaluation.bands", bands)),
+    h("p", { class: "report-notes" }, t("evaluation.year", year)));
+}
+
+function line(row) {
+  const { score } = row;
+  const cells = score.criteria.length ? score.criteria.map(cellOfCriterion) : score.parts.map((one) => h("td", { class: "num" }, range(one)));
+  const open = [...score.gaps.map((gap) => t(`gap.${gap}`)), ...(score.rule_holds ? [t("evaluation.rule_holds", { years: score.years_not_competent, clause: score.hard_rule })] : [])];
+  return h("tr", {},
+    h("th", { scope: "row" }, bodyName(score)),
+    h("td", { class: "num" }, range(score)),
+    h("td", {}, listed([gradeOf(score), ...(score.provisional ? [t("evaluation.provisional")] : [])])),
+    ...cells, h("td", { class: "long" }, open.length ? listed(open) : "—"), h("td", { class: "num" }, String(row.revision)));
+}
+
+function cellOfCriterion(one) {
+  const by = one.figure ? `${one.figure.low ?? "—"} % · ${t("evaluation.cited", { n: one.figure.revision })}` : one.entry ? listed([one.entry.account, one.entry.reason, one.entry.id]) : "";
+  return h("td", { class: "num" }, one.left_out ? t("evaluation.left_out") : range(one), ...(by ? [h("br", {}), h("small", {}, by)] : []));
+}
+
+const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+
+// --- entering points, of a month
+
+function form(scores) {
+  const manual = scores.filter((score) => score.period === "month" && score.criteria.some((one) => one.manual));
+  show(byId("enter-panel"), board.may_enter && manual.length > 0);
+  const { body } = byId("enter").elements;
+  const before = body.value;
+  body.replaceChildren(...manual.map((score) => h("option", { value: `${score.scheme}|${score.body}` }, bodyName(score))));
+  if ([...body.options].some((one) => one.value === before)) body.value = before;
+  criteria();
+}
+
+const chosenScore = () => board.rows.map((row) => row.score).find((score) => `${score.scheme}|${score.body}` === byId("enter").elements.body.value);
+
+function criteria() {
+  const { criterion } = byId("enter").elements;
+  const before = criterion.value;
+  const manual = (chosenScore()?.criteria ?? []).filter((one) => one.manual);
+  criterion.replaceChildren(...manual.map((one) => h("option", { value: one.id }, `${called(one.called)} (0–${one.points})`)));
+  if (manual.some((one) => one.id === before)) criterion.value = before;
+}
+
+async function send(event) {
+  event.preventDefault();
+  const score = chosenScore();
+  if (!score) return;
+  const { criterion, points, reason } = byId("enter").elements;
+  const given = {
+    scheme_id: score.scheme, body_id: score.body, criterion_id: criterion.value, month: day(score.from),
+    points: points.value.trim() || null, reason: reason.value,
+  };
+  try {
+    const { entry_id: id } = await order("/api/v1/evaluation/points", given);
+    byId("enter").reset();
+    say(t("evaluation.sent", { id }));
+  } catch (error) {
+    complain(error);
+  }
+  await load();
+}
+
+preferences.start();
+on("language", () => {
+  preferences.render();
+  draw();
+});
+byId("period").addEventListener("change", () => {
+  const [kind, first] = byId("period").value.split(":");
+  wanted = { kind, first };
+  load();
+});
+byId("enter").addEventListener("submit", send);
+byId("enter").elements.body.addEventListener("change", criteria);
+document.documentElement.dataset.lang = state.lang;
+preferences.render();
+load();
+session.start();

@@ -1,0 +1,67 @@
+"""The part of the registry's API that takes points for an evaluation."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import FastAPI
+from pydantic import Field
+
+from services.registry.adapters.http_api import Who
+from services.registry.domain.approval import Person
+from services.registry.domain.errors import AdjustmentRefused, StoreUnavailable
+from services.registry.domain.manual_scores import ManualScore, NewScore
+from services.registry.metrics import RegistryMetrics
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+BodyId = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class Entered(Who):
+    scheme_id: Name
+    body_id: BodyId
+    criterion_id: Name
+    month: date
+    points: Decimal | None = Field(default=None, max_digits=6)
+    reason: str = Field(max_length=2000)
+
+    def score(self) -> NewScore:
+        return NewScore(**self.model_dump(exclude={"account", "role", "via"}))
+
+
+def add_scores(
+    app: FastAPI, enter: Callable[[NewScore, Person], Awaitable[ManualScore]], metrics: RegistryMetrics
+) -> None:
+    """Add `POST /v1/scores`; answers and refusals as those of adjustments, under the token that `app` asks for."""
+
+    @app.post("/v1/scores")
+    async def score(entered: Entered) -> dict[str, Any]:
+        outcome = "ok"
+        try:
+            return shown(await enter(entered.score(), entered.person()))
+        except AdjustmentRefused as refused:
+            outcome = refused.refusal.value
+            raise
+        except StoreUnavailable:
+            outcome = "unavailable"
+            raise
+        finally:
+            metrics.adjustments.labels("score", outcome).inc()
+
+
+def shown(held: ManualScore) -> dict[str, Any]:
+    """Return an entry as JSON, as `evaluate` of compliance takes it."""
+    asked = held.asked
+    return {
+        "entry_id": held.entry_id,
+        "district": held.district,
+        "scheme_id": asked.scheme_id,
+        "body_id": asked.body_id,
+        "criterion_id": asked.criterion_id,
+        "month": asked.month.isoformat(),
+        "points": None if asked.points is None else format(asked.points.normalize(), "f"),
+        "reason": asked.reason,
+        "account": held.account,
+        "recorded_at": held.recorded_at.isoformat(),
+    }

@@ -1,0 +1,87 @@
+"""Points that a person enters for a criterion of an evaluation (人工评分), with account and reason.
+
+Nothing is ever changed: a later entry for the same criterion, body and month takes the place of the earlier, and one
+without points takes it back. What the points do to a score compliance says.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from services.kernel.words import Role
+from services.registry.domain.approval import Person, bad, checked_person, refused, text
+from services.registry.domain.audit import AuditEntry
+from services.registry.domain.errors import AdjustmentRefusal
+from services.registry.domain.policy import Policy
+
+TENTH = Decimal("0.1")
+
+
+@dataclass(frozen=True, slots=True)
+class NewScore:
+    """`month`: any day of it. `points` None takes back what was entered."""
+
+    scheme_id: str
+    body_id: str
+    criterion_id: str
+    month: date
+    points: Decimal | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManualScore:
+    """What somebody entered; `month` is the first day of it."""
+
+    entry_id: str
+    district: str
+    asked: NewScore
+    account: str
+    recorded_at: datetime
+
+
+def checked(asked: NewScore, by: Person, policy: Policy | None, known: Collection[str], today: date) -> NewScore:
+    """Return what is entered, its month as the first day. Raises AdjustmentRefused.
+
+    `policy`: of the body's district on the last day of the month. `known`: the bodies of the register.
+    """
+    checked_person(by)
+    if by.role is not Role.BRIGADE:
+        raise refused(AdjustmentRefusal.NOT_ALLOWED, "an account of the brigade enters points")
+    month = asked.month.replace(day=1)
+    if month > today:
+        raise bad("month: one that has begun")
+    evaluation = None if policy is None else policy.evaluations.get(asked.scheme_id)
+    if policy is None or evaluation is None:
+        raise refused(AdjustmentRefusal.UNKNOWN_PACK, f"no policy pack has an evaluation {asked.scheme_id} for then")
+    most = evaluation.manual.get(asked.criterion_id)
+    if most is None:
+        raise bad(f"criterion: one that a person enters: {', '.join(sorted(evaluation.manual)) or 'there is none'}")
+    body = asked.body_id.rpartition("/")[2]
+    if body not in (evaluation.bodies or known):
+        raise refused(AdjustmentRefusal.UNKNOWN_ENTITY, f"{asked.body_id} is no body that is scored")
+    points = asked.points
+    if points is not None and not (points.is_finite() and 0 <= points <= most and points % TENTH == 0):
+        raise bad(f"points: 0 to {most}, with one decimal at most")
+    return NewScore(asked.scheme_id, asked.body_id, asked.criterion_id, month, points, text("reason", asked.reason))
+
+
+def entry(held: ManualScore, by: Person) -> AuditEntry:
+    """Return what is written down of it in the audit."""
+    asked = held.asked
+    return AuditEntry(
+        held.recorded_at,
+        by,
+        "score",
+        held.entry_id,
+        {
+            "district": held.district,
+            "scheme": asked.scheme_id,
+            "body": asked.body_id,
+            "criterion": asked.criterion_id,
+            "month": asked.month.isoformat(),
+            "points": None if asked.points is None else str(asked.points),
+            "reason": asked.reason,
+        },
+    )

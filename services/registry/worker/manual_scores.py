@@ -1,0 +1,56 @@
+"""People enter points for an evaluation; each entry stands in the audit."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from services.kernel.calendar import date_of, day_number, period_days
+from services.kernel.words import Period
+from services.registry.domain.approval import Person, refused
+from services.registry.domain.entities import Kind
+from services.registry.domain.errors import AdjustmentRefusal
+from services.registry.domain.manual_scores import ManualScore, NewScore, checked, entry
+from services.registry.domain.policy import Policies
+from services.registry.ports import Store
+from services.registry.worker.importing import instant, load_policies, today_in_shanghai
+from services.runtime.clock import Clock
+
+
+class ManualScoreService:
+    """Each call is one transaction. Raises AdjustmentRefused, StoreUnavailable; then nothing is changed."""
+
+    def __init__(self, *, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def enter(self, asked: NewScore, by: Person) -> ManualScore:
+        async with self._store.transaction() as register:
+            now = await instant(register, self._clock)
+            policies = await load_policies(register)
+            district = _district(policies, asked.body_id)
+            last_day = date_of(period_days(Period.MONTH, asked.month)[1]) - timedelta(days=1)
+            found = policies.in_force(district, day_number(last_day))
+            policy = None if found is None else found.content
+            known = await register.ids(Kind.DEPARTMENT) | set(() if policy is None else policy.bodies)
+            today = today_in_shanghai(now)
+            asked = checked(asked, by, policy, known, today)
+            number = await register.scores.count(today.year) + 1
+            held = ManualScore(f"S{today.year}-{number:06d}", district, asked, by.account, now)
+            await register.scores.add(held)
+            await register.adjustments.audit(entry(held, by))
+            return held
+
+    async def listed(self, limit: int) -> Sequence[ManualScore]:
+        """Return the newest, the newest first."""
+        async with self._store.transaction() as register:
+            return await register.scores.listed(limit)
+
+
+def _district(policies: Policies, body_id: str) -> str:
+    """Return whose body it is. Where several districts share an installation the id begins with it."""
+    districts = policies.districts()
+    named, slash, _ = body_id.partition("/")
+    if len(districts) == 1 and not slash:
+        return districts[0]
+    if len(districts) > 1 and slash and named in districts:
+        return named
+    raise refused(AdjustmentRefusal.UNKNOWN_ENTITY, f"{body_id} is a body of no district that has a policy pack")

@@ -1,0 +1,137 @@
+"""Scores that the service publishes are those that the command line makes of the same log and entries."""
+
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.compliance.adapters.log_fold import ArchiveFold
+from services.compliance.adapters.postgres_facts import PostgresFacts
+from services.compliance.adapters.postgres_scores import PostgresScores
+from services.compliance.cli import figures
+from services.compliance.metrics import ClosingMetrics
+from services.compliance.worker.closing import Closing
+from services.compliance.worker.scoring import Scoring
+from services.runtime.postgres import Pool, open_pool
+from tests.contract.compliance.closings import EVERYTHING, PLACES, Archived, sent, until_done
+from tests.contract.compliance.scenario import DAY, PACK, Scenario
+from tests.fakes.compliance import MemoryClock
+from tests.unit.compliance.test_scores import EVALUATION
+
+SLOW = (
+    PACK.replace("default_profile: CN-FAST", "default_profile: NB-BATTERY").replace(
+        "blind_after_s: 60", "blind_after_s: 90000"
+    )
+    + "\nclose_after_s: 7200\n"
+    + EVALUATION
+)
+ENTRY = {
+    "entry_id": "S2026-000001", "district": "sample", "scheme_id": "towns", "body_id": "T001", "criterion_id": "patrol",
+    "month": "2026-03-01", "points": "20", "reason": "visited", "account": "li", "recorded_at": "2026-04-02T01:00:00Z",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def pool(migrated_database: str) -> AsyncIterator[Pool]:
+    async with open_pool(migrated_database, "test", 1, 3) as opened:
+        yield opened
+
+
+def scored(pool: Pool, root: Path) -> Closing:
+    metrics = ClosingMetrics(CollectorRegistry())
+    return Closing(
+        log=ArchiveFold(root, PLACES, step_s=DAY, tell=lambda *_, **__: None),
+        store=PostgresFacts(pool),
+        metrics=metrics,
+        clock=MemoryClock(),
+        tell=lambda *_, **__: None,
+        wake=lambda: None,
+        poll_s=1.0,
+        kept_from=lambda *_: EVERYTHING,
+        scoring=Scoring(PostgresScores(pool), metrics, lambda *_, **__: None),
+    )
+
+
+def march(work: Path) -> Scenario:
+    told = Scenario(work)
+    told.unit("U1").gateway("G1", "U1")
+    told.unit("U2", town="T002").gateway("G2", "U2")
+    told.ticks(0, 24 * DAY, DAY)
+    told.heartbeats(30, 24 * DAY, DAY, gateway="G1", unit="U1")
+    return told
+
+
+def stored(dsn: str) -> list[tuple[str, str, int, dict[str, Any]]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(
+            "SELECT body_id, period_kind, revision, score FROM compliance.scores "
+            "ORDER BY period_kind, body_id, revision"
+        ).fetchall()
+
+
+def enter(dsn: str) -> None:
+    columns = ", ".join(ENTRY)
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            f"INSERT INTO registry.manual_scores ({columns}) VALUES ({', '.join(['%s'] * len(ENTRY))})".encode(),
+            list(ENTRY.values()),
+        )
+
+
+def answered(archived: Archived, work: Path, entries: list[dict[str, str]]) -> list[dict[str, Any]]:
+    facts = archived.facts(work, SLOW)
+    ask = {"from": "2026-01-01", "to": "2027-01-01", "entries": entries}
+    (work / "ASK.json").write_text(json.dumps(ask), "utf-8")
+    common = ["--pack", str(work / "PACK.yaml"), "--registry", str(work / "REGISTRY.jsonl")]
+    out = io.BytesIO()
+    asked = ["evaluate", *common, "--facts", "-", "--ask", str(work / "ASK.json")]
+    assert figures.run(asked, io.BytesIO(facts), out) == 0
+    found: list[dict[str, Any]] = json.loads(out.getvalue())["scores"]
+    return found
+
+
+def bare(score: dict[str, Any]) -> dict[str, Any]:
+    """Return a score without what only publication gives: id and revision of its figures."""
+    criteria = [
+        each | {"figure": each["figure"] and each["figure"] | {"id": None, "revision": None}}
+        for each in score["criteria"]
+    ]
+    return score | {"criteria": criteria}
+
+
+async def test_a_closed_month_is_scored_and_again_when_somebody_enters_points(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    archived = Archived(tmp_path / "archive")
+    archived.put(sent(march(tmp_path), SLOW))
+    work = scored(pool, archived.root)
+    await until_done(work)
+
+    first = stored(migrated_database)
+    assert [row[:3] for row in first] == [
+        ("T001", "month", 1), ("T002", "month", 1), ("T001", "quarter", 1), ("T002", "quarter", 1)
+    ]  # fmt: skip
+    by_body = {row[0]: row[3] for row in first if row[1] == "month"}
+    assert all(score["provisional"] and "not_entered" in score["gaps"] for score in by_body.values())
+    assert by_body["T001"]["criteria"][0]["figure"]["revision"] == 1
+    assert by_body["T001"]["criteria"][0]["figure"]["id"]
+    assert sorted(map(json.dumps, map(bare, answered(archived, tmp_path / "pipe", [])))) == sorted(
+        json.dumps(bare(row[3])) for row in first
+    )
+
+    enter(migrated_database)
+    await until_done(work)
+    await until_done(scored(pool, archived.root))  # a restart finds nothing new
+
+    after = [row for row in stored(migrated_database) if row[2] == 2]
+    assert [row[:2] for row in after] == [("T001", "month"), ("T001", "quarter")]
+    (month, _) = (row[3] for row in after)
+    assert month["criteria"][2]["entry"] == {"id": "S2026-000001", "points": "20", "account": "li", "reason": "visited"}
+    assert "not_entered" not in month["gaps"]
+    answers = [json.dumps(bare(each)) for each in answered(archived, tmp_path / "pipe", [ENTRY])]
+    assert json.dumps(bare(month)) in answers

@@ -1,0 +1,88 @@
+"""When bodies are scored anew, and that a fault in it costs nothing else."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from services.compliance.domain.scores import Cited, Entry, Score
+from services.compliance.metrics import ClosingMetrics
+from services.compliance.ports import Unavailable
+from services.compliance.worker import scoring
+from services.compliance.worker.scoring import Scoring
+from services.kernel.ratio import Ratio
+from tests.contract.compliance.scenario import PACK
+from tests.unit.compliance.test_scores import cited, entry, known, month
+
+
+class MemoryScores:
+    def __init__(self) -> None:
+        self.held: list[Cited] = [cited(Ratio(1, 1), month(3))]
+        self.made: list[Entry] = []
+        self.saved: list[Sequence[Score]] = []
+        self.away = False
+
+    async def entered(self) -> object:
+        return len(self.made)
+
+    async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
+        assert set(dimensions) == {"town"}
+        return self.held
+
+    async def entries(self) -> Sequence[Entry]:
+        return self.made
+
+    async def save(self, scores: Sequence[Score]) -> int:
+        if self.away:
+            raise Unavailable("database")
+        self.saved.append(scores)
+        return len(scores)
+
+
+@pytest.fixture
+def store() -> MemoryScores:
+    return MemoryScores()
+
+
+def work(store: MemoryScores, told: list[str] | None = None) -> Scoring:
+    def tell(event: str, **_: Any) -> None:
+        if told is not None:
+            told.append(event)
+
+    return Scoring(store, ClosingMetrics(CollectorRegistry()), tell)
+
+
+async def test_it_is_scored_at_the_start_and_then_only_when_something_is_new(store: MemoryScores) -> None:
+    of = work(store)
+    assert [await of.turn(known()) for _ in range(3)] == [2, 0, 0]  # a month and the quarter that ends with it
+    store.made.append(entry("20", month(3)))
+    assert (await of.turn(known()), await of.turn(known())) == (2, 0)
+    of.figures_changed()
+    assert (await of.turn(known()), await of.turn(known())) == (2, 0)
+    assert len(store.saved) == 3
+
+
+async def test_what_could_not_be_stored_is_tried_again(store: MemoryScores) -> None:
+    of = work(store)
+    store.away = True
+    with pytest.raises(Unavailable):
+        await of.turn(known())
+    store.away = False
+    assert await of.turn(known()) == 2
+
+
+async def test_a_pack_without_evaluation_scores_nobody(store: MemoryScores) -> None:
+    assert await work(store).turn(known(PACK)) == 0
+    assert store.saved == []
+
+
+async def test_a_fault_of_ours_is_told_and_stops_nothing(store: MemoryScores, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[Score]:
+        raise ZeroDivisionError
+
+    told: list[str] = []
+    of = work(store, told)
+    monkeypatch.setattr(scoring, "evaluated", broken)
+    assert [await of.turn(known()), await of.turn(known())] == [0, 0]
+    assert told == ["scoring_failed"]

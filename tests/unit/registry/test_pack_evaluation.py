@@ -1,0 +1,40 @@
+"""What is wrong with an evaluation in a pack is told at its line and column."""
+
+import pytest
+
+from services.registry.adapters.pack_file import read_pack_text
+from services.registry.domain.errors import FileRefused
+from tests.unit.registry.builders import PACK_FILE
+
+SAMPLE = PACK_FILE.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "at", "column", "expected"),
+    [
+        ("points: 40, rate", "points: 41, rate", "    criteria:", "evaluation.towns.criteria", "come to 100"),
+        ("good: 80", "good: 95", "    bands:", "evaluation.towns.bands.good", "fewer than the 90"),
+        ("quarters: 40", "quarters: 50", "    year:", "evaluation.towns.year", "come to 100"),
+        ("dimension: town\n", "dimension: community\n", "    dimension:", "evaluation.towns.dimension", "one of"),
+        ("scope: S2, left", "scope: S9, left", "      access:", "evaluation.towns.criteria.access.rate.scope", "name"),
+        ('none_at: "0.8"', 'none_at: "1"', "      networking:", "evaluation.towns.criteria.networking.rate", "below"),
+        ("patrol: {points: 20, manual: true", "patrol: {points: 20", "      patrol:",
+         "evaluation.towns.criteria.patrol", "one of the two"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_told_at_its_place(was: str, now: str, at: str, column: str, expected: str) -> None:
+    assert was in SAMPLE
+    with pytest.raises(FileRefused) as refused:
+        read_pack_text(SAMPLE.replace(was, now, 1))
+
+    (error,) = refused.value.errors
+    line = SAMPLE[: SAMPLE.index(f"\n{at}") + 1].count("\n") + 1
+    assert (error.column, error.row) == (column, line)
+    assert expected in error.expected
+    assert error.char > 0
+
+
+def test_several_mistakes_are_told_together() -> None:
+    with pytest.raises(FileRefused) as refused:
+        read_pack_text(SAMPLE.replace("good: 80", "good: 95").replace("scope: S2, left", "scope: S9, left"))
+    assert len(refused.value.errors) == 2
