@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Waits
+from services.compliance.domain.scores import Cited, Entry, Score
+from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Unavailable, Waits
 
 
 @dataclass
@@ -82,3 +83,29 @@ class MemoryLog:
 
     def _end(self, place: Place) -> int:
         return self.records[place][-1].offset + 1 if self.records[place] else self.first.get(place, 0)
+
+
+class MemoryScores:
+    """Implements ports.ScoreStore."""
+
+    def __init__(self) -> None:
+        self.held: list[Cited] = []
+        self.made: list[Entry] = []
+        self.saved: list[Sequence[Score]] = []
+        self.away = False
+
+    async def entered(self) -> object:
+        return len(self.made)
+
+    async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
+        assert dimensions
+        return self.held
+
+    async def entries(self) -> Sequence[Entry]:
+        return self.made
+
+    async def save(self, scores: Sequence[Score]) -> int:
+        if self.away:
+            raise Unavailable("database")
+        self.saved.append(scores)
+        return len(scores)

@@ -1,48 +1,26 @@
 """When bodies are scored anew, and that a fault in it costs nothing else."""
 
-from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.compliance.domain.scores import Cited, Entry, Score
+from services.compliance.domain.scores import Score
 from services.compliance.metrics import ClosingMetrics
 from services.compliance.ports import Unavailable
 from services.compliance.worker import scoring
 from services.compliance.worker.scoring import Scoring
 from services.kernel.ratio import Ratio
 from tests.contract.compliance.scenario import PACK
+from tests.fakes.compliance import MemoryScores
 from tests.unit.compliance.test_scores import cited, entry, known, month
-
-
-class MemoryScores:
-    def __init__(self) -> None:
-        self.held: list[Cited] = [cited(Ratio(1, 1), month(3))]
-        self.made: list[Entry] = []
-        self.saved: list[Sequence[Score]] = []
-        self.away = False
-
-    async def entered(self) -> object:
-        return len(self.made)
-
-    async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
-        assert set(dimensions) == {"town"}
-        return self.held
-
-    async def entries(self) -> Sequence[Entry]:
-        return self.made
-
-    async def save(self, scores: Sequence[Score]) -> int:
-        if self.away:
-            raise Unavailable("database")
-        self.saved.append(scores)
-        return len(scores)
 
 
 @pytest.fixture
 def store() -> MemoryScores:
-    return MemoryScores()
+    scores = MemoryScores()
+    scores.held = [cited(Ratio(1, 1), month(3))]
+    return scores
 
 
 def work(store: MemoryScores, told: list[str] | None = None) -> Scoring:

@@ -19,7 +19,8 @@ def test_make_names_every_command_and_the_demo_first() -> None:
         for name in line.split()
     }
     assert named[0] == "demo"
-    assert sorted(named) == sorted(phony - {"help"})
+    parts_of_check = {name for name in phony if name.startswith("check-")}
+    assert sorted(named) == sorted(phony - {"help"} - parts_of_check)
 
 
 @pytest.mark.parametrize("units", ["0", "49", "20001", "-5", "many", "２００"])

@@ -229,7 +229,7 @@ async def test_explain_names_no_step_of_bodies_for_a_unit() -> None:
     answers, _ = await register(unit(), gateway(), street(), *PEOPLE)
     found = await answers.explain("U000001")
     assert found is not None
-    assert {step.ladder for step in found.steps} == {"hazard", "fire"}
+    assert {step.ladder for step in found.steps} == {"hazard", "fire", "test"}
 
 
 async def test_explain_of_a_pack_that_is_not_held_is_a_sentence() -> None:

@@ -247,7 +247,7 @@ PACK_ERRORS = [
     ("union: [S1, S2]", "union: [S1, S9]", "union.1", "S9"),
     ("union: [S1, S2]", "union: [S1, S1]", "union.1", "S1"),
     ("dimensions: [district, town, department", "dimensions: [town, department", "dimensions", "dimensions"),
-    ("dimensions: [district, town,", "dimensions: [district, village,", "dimensions.1", "village"),
+    ("department, category]", "department, kategory]", "dimensions.3", "kategory"),
     ("group_wait_s: 30", "group_wayt_s: 30", "group_wayt_s", "group_wayt_s"),
 ]
 

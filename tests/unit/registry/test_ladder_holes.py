@@ -32,7 +32,12 @@ def errors(folder: Path, *changes: tuple[str, str]) -> list[RowError]:
     [
         (("tells: [unit_manager, grid_officer]", "tells: []"), f"{H1}.tells", "at least one recipient", "none"),
         (("tells: [unit_manager, grid_officer]", "tells: [body]"), f"{H1}.tells.0", "that a unit has", "body"),
-        (("document: I2", "document: I8"), f"{H1}.document", "a document about a unit", "I8"),
+        (
+            ("grid_officer], document: I2", "grid_officer], document: I8"),
+            f"{H1}.document",
+            "a document about a unit",
+            "I8",
+        ),
         (
             ("{period: day}}, tells: [body]", "{period: day}}, tells: [street]"),
             "ladders.organisation.steps.0.tells.0",
