@@ -8,7 +8,8 @@ DIR="${1:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/var/secrets}"
 # and the user there is another one.
 mkdir -p "$DIR"
 chmod 0700 "$DIR"
-mkdir -p "$DIR/webhooks" "$DIR/mail" # alerts reads these: one file per webhook_secret_ref; the mail server's password
+# alerts reads the first two: one file per webhook_secret_ref; the mail server's password. The console the third: of the identity provider
+mkdir -p "$DIR/webhooks" "$DIR/mail" "$DIR/provider"
 for name in database_password alerts_token documents_token link_key second_factor_key registry_token grafana_password mqtt_alerts mqtt_ingest mqtt_monitor mqtt_registry mqtt_simulator; do
     if [ ! -s "$DIR/$name" ]; then
         head -c 32 /dev/urandom | base64 | tr -d '+/=\n' >"$DIR/$name.new"

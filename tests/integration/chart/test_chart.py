@@ -166,8 +166,17 @@ def test_every_pod_has_a_policy_and_nobody_from_outside_reaches_the_door_of_serv
     (door,) = (rule for rule in policies["mqtt"]["ingress"] if {"port": 8885} in rule["ports"])
     (inside,) = door["from"][0]["podSelector"]["matchExpressions"]
     assert inside["values"] == ["ingest", "alerts", "alerts-fire", "console"]
-    world = {component for component, policy in policies.items() if {} in (policy["egress"] or [])}
-    assert world == {"alerts", "alerts-fire", "documents"}
+    assert world(manifests) == {"alerts", "alerts-fire", "documents"}
+
+
+def world(manifests: list[Manifest]) -> set[str]:
+    """Return who may reach every address."""
+    return {component_of(one) for one in of_kind(manifests, "NetworkPolicy") if {} in (one["spec"]["egress"] or [])}
+
+
+def test_the_console_reaches_outside_when_people_sign_in_by_a_provider_there() -> None:
+    rendered = template("services.console.env.CONSOLE_OIDC_ISSUER=https://login.example.cn")
+    assert world(rendered) == {"alerts", "alerts-fire", "documents", "console"}
 
 
 def test_prometheus_gets_the_jobs_and_rules_that_it_has_elsewhere(manifests: list[Manifest]) -> None:

@@ -197,8 +197,9 @@ registry:
 console:
   port: 9104
   page: 8080
-  keys: [alerts_token, documents_token, registry_token]
-  reaches: [services, mqtt]
+  keys: [alerts_token, documents_token, registry_token, second_factor_key]
+  channels: true
+  reaches: [services, mqtt{{ if .Values.services.console.env.CONSOLE_OIDC_ISSUER }}, world{{ end }}]
   env:
     CONSOLE_HTTP_PORT: 8080
     CONSOLE_STATUS_PORT: 9104
@@ -208,6 +209,10 @@ console:
     CONSOLE_DOCUMENTS_TOKEN_FILE: /run/secrets/documents_token
     CONSOLE_REGISTRY_URL: http://{{ .Release.Name }}-registry:9108
     CONSOLE_REGISTRY_TOKEN_FILE: /run/secrets/registry_token
+    CONSOLE_SECOND_FACTOR_KEYS_FILE: /run/secrets/second_factor_key
+    {{- if .Values.ingress.enabled }}
+    CONSOLE_OIDC_CONSOLE_URL: https://{{ .Values.ingress.host }}
+    {{- end }}
     CONSOLE_HEALTH_SERVICES: >-
       {{ range $i, $at := list "ingest:9101" "rules:9102" "alerts:9103" "alerts-fire:9103" "documents:9106" "compliance:9107" "registry:9108" "console:9104" -}}
       {{ if $i }},{{ end }}{{ splitList ":" $at | first }}={{ $.Release.Name }}-{{ splitList ":" $at | first }}-each:{{ splitList ":" $at | last }}{{ end }}
