@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -72,7 +73,7 @@ def decided(seed: int, many: int, times_ms: Sequence[int]) -> list[Sent]:
 def on_topics(seed: int, decisions: int) -> tuple[list[str], list[Sent]]:
     """Return packs and records of a history with adjustments; ticks in every partition, and the time after it."""
     told = history(seed)
-    packs = [source + PUBLICATION for source in told.packs]
+    packs = [re.sub(r"^close_after_s: .*\n", "", source, flags=re.MULTILINE) + PUBLICATION for source in told.packs]
     lines = [json.loads(line) for line in told.log]
     first_ms = min(ms(line["recorded_at"]) for line in lines)
     registry = [
