@@ -76,16 +76,24 @@ def left(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
         return [migration.id for migration in backend.to_apply(migrations)]
 
 
-def wait(left_now: Callable[[], list[str]], say: Callable[[str], object], rest: Callable[[], object]) -> None:
-    """Come back when somebody else has applied every `pre`; until then `say` what is waited for, once."""
-    said = ""
+def wait(
+    left_now: Callable[[], list[str]],
+    say: Callable[[str], object],
+    rest: Callable[[], object],
+    unanswered: int | None = None,
+) -> None:
+    """Come back when somebody else has applied every `pre`; until then `say` what is waited for, once.
+
+    `unanswered`: come back as well when the database has not answered so many times running.
+    """
+    said, silent = "", 0
     while True:
         try:
             missing = [name for name in left_now() if phase_of(name) is Phase.PRE]
-            reason = f"waits for migrations: {', '.join(missing)}" if missing else ""
+            reason, silent = f"waits for migrations: {', '.join(missing)}" if missing else "", 0
         except Exception as error:  # noqa: BLE001 - a server that starts later refuses in many ways, and is waited for
-            reason = f"waits for the database: {_first_line(error)}"
-        if not reason:
+            reason, silent = f"waits for the database: {_first_line(error)}", silent + 1
+        if not reason or silent == unanswered:
             return
         if reason != said:
             say(f"{reason}\n")
@@ -144,11 +152,17 @@ def main(arguments: list[str] | None = None) -> None:
     which.add_argument("--post", action="store_true", help="what waits until nothing of the version before runs")
     which.add_argument("--all", action="store_true", help="both phases: nothing else uses the database")
     which.add_argument("--wait", action="store_true", help="apply nothing; wait until somebody else has applied `pre`")
+    parser.add_argument(
+        "--unanswered",
+        type=int,
+        metavar="N",
+        help="with --wait: go on when no database answered N times running",
+    )
     chosen = parser.parse_args(arguments)
     phase = None if chosen.all else Phase.POST if chosen.post else Phase.PRE
     dsn = load(ServiceSettings).database_dsn.get_secret_value()
     if chosen.wait:
-        wait(lambda: left(dsn), _say, lambda: threading.Event().wait(2))
+        wait(lambda: left(dsn), _say, lambda: threading.Event().wait(2), chosen.unanswered)
         return
     try:
         names, later = migrate(dsn, phase=phase), left(dsn)

@@ -35,8 +35,9 @@ def helm(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([HELM, *arguments], capture_output=True, text=True, check=False, timeout=120)
 
 
-def template(*sets: str) -> list[Manifest]:
-    done = helm("template", "firenet", str(CHART), "--kube-version=1.34.0", *(f"--set={one}" for one in sets))
+def template(*sets: str, upgrade: bool = False) -> list[Manifest]:
+    how = ["--is-upgrade"] if upgrade else []
+    done = helm("template", "firenet", str(CHART), "--kube-version=1.34.0", *how, *(f"--set={one}" for one in sets))
     assert done.returncode == 0, done.stderr
     return [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
 
@@ -90,7 +91,7 @@ def test_every_service_of_compose_is_in_it_with_its_port(manifests: list[Manifes
 
 
 def test_every_setting_in_it_is_one_that_a_service_reads(manifests: list[Manifest]) -> None:
-    known = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", settings_page())) | {"PGPASSWORD", "FIRST_PACK"}
+    known = set(re.findall(r"`([A-Z][A-Z0-9_]+)`", settings_page())) | {"PGPASSWORD", "PGCONNECT_TIMEOUT", "FIRST_PACK"}
     used = {name.removesuffix("_FILE") for _, one, _ in containers(manifests) for name in environment(one)}
     files = {"DOCUMENTS_LINK_KEYS", "INGEST_MQTT_PASSWORD"}
     assert files <= used, "the two that differ in name from service to service"
@@ -232,6 +233,8 @@ def test_the_settings_of_an_operator_win_and_those_of_alerts_hold_for_fire_too()
         ("services.ruler.replicas=2", "ruler"),
         ("keepDays=30", "minimum"),
         ("services.rules.env.lower=1", "lower"),
+        ("services.alerts.env.ALERTS_LANE=ordinary", "ALERTS_LANE"),
+        ("services.rules.env.RULES_INSTANCE=a", "RULES_INSTANCE"),
         ("kafka.cluster.enabled=false", "kafka.bootstrap is needed"),
         ("database.cluster.enabled=false", "database.host is needed"),
         ("ingress.enabled=true", "ingress.host is needed"),
@@ -241,3 +244,32 @@ def test_values_that_cannot_work_are_refused_by_name(value: str, said: str) -> N
     done = helm("template", "firenet", str(CHART), "--kube-version=1.34.0", f"--set={value}")
     assert done.returncode != 0
     assert said in done.stderr
+
+
+def test_a_number_of_a_values_file_reaches_the_service_as_it_was_written(tmp_path: Path) -> None:
+    values = tmp_path / "mine.yaml"
+    values.write_text("services: {ingest: {env: {INGEST_MQTT_HOLD_BYTES: 134217728, INGEST_DRAIN_S: 2.5}}}\n")
+    done = helm("template", "firenet", str(CHART), "--kube-version=1.34.0", f"--values={values}")
+    assert done.returncode == 0, done.stderr
+    rendered = [one for one in yaml.load_all(done.stdout, yaml.CSafeLoader) if one]
+    settings = next(environment(one) for name, one, _ in containers(rendered) if name == "firenet-ingest/ingest")
+    assert (settings["INGEST_MQTT_HOLD_BYTES"], settings["INGEST_DRAIN_S"]) == ("134217728", "2.5")
+
+
+def test_no_message_and_no_fire_waits_for_a_database_that_is_away(manifests: list[Manifest]) -> None:
+    first = {name: pod["spec"].get("initContainers", []) for name, pod in pods(manifests)}
+    assert first["firenet-ingest"] == []
+    assert [one["name"] for one in first["firenet-mqtt"]] == ["certificate"]
+    assert first["firenet-alerts-fire"][0]["args"][-2:] == ["--unanswered", "3"]
+    assert all("--unanswered" not in one["args"] for one in first["firenet-alerts"])
+
+
+def test_an_upgrade_that_cannot_prepare_changes_nothing() -> None:
+    """The Job comes before all that changes; at an installation there is nothing yet that it could come before."""
+    of = {upgrade: list(of_kind(template(upgrade=upgrade), "Job")) for upgrade in (False, True)}
+    assert [one["metadata"].get("annotations", {}).get("helm.sh/hook") for one in of[False]] == [None]
+    assert [one["metadata"]["annotations"]["helm.sh/hook"] for one in of[True]] == ["pre-upgrade"]
+    other = next(of_kind(template("image.tag=0.2.0"), "Job"))
+    assert named(other) != named(of[False][0]), "a Job cannot be changed: another release has another"
+    single = {named(one): one["spec"]["podManagementPolicy"] for one in of_kind(template(), "StatefulSet")}
+    assert single == {"firenet-compliance": "Parallel", "firenet-mqtt": "Parallel"}, "or no rollback replaces them"

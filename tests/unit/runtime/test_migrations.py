@@ -49,6 +49,23 @@ def test_whoever_waits_says_for_what_and_goes_on_when_all_pre_is_there() -> None
             raise state
         return state
 
-    wait(left_now, said.append, lambda: rests.append(None))
+    wait(left_now, said.append, lambda: rests.append(None), unanswered=3)
     assert said == ["waits for the database: connection refused\n", "waits for migrations: 0014_pre_clocks\n"]
     assert len(rests) == 3
+
+
+def test_who_tells_of_fires_waits_for_no_database_that_is_away_but_for_its_tables() -> None:
+    answers: list[Exception | list[str]] = [
+        OSError("no route"), ["0014_pre_clocks"], OSError("no route"), OSError("no route"),
+    ]  # fmt: skip
+    asked: list[None] = []
+
+    def left_now() -> list[str]:
+        asked.append(None)
+        answer = answers[len(asked) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    wait(left_now, lambda _: None, lambda: None, unanswered=2)
+    assert len(asked) == 4

@@ -48,8 +48,10 @@ REGISTRY_REPLICATION: {{ .Values.kafka.replication | quote }}
 {{/* A mapping as the list that a container wants, sorted, so that a change of one value is one line of difference. */}}
 {{- define "firenet.envList" -}}
 {{- range $name := keys . | sortAlpha }}
+{{- $value := get $ $name }}
 - name: {{ $name }}
-  value: {{ get $ $name | toString | quote }}
+  {{- /* a number of a values file is a float: 134217728, not 1.34217728e+08 */}}
+  value: {{ ternary (printf "%.0f" ($value | float64)) (toString $value) (and (kindIs "float64" $value) (eq (floor $value) $value)) | quote }}
 {{- end }}
 {{- end }}
 
@@ -107,13 +109,18 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* Waits until the Job `prepare` of this release has made topics and tables. */}}
+{{/*
+Waits until the Job `prepare` has made topics and tables: (dict "root" $ "component" "rules"). What tells of fires without a
+database does not wait for one that is away.
+*/}}
 {{- define "firenet.prepared" -}}
+{{- $arguments := list "python" "-m" "services.runtime.migrate" "--wait" }}
+{{- if eq .component "alerts-fire" }}{{ $arguments = concat $arguments (list "--unanswered" "3") }}{{ end }}
 - name: prepared
-  image: {{ include "firenet.image" . }}
-  imagePullPolicy: {{ .Values.image.pullPolicy }}
-  args: [python, -m, services.runtime.migrate, --wait]
-  env: {{- include "firenet.envList" (include "firenet.env" . | fromYaml) | nindent 4 }}
+  image: {{ include "firenet.image" .root }}
+  imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  args: {{ $arguments | toJson }}
+  env: {{- include "firenet.envList" (set (include "firenet.env" .root | fromYaml) "PGCONNECT_TIMEOUT" "5") | nindent 4 }}
   securityContext: {{- include "firenet.containerSecurity" . | nindent 4 }}
   resources:
     requests: {cpu: 50m, memory: 64Mi}
