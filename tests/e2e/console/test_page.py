@@ -84,7 +84,7 @@ async def desk(
         await page.fill("#username", username)
         await page.fill("#password", PASSWORD)
         await page.press("#password", "Enter")
-        await expect(page.locator(".rate-percent").first).to_be_visible()
+        await expect(page.locator(".rate-percent, #none-of:not(:empty)").first).to_be_visible()
         await expect(page.locator(".chip b").first).not_to_have_text("–")
     yield found
     await context.close()
