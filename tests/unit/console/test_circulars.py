@@ -9,6 +9,8 @@ import pytest
 
 from schemas import codec
 from schemas.document import MAX_STANDINGS
+from services.compliance.adapters.score_rows import score_json
+from services.compliance.domain.scores import evaluated
 from services.console.adapters.circulars import Circulars, period_name, request_of
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.errors import DocumentRefused, NotAllowed, NotFound
@@ -16,8 +18,10 @@ from services.console.domain.evaluation import CircularRow, NewCircular, NewPoin
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
 from services.console.ports import ReadModel
 from services.console.worker.evaluation import EvaluationDesk
+from services.kernel.ratio import Ratio
 from services.kernel.words import FileKind, Language, Period
 from tests.fakes.console import ManualClock
+from tests.unit.compliance.test_scores import cited, entry, known, month
 
 NOW = datetime(2026, 11, 2, 1, tzinfo=UTC)
 OCTOBER = ScoredPeriod(Period.MONTH, date(2026, 10, 1))
@@ -174,6 +178,30 @@ def test_criteria_and_months_are_handed_on_as_they_were_published() -> None:
     (measured,), (missing,) = month.standings[0].measured, quarter.standings[0].measured
     assert (measured.what.zh, measured.rate_low, measured.rate_high, measured.low) == ("联网率", "93.0", "97.5", "26.0")
     assert (missing.what.zh, missing.gap, missing.low) == ("2026年9月", "no_month", "")
+
+
+def test_every_score_that_compliance_publishes_fits_into_a_circular() -> None:
+    months = [month(one) for one in (1, 2, 3)]
+    towns = {"dongjie": Ratio(1, 1), "nanjie": Ratio(0, 1), "health": Ratio(3, 4, unknown=1)}
+    figures = [
+        cited(ratio, each, town, metric=metric)
+        for town, ratio in towns.items()
+        for each in months
+        for metric in ("time_weighted_networking_rate", "access_rate")
+    ]
+    entries = [entry("20", each, "dongjie", f"S2026-00000{n}") for n, each in enumerate(months)]
+    by_period: dict[str, list[ScoreRow]] = {}
+    for found in evaluated(known(), figures, entries):
+        by_period.setdefault(found.window.kind.value, []).append(ScoreRow(1, NOW, score_json(found)))
+    assert by_period.keys() == {"month", "quarter"}
+    for rows in by_period.values():
+        newest = max(row.score["from"] for row in rows)
+        wanted = NewCircular("towns", OCTOBER, [row for row in rows if row.score["from"] == newest], NOW)
+        told = codec.requests.decode(codec.requests.encode(request_of(wanted, BODIES))).data.circular
+        assert told is not None
+        assert next((one.body.zh, one.place, one.provisional) for one in told.standings) == ("东街", 1, False)
+        assert all(one.measured for one in told.standings)
+        assert [one.place for one in told.standings if one.provisional] == [None, None]
 
 
 def test_quarters_and_years_have_names() -> None:

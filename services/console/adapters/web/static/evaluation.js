@@ -93,7 +93,7 @@ function circular(one) {
     ...one.files.flatMap((file) => [link(`/api/v1/evaluation/circulars/${id}/${file}`, file), " "])));
 }
 
-const link = (href, said) => h("a", { class: "ack", href, target: "_blank", rel: "noopener" }, said);
+const link = (href, said) => h("a", { href, target: "_blank", rel: "noopener" }, said);
 
 async function draft(event, scheme) {
   event.target.disabled = true;
