@@ -6,18 +6,30 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from schemas.base import Event, Evidence, Identifier, PackRef, ShortText, Wire
-from services.kernel.words import DocumentEvent, DocumentState, FileKind, FindingKind, Instrument, Language
+from services.kernel.words import (
+    DocumentEvent,
+    DocumentState,
+    EvaluationList,
+    FileKind,
+    FindingKind,
+    Grade,
+    Instrument,
+    Language,
+    ScoreGap,
+)
 
 MAX_COPIES = 20
 MAX_COMPONENTS = 300
 MAX_EARLIER = 50
 MAX_STANDINGS = 300
+MAX_MEASURED = 30
 MAX_RECIPIENTS = 60
 MAX_FILE_BYTES = 256 * 1024
 """Of one file: two languages and two kinds stay within a message of the topic."""
 
 Link = Annotated[str, StringConstraints(max_length=400)]
-Content = Annotated[str, StringConstraints(max_length=200_000)]
+MAX_CONTENT = 200_000
+Content = Annotated[str, StringConstraints(max_length=MAX_CONTENT)]
 Covering = Annotated[str, StringConstraints(max_length=2_000)]
 
 
@@ -81,18 +93,47 @@ class Earlier(Wire):
     number: ShortText = ""
 
 
+class Measured(Wire):
+    """A part of a body's score, as compliance writes it: a criterion of a month, or a month of a longer period.
+
+    `rate_low` and `rate_high` are percent, "" where no figure gives the points; `low` and `high` are points, "" where
+    they are open. `gap` says why something of it is not known.
+    """
+
+    what: Named
+    rate_low: ShortText = ""
+    rate_high: ShortText = ""
+    low: ShortText = ""
+    high: ShortText = ""
+    gap: ScoreGap | None = None
+    left_out: bool = False
+
+
 class Standing(Wire):
-    """A body in a circular: its counts, its rate as compliance writes it, and whether that meets the target."""
+    """A body in a circular: its score as compliance published it, in points of 100, by revision.
+
+    `grade` is null where the bounds have different ones, `worst` and `best`. `place` is null where what is open, of it
+    or of another body, could still change it. `rule_years`: that many years running not competent, 0 where the pack's
+    hard rule does not hold.
+    """
 
     body: Named
-    numerator: int = Field(ge=0)
-    denominator: int = Field(ge=0)
-    rate: ShortText
-    met: bool
+    measured: tuple[Measured, ...] = Field(default=(), max_length=MAX_MEASURED)
+    low: ShortText = ""
+    high: ShortText = ""
+    grade: Grade | None = None
+    worst: Grade | None = None
+    best: Grade | None = None
+    provisional: bool
+    list: EvaluationList | None = None
+    place: int | None = Field(default=None, ge=1)
+    gaps: tuple[ScoreGap, ...] = Field(default=(), max_length=len(ScoreGap))
+    rule_years: int = Field(default=0, ge=0)
+    revision: int = Field(ge=1)
 
 
 class Circular(Wire):
-    """What a circular (通报) tells of: `measure` in `period`, worst or best first as whoever asks wants it."""
+    """What a circular (通报) about many bodies tells of: their scores by `measure` in `period`, in the order given."""
 
     period: Named
     measure: Named
@@ -132,7 +173,7 @@ class DocumentRequestData(Wire):
     which the copies are read; the Chinese text is made in any case. `clause`, `pack` and `evidence` are kept with the
     document. What is about a unit has `unit` and `trouble`; what is about a body (I6, I8, I9) has `circular`, or
     `about` with `grounds` and, for an interview, `meeting`. `receipt_due_at` and `reply_due_at` say until when the
-    addressees are to sign and to answer.
+    addressees are to sign and to answer. `evidence` is null of a circular: each score has its revision instead.
     """
 
     request_id: Identifier
@@ -156,7 +197,7 @@ class DocumentRequestData(Wire):
     receipt_due_at: AwareDatetime | None = None
     clause: ShortText
     pack: PackRef
-    evidence: Evidence
+    evidence: Evidence | None
 
 
 class DocumentRequest(Event[DocumentRequestData]):

@@ -8,6 +8,7 @@ import httpx
 
 from services.console.adapters.alerts_client import HttpCaseCommands
 from services.console.adapters.changes import PostgresChanges
+from services.console.adapters.circulars import Circulars
 from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
@@ -136,7 +137,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             reports=ReportService(PostgresReports(pool), documents, clock),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
             accounts=AccountDesk(accounts, passwords, RandomSecrets(), clock, codes, settings.oidc_issuer),
-            evaluation=EvaluationDesk(PostgresEvaluation(pool), adjusting),
+            evaluation=EvaluationDesk(PostgresEvaluation(pool), adjusting, Circulars(documents, read), clock),
             register=RegisterDesk(
                 PostgresRegister(pool),
                 HttpRegisterOrders(

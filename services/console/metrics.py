@@ -96,7 +96,7 @@ class Metrics:
         )
         self.document_acts = Counter(
             "firenet_console_document_acts_total",
-            "Signatures, replies, decisions and taken back links of signed-in accounts",
+            "Signatures, replies, decisions, taken back links and circulars of signed-in accounts",
             ["act", "outcome"],
             registry=registry,
         )
@@ -117,7 +117,7 @@ class Metrics:
         _at_zero(self.acknowledgements, ("ok", "not_found", "conflict", "alerts_unavailable"))
         _at_zero(self.case_acts, CASE_ACTS, ("ok", "not_found", "conflict", "alerts_unavailable"))
         _at_zero(self.mail_acts, ("join", "take", "refuse"), ("ok", "refused"))
-        _at_zero(self.document_acts, ("sign", "submit", "decide", "revoke"), ("ok", "refused"))
+        _at_zero(self.document_acts, ("sign", "submit", "decide", "revoke", "circular"), ("ok", "refused"))
         _at_zero(self.requests, REQUEST_OUTCOMES)
         _at_zero(self.events, ("snapshot", "update", "beat"))
 

@@ -21,7 +21,14 @@ from services.console.domain.cases import CaseDetail, CaseList, Fire
 from services.console.domain.dashboard_snapshot import DashboardSnapshot, Names
 from services.console.domain.district_map import DistrictMap, MapQuery, MapUnit, Position
 from services.console.domain.documents import File, InboxPage, MailPage, RawForm
-from services.console.domain.evaluation import EvaluationBoard, NewPoints, ScoredPeriod, ScoreRow
+from services.console.domain.evaluation import (
+    CircularRow,
+    EvaluationBoard,
+    NewCircular,
+    NewPoints,
+    ScoredPeriod,
+    ScoreRow,
+)
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
 from services.console.domain.identity import Answer, Asked, Identity
@@ -589,6 +596,14 @@ class ScoreBook(Protocol):
         """Return the scores of the slice that stand for a period, by scheme and body."""
         ...
 
+    async def circulars(self, period: ScoredPeriod) -> Sequence[CircularRow]:
+        """Return the circulars of a period, the newest first."""
+        ...
+
+    async def circular_file(self, document_id: str, language: Language, kind: FileKind) -> bytes:
+        """Raises NotFound, also for a document that is no circular."""
+        ...
+
 
 class ScoreOrders(Protocol):
     async def enter(self, asked: NewPoints, viewer: Viewer) -> str:
@@ -596,8 +611,26 @@ class ScoreOrders(Protocol):
         ...
 
 
+class CircularPrinter(Protocol):
+    async def draft(self, request: bytes) -> str:
+        """Return the id of the document that the encoded request became.
+
+        Raises DocumentsUnavailable, DocumentRefused.
+        """
+        ...
+
+
+class CircularDrafts(Protocol):
+    async def draft(self, asked: NewCircular) -> str:
+        """Return the id of the draft that it became; the same scores have the same one.
+
+        Raises DocumentsUnavailable, DocumentRefused, DataUnavailable.
+        """
+        ...
+
+
 class Evaluation(Protocol):
-    """What the pages may do with scores. Raises as the two above do."""
+    """What the pages may do with scores. Raises as those above do."""
 
     async def board(self, viewer: Viewer, wanted: ScoredPeriod | None) -> EvaluationBoard:
         """Return the scores of a period, of the newest where none is asked for."""
@@ -605,6 +638,14 @@ class Evaluation(Protocol):
 
     async def enter(self, viewer: Viewer, asked: NewPoints) -> str:
         """Raises NotAllowed for another one than the brigade."""
+        ...
+
+    async def circular(self, viewer: Viewer, scheme_id: str, period: ScoredPeriod) -> str:
+        """Return the id of the draft. Raises NotAllowed for another one than the brigade, NotFound without scores."""
+        ...
+
+    async def circular_file(self, viewer: Viewer, document_id: str, language: Language, kind: FileKind) -> bytes:
+        """Raises NotAllowed for another one than the brigade, NotFound."""
         ...
 
 

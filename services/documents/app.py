@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.codec import HEADERS
 from schemas.topics import REQUESTS
+from services.documents.adapters.circular_api import CircularApi
 from services.documents.adapters.http_api import DocumentsApi, build_api
 from services.documents.adapters.imap_box import ImapMailbox, MailboxAddress
 from services.documents.adapters.kafka_documents import KafkaDocumentStream
@@ -133,7 +134,8 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
         mail_store = PostgresMails(pool)
         mail_api = MailApi(mail_store, MailDesk(store=mail_store, clock=clock, wake=publishing.wake))
         reports = ReportApi(typesetter)
-        api = build_api(settings.api_token, documents_api, reports, mail_api) if has_api else None
+        circulars = CircularApi(issuing)
+        api = build_api(settings.api_token, documents_api, reports, mail_api, circulars) if has_api else None
         status = StatusServer(settings.http_host, settings.http_port, lambda: readiness(health), prometheus, api)
         mailbox = mailbox_of(settings)
         mails: dict[str, Coroutine[Any, Any, None]] = {}

@@ -197,6 +197,12 @@ class Correspondences(Protocol):
         ...
 
 
+class Circulars(Protocol):
+    async def issue(self, request: Request) -> str:
+        """Return the id of the document that the request became. Raises NotIssuable, StoreUnavailable."""
+        ...
+
+
 class ChangeOutbox(Protocol):
     """Changes that nobody has been told of."""
 

@@ -93,6 +93,11 @@ class HttpDocuments:
         said = asdict(sheet) | {"made_at": sheet.made_at.isoformat()}
         return (await self._ask("POST", "/reports/pdf", json=said, seconds=PDF_S)).content
 
+    async def draft(self, request: bytes) -> str:
+        """Implement ports.CircularPrinter."""
+        answer = await self._ask("POST", "/circulars", form=RawForm("application/json", request))
+        return str(answer.json()["document_id"])
+
     async def _ask(
         self,
         method: str,

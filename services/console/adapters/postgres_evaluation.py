@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
 
+from services.console.adapters.circulars import case_of
 from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
-from services.console.domain.evaluation import ScoredPeriod, ScoreRow
-from services.console.domain.viewer import Slice
+from services.console.domain.errors import NotFound
+from services.console.domain.evaluation import CircularRow, ScoredPeriod, ScoreRow
+from services.console.domain.viewer import WHOLE, Slice
 from services.kernel.calendar import CHINA
-from services.kernel.words import Period
+from services.kernel.words import FileKind, Language, Period
 from services.runtime.postgres import Pool
 
 MOST_PERIODS = 100
+MOST_CIRCULARS = 20
 
 
 class PostgresEvaluation:
@@ -31,6 +34,20 @@ class PostgresEvaluation:
         begins = datetime.combine(period.first, time(), CHINA)
         found = await self._all(SQL["scores_of_period"], slice_, kind=period.kind.value, begins=begins)
         return [ScoreRow(*row) for row in found]
+
+    async def circulars(self, period: ScoredPeriod) -> Sequence[CircularRow]:
+        begins = datetime.combine(period.first, time(), CHINA)
+        found = await self._all(SQL["schemes_of_period"], WHOLE, kind=period.kind.value, begins=begins)
+        schemes = {case_of(scheme_id, period): scheme_id for (scheme_id,) in found}
+        rows = await self._all(SQL["circulars"], WHOLE, cases=list(schemes), most=MOST_CIRCULARS)
+        return [CircularRow(row[0], schemes[row[1]], *row[2:]) for row in rows]
+
+    async def circular_file(self, document_id: str, language: Language, kind: FileKind) -> bytes:
+        asked = {"document_id": document_id, "language": language.value, "file_kind": kind.value}
+        found = await self._all(SQL["circular_file"], WHOLE, **asked)
+        if not found:
+            raise NotFound
+        return bytes(found[0][0])
 
     async def _all(self, text: str, slice_: Slice, **parameters: Any) -> list[Row]:
         asked = {"whole": slice_.whole, "own": slice_.department, **parameters}

@@ -196,6 +196,8 @@ DOCUMENT_REASONS = frozenset(
         "text_too_long",
         "bad_field",
         "too_large",
+        "several_packs",
+        "form",
     }
 )
 """Why documents refuses, as far as the page has a sentence for it."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from services.console.domain.errors import NotAllowed
@@ -28,13 +29,28 @@ class ScoreRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CircularRow:
+    """A circular (通报) of a period that was asked for. `number` is "" of a draft; `files` by name: zh.pdf, en.docx."""
+
+    document_id: str
+    scheme_id: str
+    number: str
+    at: datetime
+    files: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationBoard:
-    """`periods` the newest first; `shown` None where there are none. `may_enter`: whether the viewer enters points."""
+    """`periods` the newest first; `shown` None where there are none. `may_enter`: whether the viewer enters points.
+
+    `circulars`: of the period shown, the newest first; only the brigade is told of them.
+    """
 
     periods: Sequence[ScoredPeriod]
     shown: ScoredPeriod | None
     rows: Sequence[ScoreRow]
     may_enter: bool
+    circulars: Sequence[CircularRow] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +65,47 @@ class NewPoints:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class NewCircular:
+    """What a circular is to tell of: the scores of a scheme that stand for a period, none left out."""
+
+    scheme_id: str
+    period: ScoredPeriod
+    rows: Sequence[ScoreRow]
+    at: datetime
+
+
+def placed(rows: Sequence[ScoreRow]) -> Sequence[tuple[ScoreRow, int | None]]:
+    """Return the scores with their places, who has one first, then those that may still come highest.
+
+    A place is given where nothing is open of the score, and no other score's bounds reach over it: whatever comes in
+    later cannot change it. Equal scores share a place. A body of which nothing counts has none and takes none.
+    """
+    bounds = [_bounds(row) for row in rows]
+    found = []
+    for row, own in zip(rows, bounds, strict=True):
+        place = None
+        if own is not None and own[0] == own[1] and not row.score["provisional"]:
+            others = [each for each in bounds if each is not None]
+            if all(low > own[0] or high <= own[0] for low, high in others):
+                place = 1 + sum(low > own[0] for low, _ in others)
+        found.append((row, place, own))
+    found.sort(key=lambda one: (one[1] is None, one[1] or 0, -(one[2] or (0, 0))[1], str(one[0].score["body"])))
+    return [(row, place) for row, place, _ in found]
+
+
+def _bounds(row: ScoreRow) -> tuple[Decimal, Decimal] | None:
+    """Return between which points it lies; None where nothing of it counts."""
+    low, high = row.score["low"], row.score["high"]
+    return None if low is None else (Decimal(low), Decimal(high))
+
+
 def may_enter(viewer: Viewer) -> bool:
     return viewer.role is Role.BRIGADE and not viewer.administers
 
 
 def require_enters(viewer: Viewer) -> Viewer:
-    """Return who enters points. Raises NotAllowed for who does not."""
+    """Return who enters points, and asks for circulars. Raises NotAllowed for who does not."""
     if not may_enter(viewer):
         raise NotAllowed
     return viewer

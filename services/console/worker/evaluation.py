@@ -1,22 +1,46 @@
 """Scores of bodies for the page: within the viewer's slice. Points are taken by the registry, which has the audit."""
 
-from services.console.domain.evaluation import EvaluationBoard, NewPoints, ScoredPeriod, may_enter, require_enters
+from services.console.domain.errors import NotFound
+from services.console.domain.evaluation import (
+    EvaluationBoard,
+    NewCircular,
+    NewPoints,
+    ScoredPeriod,
+    may_enter,
+    require_enters,
+)
 from services.console.domain.viewer import Viewer
-from services.console.ports import ScoreBook, ScoreOrders
+from services.console.ports import CircularDrafts, ScoreBook, ScoreOrders
+from services.kernel.words import FileKind, Language
+from services.runtime.clock import Clock
 
 
 class EvaluationDesk:
     """Implements the port `Evaluation`."""
 
-    def __init__(self, book: ScoreBook, orders: ScoreOrders) -> None:
+    def __init__(self, book: ScoreBook, orders: ScoreOrders, drafts: CircularDrafts, clock: Clock) -> None:
         self._book = book
         self._orders = orders
+        self._drafts = drafts
+        self._clock = clock
 
     async def board(self, viewer: Viewer, wanted: ScoredPeriod | None) -> EvaluationBoard:
         periods = await self._book.periods(viewer.slice)
         shown = wanted or next(iter(periods), None)
         rows = [] if shown is None else await self._book.scores(viewer.slice, shown)
-        return EvaluationBoard(periods, shown, rows, may_enter(viewer))
+        circulars = [] if shown is None or not may_enter(viewer) else await self._book.circulars(shown)
+        return EvaluationBoard(periods, shown, rows, may_enter(viewer), circulars)
 
     async def enter(self, viewer: Viewer, asked: NewPoints) -> str:
         return await self._orders.enter(asked, require_enters(viewer))
+
+    async def circular(self, viewer: Viewer, scheme_id: str, period: ScoredPeriod) -> str:
+        scores = await self._book.scores(require_enters(viewer).slice, period)
+        rows = [row for row in scores if row.score["scheme"] == scheme_id]
+        if not rows:
+            raise NotFound
+        return await self._drafts.draft(NewCircular(scheme_id, period, rows, self._clock.now()))
+
+    async def circular_file(self, viewer: Viewer, document_id: str, language: Language, kind: FileKind) -> bytes:
+        require_enters(viewer)
+        return await self._book.circular_file(document_id, language, kind)

@@ -16,7 +16,7 @@ from services.documents.adapters.clauses import Clauses, Quote
 from services.documents.adapters.labels import LABELS, Labels, counted, day, moment
 from services.documents.domain.catalogue import CATALOGUE, Entry
 from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
-from services.documents.domain.request import Circular, Component, Named, Request
+from services.documents.domain.request import Circular, Component, Measured, Named, Request, Standing
 from services.kernel.words import Instrument, Language
 from services.runtime.texts import one_line
 
@@ -112,7 +112,7 @@ def _head(request: Request, draft: bool) -> Head:
 
 
 def _attachments(request: Request, words: Labels) -> list[Sheet]:
-    """Return the sheets behind the letter: the components, when they are many, or the figures of a circular."""
+    """Return the sheets behind the letter: the components, when they are many, or the scores of a circular."""
     sheets = []
     listed = request.trouble.listed if request.trouble else ()
     if len(listed) > ON_THE_PAGE:
@@ -138,15 +138,34 @@ def _component_rows(listed: Sequence[Component], words: Labels) -> tuple[tuple[s
 def _standing_rows(circular: Circular, words: Labels) -> tuple[tuple[str, ...], ...]:
     return tuple(
         (
-            str(n),
+            str(one.place) if one.place else words.none,
             one_line(one.body.in_language(words.language)),
-            str(one.numerator),
-            str(one.denominator),
-            one_line(one.rate),
-            words.met if one.met else words.not_met,
+            words.listed(_measured(each, words) for each in one.measured) or words.none,
+            words.revised.format(said=words.between(one.low, one.high) or words.none, n=one.revision),
+            words.grade_of(one),
+            words.listed(_remarks(one, words)) or words.none,
         )
-        for n, one in enumerate(circular.standings, start=1)
+        for one in circular.standings
     )
+
+
+def _measured(one: Measured, words: Labels) -> str:
+    """Return a part of a score in words: its figure, the points it gave, and why something of it is not known."""
+    said = [one_line(one.what.in_language(words.language))]
+    rate, points = words.between(one.rate_low, one.rate_high), words.between(one.low, one.high)
+    said += [f"{rate} %"] if rate else []
+    if one.is_left_out:
+        said.append(words.left_out)
+    else:
+        said += [words.points.format(n=points)] if points else []
+        said += [words.gaps[one.gap]] if one.gap else []
+    return words.comma.join(said)
+
+
+def _remarks(one: Standing, words: Labels) -> list[str]:
+    said = [words.provisional_score] if one.is_provisional else []
+    said += [words.gaps[gap] for gap in one.gaps]
+    return said + ([words.years_running.format(n=one.rule_years)] if one.rule_years else [])
 
 
 def _slip(request: Request, number: str, title: str, addressee: str, words: Labels) -> Sheet:
@@ -170,7 +189,7 @@ def _evidence(request: Request, number: str, entry: Entry, words: Labels) -> She
         (words.kind, f"{request.instrument}" + (f" / {request.trouble.kind}" if request.trouble else "")),
         (words.clauses, request.basis.clause),
         (words.pack, request.basis.pack),
-        (words.log, request.basis.evidence),
+        (words.log, request.basis.evidence or words.by_revision),
         (words.template, entry.template),
     )
     return Sheet(words.evidence, tuple((label, one_line(said)) for label, said in rows), intro=words.evidence_intro)
@@ -190,8 +209,9 @@ def _foreign(request: Request) -> list[str]:
         named += earlier.to
         plain.append(earlier.number)
     if request.circular is not None:
-        named += [request.circular.period, request.circular.measure, *(one.body for one in request.circular.standings)]
-        plain += [one.rate for one in request.circular.standings]
+        standings = request.circular.standings
+        named += [request.circular.period, request.circular.measure, *(one.body for one in standings)]
+        named += [each.what for one in standings for each in one.measured]
     for ground in request.grounds:
         named.append(ground.fact)
         plain.append(ground.number)
@@ -216,6 +236,7 @@ def _wording(language: Language, name: str) -> jinja2.Template:
         "date": partial(day, language),
         "name": lambda named: named.in_language(language),
         "counted": counted,
+        "score": LABELS[language].score_of,
     }
     environment.filters.update(filters)
     return environment.get_template(name)

@@ -19,6 +19,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import RequestResponseEndpoint
 
+from services.documents.adapters.circular_api import MAX_CIRCULAR_BYTES, CircularApi, circular_routes
+from services.documents.adapters.circular_api import PATH as CIRCULARS
 from services.documents.adapters.mail_api import MailApi, mail_routes
 from services.documents.adapters.report_api import MAX_REPORT_BYTES, PATH, ReportApi, report_routes
 from services.documents.domain.correspondence import Actor, Correspondence, Written
@@ -218,12 +220,15 @@ def _refusal(request: Request, token: bytes) -> JSONResponse | None:
     length = request.headers.get("content-length", "0" if request.method == "GET" else "")
     most = MAX_UPLOAD_BYTES if request.url.path.endswith("/submissions") else MAX_BODY_BYTES
     most = MAX_REPORT_BYTES if request.url.path == f"/v1{PATH}" else most
+    most = MAX_CIRCULAR_BYTES if request.url.path == f"/v1{CIRCULARS}" else most
     if not length.isdigit() or int(length) > most:
         return JSONResponse({"reason": "too_large"}, 413)
     return None
 
 
-def build_api(token: SecretStr, api: DocumentsApi, reports: ReportApi, mails: MailApi) -> FastAPI:
+def build_api(
+    token: SecretStr, api: DocumentsApi, reports: ReportApi, mails: MailApi, circulars: CircularApi
+) -> FastAPI:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     secret = token.get_secret_value().encode()
 
@@ -254,6 +259,7 @@ def build_api(token: SecretStr, api: DocumentsApi, reports: ReportApi, mails: Ma
     app.include_router(_routes(api))
     app.include_router(report_routes(reports))
     app.include_router(mail_routes(mails))
+    app.include_router(circular_routes(circulars))
     return app
 
 

@@ -1,13 +1,15 @@
 """What stands around every letter, and how instants are written, in each language."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date as Date
 from datetime import datetime
 from typing import Any
 
 from services.documents.domain.letter import Letter
+from services.documents.domain.request import Standing
 from services.kernel.calendar import CHINA
-from services.kernel.words import Language
+from services.kernel.words import Grade, Language, ScoreGap
 
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -38,8 +40,16 @@ class Labels:
     component_columns: tuple[str, ...]
     standings: str
     standing_columns: tuple[str, ...]
-    met: str
-    not_met: str
+    semicolon: str
+    points: str
+    revised: str
+    by_revision: str
+    left_out: str
+    provisional_score: str
+    years_running: str
+    open_grade: str
+    grades: Mapping[Grade, str]
+    gaps: Mapping[ScoreGap, str]
     slip: str
     slip_intro: str
     slip_foot: str
@@ -62,6 +72,25 @@ class Labels:
     substituted: str
     provisional: str
 
+    def listed(self, said: Iterable[str]) -> str:
+        return self.semicolon.join(said)
+
+    def between(self, low: str, high: str) -> str:
+        """Return bounds as one text, one of them where they are alike; "" where there are none."""
+        return low if low == high else f"{low}–{high}"
+
+    def grade_of(self, one: Standing) -> str:
+        """Return the grade, or between which ones it is open."""
+        if one.grade is not None:
+            return self.grades[one.grade]
+        if one.worst is None or one.best is None:
+            return self.none
+        return self.open_grade.format(worst=self.grades[one.worst], best=self.grades[one.best])
+
+    def score_of(self, one: Standing) -> str:
+        """Return points and grade of a body on a list."""
+        return self.comma.join([self.points.format(n=self.between(one.low, one.high)), self.grade_of(one)])
+
 
 LABELS = {
     Language.ZH: Labels(
@@ -83,10 +112,29 @@ LABELS = {
         none="—",
         components="存在问题的部件清单",
         component_columns=("序号", "名称", "系统", "部件地址", "起始时间"),
-        standings="各单位情况表",
-        standing_columns=("序号", "单位", "达到数", "应达数", "比率", "是否达标"),
-        met="达标",
-        not_met="未达标",
+        standings="考核情况表",
+        standing_columns=("名次", "考核对象", "指标与各项得分", "得分", "等次", "缺项与说明"),
+        semicolon="；",
+        points="{n}分",
+        revised="{said}（第{n}版）",
+        by_revision="得分以附件所列版次为准，各版次均存档",
+        left_out="不计",
+        provisional_score="暂定",
+        years_running="连续{n}年不称职",
+        open_grade="未定（{worst}至{best}）",
+        grades={
+            Grade.EXCELLENT: "优秀",
+            Grade.GOOD: "良好",
+            Grade.COMPETENT: "称职",
+            Grade.NOT_COMPETENT: "不称职",
+        },
+        gaps={
+            ScoreGap.NO_FIGURE: "指标未发布",
+            ScoreGap.NOTHING_COUNTED: "无可统计对象",
+            ScoreGap.BLIND: "含未监测时间",
+            ScoreGap.NOT_ENTERED: "人工评分未录入",
+            ScoreGap.NO_MONTH: "缺月份得分",
+        },
         slip="回执",
         slip_intro="请填写后送回发文单位。",
         slip_foot="（受文单位印章）",
@@ -128,10 +176,29 @@ LABELS = {
         none="—",
         components="Components concerned",
         component_columns=("No.", "Name", "System", "Component", "Since"),
-        standings="Figures by body",
-        standing_columns=("No.", "Body", "Reached", "Due", "Rate", "Target"),
-        met="met",
-        not_met="not met",
+        standings="Scores by body",
+        standing_columns=("Place", "Body", "Figures and points", "Score", "Grade", "Open, remarks"),
+        semicolon="; ",
+        points="{n} points",
+        revised="{said} (revision {n})",
+        by_revision="the revisions of the scores in the attachment; all of them are kept",
+        left_out="left out",
+        provisional_score="provisional",
+        years_running="not competent {n} years running",
+        open_grade="open ({worst} to {best})",
+        grades={
+            Grade.EXCELLENT: "excellent",
+            Grade.GOOD: "good",
+            Grade.COMPETENT: "competent",
+            Grade.NOT_COMPETENT: "not competent",
+        },
+        gaps={
+            ScoreGap.NO_FIGURE: "no figure is published",
+            ScoreGap.NOTHING_COUNTED: "nothing to count",
+            ScoreGap.BLIND: "has time that was not seen",
+            ScoreGap.NOT_ENTERED: "points not entered",
+            ScoreGap.NO_MONTH: "a month without a score",
+        },
         slip="Receipt",
         slip_intro="Please fill in and return to the issuer.",
         slip_foot="(seal of the receiver)",

@@ -15,6 +15,7 @@ from schemas.document import (
 from schemas.document import DocumentRequestData as RequestData
 from schemas.document import Named as WireNamed
 from schemas.document import Rendition as WireRendition
+from schemas.document import Standing as WireStanding
 from schemas.document import Trouble as WireTrouble
 from schemas.document import UnitParticulars as WireUnit
 from services.documents.domain.correspondence import Change, Correspondence, change_id_of
@@ -26,6 +27,7 @@ from services.documents.domain.request import (
     Earlier,
     Ground,
     Issuer,
+    Measured,
     Meeting,
     Named,
     Request,
@@ -103,10 +105,28 @@ def _component(found: WireComponent) -> Component:
 
 
 def _circular(found: WireCircular) -> Circular:
-    standings = tuple(
-        Standing(_named(one.body), one.numerator, one.denominator, one.rate, one.met) for one in found.standings
+    return Circular(_named(found.period), _named(found.measure), tuple(map(_standing, found.standings)))
+
+
+def _standing(found: WireStanding) -> Standing:
+    return Standing(
+        body=_named(found.body),
+        measured=tuple(
+            Measured(_named(one.what), one.rate_low, one.rate_high, one.low, one.high, one.gap, one.left_out)
+            for one in found.measured
+        ),
+        low=found.low,
+        high=found.high,
+        grade=found.grade,
+        worst=found.worst,
+        best=found.best,
+        is_provisional=found.provisional,
+        list=found.list,
+        place=found.place,
+        gaps=found.gaps,
+        rule_years=found.rule_years,
+        revision=found.revision,
     )
-    return Circular(_named(found.period), _named(found.measure), standings)
 
 
 def _basis(data: RequestData) -> Basis:
@@ -114,7 +134,7 @@ def _basis(data: RequestData) -> Basis:
     return Basis(
         clause=data.clause,
         pack=f"{pack.pack_id}@{pack.version}",
-        evidence=f"{evidence.topic}/{evidence.partition}/{evidence.offset}",
+        evidence=f"{evidence.topic}/{evidence.partition}/{evidence.offset}" if evidence else "",
     )
 
 

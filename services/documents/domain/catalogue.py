@@ -1,7 +1,7 @@
 """The documents there are, one entry each: what its numbers are marked with, which wording it has, what it tells of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -16,7 +16,7 @@ class Matter(StrEnum):
 
     UNIT = "unit"
     CIRCULAR = "circular"
-    """The figures of many bodies, or what one body has missed."""
+    """The scores of many bodies, or what one body has missed."""
     HISTORY = "history"
 
 
@@ -63,7 +63,7 @@ CATALOGUE: Mapping[Instrument, Entry] = MappingProxyType(
             Entry(Instrument.URGING_NOTICE, "督", 1),
             Entry(Instrument.COPY_NOTICE, "抄", 1),
             Entry(Instrument.CORRECTION_ORDER, "限", 1, draft=True),
-            Entry(Instrument.CIRCULAR, "通", 2, Matter.CIRCULAR, slip=False),
+            Entry(Instrument.CIRCULAR, "通", 3, Matter.CIRCULAR, slip=False),
             Entry(Instrument.LISTED_SUPERVISION, "挂", 1, draft=True),
             Entry(Instrument.INTERVIEW, "约", 2, Matter.HISTORY, draft=True),
             Entry(Instrument.ACCOUNTABILITY, "责", 1, Matter.HISTORY, draft=True, slip=False),
@@ -77,4 +77,5 @@ def entry_of(request: Request) -> Entry:
     entry = CATALOGUE[request.instrument]
     if not entry.has_facts(request):
         raise NotIssuable(RefusedBecause.FACTS_MISSING, f"{request.instrument} tells of {entry.matter}")
-    return entry
+    # what judges many bodies is an act of the authority that puts its name to it
+    return replace(entry, draft=True) if request.circular is not None else entry

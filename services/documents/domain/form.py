@@ -14,6 +14,8 @@ from services.documents.domain.reasons import FormRule
 from services.kernel.calendar import CHINA
 from services.kernel.words import Language
 
+MAX_CONTENT = 200_000
+"""Characters of a text or page that a record has room for, as schemas.document says."""
 NUMBER = re.compile(r"[^\s〔〕\[\]()（）【】第]{1,70}〔(20\d\d)〕[1-9]\d*号")
 DATES = {
     Language.ZH: re.compile(r"20\d\d年([1-9]|1[0-2])月([1-9]|[12]\d|3[01])日"),
@@ -31,6 +33,11 @@ def breaches(letter: Letter, text: str) -> tuple[FormRule, ...]:
     """Return the rules that the finished letter breaks; `text` is its plain form, as it is read from top to bottom."""
     found = tuple(rule for rule, broken in _RULES.items() if broken(letter))
     return (*found, FormRule.ORDER) if _out_of_order(letter, text) else found
+
+
+def is_too_long(*texts: str) -> bool:
+    """Say whether no record has room for it: it would stand before all others in the outbox for ever."""
+    return any(len(text) > MAX_CONTENT for text in texts)
 
 
 def is_number(text: str) -> bool:

@@ -33,6 +33,7 @@ class FormRule(StrEnum):
     ORDER = "order"
     INTERNAL_WORDS = "internal_words"
     UNFILLED = "unfilled"
+    TOO_LONG = "too_long"
 
 
 class FilesMissing(StrEnum):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.kernel.words import FindingKind, Instrument, Language
+from services.kernel.words import EvaluationList, FindingKind, Grade, Instrument, Language, ScoreGap
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,35 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """A part of a score: percent of a figure, and the points that it gave; "" where there are none, or not yet."""
+
+    what: Named
+    rate_low: str
+    rate_high: str
+    low: str
+    high: str
+    gap: ScoreGap | None
+    is_left_out: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """A body in a circular. `rate` is written as compliance writes it: nothing is computed here."""
+    """A body in a circular. Points and figures are written as compliance writes them: nothing is computed here."""
 
     body: Named
-    numerator: int
-    denominator: int
-    rate: str
-    met: bool
+    measured: tuple[Measured, ...]
+    low: str
+    high: str
+    grade: Grade | None
+    worst: Grade | None
+    best: Grade | None
+    is_provisional: bool
+    list: EvaluationList | None
+    place: int | None
+    gaps: tuple[ScoreGap, ...]
+    rule_years: int
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +116,13 @@ class Circular:
     measure: Named
     standings: tuple[Standing, ...]
 
-    def of(self, *, met: bool) -> tuple[Standing, ...]:
-        """Return the green list (met) or the red one."""
-        return tuple(one for one in self.standings if one.met is met)
+    def on(self, name: str) -> tuple[Standing, ...]:
+        """Return who is on the green list or the red one; what is provisional is on none, whatever was asked for."""
+        return tuple(one for one in self.standings if one.list == name and not one.is_provisional)
+
+    @property
+    def provisional(self) -> tuple[Standing, ...]:
+        return tuple(one for one in self.standings if one.is_provisional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,4 +197,6 @@ class Request:
         known = [one.at for one in self.earlier]
         if self.trouble is not None:
             known += [self.trouble.since, self.trouble.detected_at]
+        if self.circular is not None:
+            known.append(self.requested_at)  # the scores that stood then
         return max(known, default=None)

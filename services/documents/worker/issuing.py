@@ -8,9 +8,9 @@ from datetime import timedelta
 from services.documents.domain.catalogue import entry_of
 from services.documents.domain.document import Document, File, document_id_of
 from services.documents.domain.errors import BadForm, Fenced, FilesUnavailable, NotIssuable, StoreUnavailable
-from services.documents.domain.form import breaches
+from services.documents.domain.form import breaches, is_too_long
 from services.documents.domain.numbering import series_of
-from services.documents.domain.reasons import FilesMissing, RefusedBecause
+from services.documents.domain.reasons import FilesMissing, FormRule, RefusedBecause
 from services.documents.domain.request import Request
 from services.documents.metrics import DocumentsMetrics
 from services.documents.ports import DocumentStore, IssuingTransaction, PartitionClaim, Rendered, Renderer, Typesetter
@@ -76,6 +76,25 @@ class IssuingService:
                 if document_id not in known:
                     await self._try(transaction, document_id, request, batch)
         self._tell(batch)
+
+    async def issue(self, request: Request) -> str:
+        """Return the id of its document, once that is there: of a request that comes by itself, not by the topic.
+
+        Raises NotIssuable, StoreUnavailable.
+        """
+        batch, document_id = _Batch(), document_id_of(request.source, request.request_id)
+        try:
+            async with self._store.transaction() as transaction:
+                if await transaction.issued([document_id]):
+                    batch.duplicates = 1
+                else:
+                    batch.issued.append(await self._issue(transaction, document_id, request, batch))
+        except NotIssuable as error:
+            batch.refused.append((request, error))
+            raise
+        finally:
+            self._tell(batch)
+        return document_id
 
     async def _try(self, transaction: IssuingTransaction, document_id: str, request: Request, batch: _Batch) -> None:
         """Issue one; what no document can be made of gives its number back and leaves the others alone."""
@@ -152,6 +171,8 @@ class IssuingService:
 def checked(rendered: Sequence[Rendered]) -> Sequence[Rendered]:
     """Return what was rendered. Raises BadForm when a rule of the form is broken in any language."""
     broken = [rule for one in rendered for rule in breaches(one.letter, one.rendition.text)]
+    if any(is_too_long(one.rendition.text, one.rendition.html) for one in rendered):
+        broken.append(FormRule.TOO_LONG)
     if broken:
         raise BadForm(tuple(dict.fromkeys(broken)))
     return rendered

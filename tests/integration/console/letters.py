@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from deploy.stack.ports import free_ports
+from services.documents.adapters.circular_api import CircularApi
 from services.documents.adapters.http_api import DocumentsApi, build_api
 from services.documents.adapters.mail_api import MailApi
 from services.documents.adapters.postgres_correspondence import PostgresCorrespondences
@@ -25,6 +26,7 @@ from services.documents.domain.mails import read
 from services.documents.domain.numbering import Number, Series
 from services.documents.metrics import DocumentsMetrics
 from services.documents.worker.correspondence import CorrespondenceService
+from services.documents.worker.issuing import IssuingService
 from services.documents.worker.mail_intake import MailDesk
 from services.kernel.links import Link, sealed
 from services.runtime.clock import SystemClock
@@ -112,7 +114,18 @@ async def letters(dsn: str) -> AsyncIterator[Letters]:
         typesetter = TypstTypesetter(timeout_s=60, max_bytes=10**6)
         mails = PostgresMails(pool)
         mail_api = MailApi(mails, MailDesk(store=mails, clock=clock))
-        app = build_api(SecretStr(TOKEN), DocumentsApi(store, service, clock), ReportApi(typesetter), mail_api)
+        issuing = IssuingService(
+            store=PostgresDocuments(pool),
+            renderer=TemplateRenderer(),
+            typesetter=typesetter,
+            metrics=DocumentsMetrics(CollectorRegistry()),
+            clock=clock,
+            marks={},
+            wake=lambda: None,
+        )
+        app = build_api(
+            SecretStr(TOKEN), DocumentsApi(store, service, clock), ReportApi(typesetter), mail_api, CircularApi(issuing)
+        )
         server = StatusServer("127.0.0.1", port, lambda: Readiness(True), CollectorRegistry(), app)
         serving = asyncio.create_task(server.serve(stop))
         try:

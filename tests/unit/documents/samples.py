@@ -53,22 +53,65 @@ ABOUT_A_UNIT: dict[Instrument, dict[str, Any]] = {
         "copies": [],
     },
 }
+NETWORKING = {"zh": "重点单位联网率", "en": "Networking rate of key units"}
+VISITS = {"zh": "巡查与隐患整改", "en": "Visits and dangers put right"}
+ACCESS = {"zh": "新建建筑接入率", "en": "Access rate of new buildings"}
 ABOUT_A_BODY: dict[Instrument, dict[str, Any]] = {
     Instrument.CIRCULAR: {
         "issuer": OFFICE,
         "addressee": {"zh": "各街道、各成员单位", "en": "all streets and members"},
         "circular": {
             "period": {"zh": "2026年10月", "en": "October 2026"},
-            "measure": {"zh": "消防远程监控时段联网率", "en": "the time-weighted networking rate"},
+            "measure": {"zh": "街镇消防工作站月度考核", "en": "Monthly evaluation of town work stations"},
             "standings": [
                 {
                     "body": {"zh": f"第{n}街道", "en": f"Street no. {n}"},
-                    "numerator": 100 - n,
-                    "denominator": 100,
-                    "rate": f"{100 - n}.0%",
-                    "met": n == 0,
+                    "measured": [
+                        {
+                            "what": NETWORKING,
+                            "rate_low": f"{99 - n}.0",
+                            "rate_high": f"{99 - n}.0",
+                            "low": f"{50 - n}.0",
+                            "high": f"{50 - n}.0",
+                        },
+                        {"what": VISITS, "low": f"{45 - n}.0", "high": f"{45 - n}.0"},
+                    ],
+                    "low": f"{95 - 2 * n}.0",
+                    "high": f"{95 - 2 * n}.0",
+                    "grade": grade,
+                    "worst": grade,
+                    "best": grade,
+                    "provisional": False,
+                    "list": {"excellent": "green", "not_competent": "red"}.get(grade),
+                    "place": n + 1 if n < 2 else None,
+                    "revision": 1 + n % 2,
+                    "rule_years": 2 if n == 3 else 0,
                 }
-                for n in range(12)
+                for n, grade in enumerate(("excellent", "good", "competent", "not_competent"))
+            ]
+            + [
+                {
+                    "body": {"zh": "第4街道", "en": "Street no. 4"},
+                    "measured": [
+                        {
+                            "what": NETWORKING,
+                            "rate_low": "93.0",
+                            "rate_high": "97.5",
+                            "low": "40.0",
+                            "high": "46.5",
+                            "gap": "blind",
+                        },
+                        {"what": VISITS, "gap": "not_entered"},
+                        {"what": ACCESS, "gap": "nothing_counted", "left_out": True},
+                    ],
+                    "low": "40.0",
+                    "high": "91.5",
+                    "worst": "not_competent",
+                    "best": "excellent",
+                    "provisional": True,
+                    "gaps": ["blind", "not_entered"],
+                    "revision": 3,
+                }
             ],
         },
     },

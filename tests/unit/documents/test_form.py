@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+import schemas.document
 from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.domain.catalogue import CATALOGUE
-from services.documents.domain.form import breaches, is_number
+from services.documents.domain.form import MAX_CONTENT, breaches, is_number, is_too_long
 from services.documents.domain.letter import Block, BlockKind, Letter, Sheet
 from services.documents.domain.reasons import FormRule
 from services.kernel.words import Language
@@ -75,8 +76,15 @@ def test_each_rule_finds_what_breaks_it(rule: FormRule, changes: dict[str, Any])
     assert broken(**changes) == (rule,)
 
 
-def test_every_rule_but_the_page_has_an_example_here() -> None:
-    assert {rule for rule, _ in BROKEN} == set(FormRule) - {FormRule.ORDER, FormRule.BODY_NOT_ON_FIRST_PAGE}
+def test_every_rule_but_those_of_text_and_page_has_an_example_here() -> None:
+    others = {FormRule.ORDER, FormRule.BODY_NOT_ON_FIRST_PAGE, FormRule.TOO_LONG}
+    assert {rule for rule, _ in BROKEN} == set(FormRule) - others
+
+
+def test_what_no_record_has_room_for_is_too_long() -> None:
+    assert MAX_CONTENT == schemas.document.MAX_CONTENT
+    assert not is_too_long("x" * MAX_CONTENT)
+    assert is_too_long("", "x" * (MAX_CONTENT + 1))
 
 
 def test_the_parts_follow_each_other_in_the_text() -> None:

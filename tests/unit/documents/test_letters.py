@@ -13,7 +13,7 @@ import pytest
 
 from services.documents.adapters.clauses import Clauses
 from services.documents.adapters.renderer import TemplateRenderer
-from services.documents.domain.catalogue import CATALOGUE
+from services.documents.domain.catalogue import entry_of
 from services.documents.domain.document import Rendition
 from services.documents.domain.form import breaches
 from services.documents.domain.letter import Head
@@ -49,7 +49,7 @@ def requests() -> Mapping[str, Request]:
 
 
 def rendered(wanted: Request, *, draft: bool | None = None) -> dict[Language, Rendered]:
-    entry = CATALOGUE[wanted.instrument]
+    entry = entry_of(wanted)
     is_draft = entry.draft if draft is None else draft
     number = "" if is_draft else f"消监{entry.word}〔2026〕12号"
     done = RENDERER.render(wanted, number, entry, at(30), draft=is_draft)

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 from pypdf import PdfReader
 
+from services.documents.adapters.circular_api import CircularApi
 from services.documents.adapters.http_api import DocumentsApi, build_api
 from services.documents.adapters.mail_api import MailApi
 from services.documents.adapters.report_api import MAX_REPORT_BYTES, MAX_ROWS, ReportApi, ReportBody
@@ -36,7 +37,7 @@ def body(**changes: Any) -> dict[str, Any]:
 def client(typesetter: PlainTypesetter | None) -> httpx.AsyncClient:
     documents = DocumentsApi(None, None, None)  # type: ignore[arg-type]  # nobody asks for a document here
     mails = MailApi(None, None)  # type: ignore[arg-type]  # nor for a mail
-    app = build_api(SecretStr(TOKEN), documents, ReportApi(typesetter), mails)
+    app = build_api(SecretStr(TOKEN), documents, ReportApi(typesetter), mails, CircularApi(None))  # type: ignore[arg-type]  # nor for a circular
     headers = {"Authorization": f"Bearer {TOKEN}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://documents", headers=headers)
 

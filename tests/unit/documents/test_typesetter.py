@@ -13,14 +13,14 @@ from pypdf import PdfReader
 from services.documents.adapters.labels import LABELS
 from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.adapters.typesetter import TypstTypesetter, find_fonts
-from services.documents.domain.catalogue import CATALOGUE
+from services.documents.domain.catalogue import entry_of
 from services.documents.domain.errors import BadForm, FilesUnavailable
 from services.documents.domain.letter import Letter
 from services.documents.domain.reasons import FilesMissing, FormRule
-from services.documents.domain.request import Request
+from services.documents.domain.request import Named, Request
 from services.kernel.words import FileKind, Instrument, Language
 from tests.unit.documents.build import at
-from tests.unit.documents.samples import VARIANTS, sample
+from tests.unit.documents.samples import LONG, VARIANTS, sample
 
 pytestmark = pytest.mark.thorough
 
@@ -35,7 +35,7 @@ def typesetter() -> TypstTypesetter:
 
 
 def letters(wanted: Request) -> dict[Language, Letter]:
-    entry = CATALOGUE[wanted.instrument]
+    entry = entry_of(wanted)
     number = "" if entry.draft else f"消监{entry.word}〔2026〕12号"
     done = RENDERER.render(wanted, number, entry, at(60), draft=entry.draft)
     return {one.letter.language: one.letter for one in done}
@@ -180,3 +180,23 @@ async def test_a_file_that_is_too_large_or_too_slow_is_left_out() -> None:
         with pytest.raises(FilesUnavailable) as missing:
             await one.files(wanted)
         assert missing.value.reason is reason
+
+
+@needs_fonts
+@pytest.mark.parametrize("language", list(Language))
+async def test_a_circular_about_many_bodies_tells_of_each_on_wide_pages(
+    typesetter: TypstTypesetter, language: Language
+) -> None:
+    told = sample("I6").circular
+    assert told is not None
+    many = [
+        replace(one, body=Named(f"第{n}号{LONG['zh']}", f"No. {n} {LONG['en']}"))
+        for n, one in enumerate(told.standings * 12)
+    ]
+    letter = letters(replace(sample("I6"), circular=replace(told, standings=tuple(many))))[language]
+    (file, *_) = await typesetter.files([letter])
+    wide = [page for page in PdfReader(io.BytesIO(file.content)).pages if page.mediabox.width > page.mediabox.height]
+    sheet = re.sub(r"\s|\u200b", "", "".join(page.extract_text() for page in wide))
+    names = [bare(one.body.in_language(language)) for one in many]
+    assert [name for name in names if name not in sheet] == []
+    assert LABELS[language].provisional_score in sheet

@@ -13,3 +13,18 @@ SELECT DISTINCT ON (scheme_id, body_id) revision, recorded_at, score
 FROM compliance.scores
 WHERE period_kind = %(kind)s AND period_from = %(begins)s AND (%(whole)s OR body_id = %(own)s)
 ORDER BY scheme_id, body_id, revision DESC
+
+-- schemes_of_period --
+SELECT DISTINCT scheme_id FROM compliance.scores WHERE period_kind = %(kind)s AND period_from = %(begins)s
+
+-- circulars --
+SELECT d.document_id, d.case_id, coalesce(d.own_number, ''), d.issued_at,
+       ARRAY(SELECT f.language || '.' || f.kind FROM documents.rendition_files f WHERE f.document_id = d.document_id
+             ORDER BY f.language <> 'zh', f.language, f.kind DESC)
+FROM documents.documents d
+WHERE d.case_id = ANY(%(cases)s) AND d.source = '/console'
+ORDER BY d.issued_at DESC, d.document_id LIMIT %(most)s
+
+-- circular_file --
+SELECT f.content FROM documents.rendition_files f JOIN documents.documents d USING (document_id)
+WHERE document_id = %(document_id)s AND d.source = '/console' AND f.language = %(language)s AND f.kind = %(file_kind)s

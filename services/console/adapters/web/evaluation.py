@@ -7,7 +7,9 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
+from services.console.adapters.web.acting import acting
 from services.console.adapters.web.api import Api, as_json, session_of
+from services.console.adapters.web.files import DocumentId, printed
 from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
 from services.console.adapters.web.history import FIRST_DAY, LAST_DAY
 from services.console.adapters.web.pages import SignedInPages
@@ -15,7 +17,7 @@ from services.console.domain.errors import ConsoleError
 from services.console.domain.evaluation import NewPoints, ScoredPeriod
 from services.console.metrics import Metrics
 from services.console.ports import Evaluation, ReadModel
-from services.kernel.words import Period
+from services.kernel.words import FileKind, Language, Period
 from services.runtime.logging import get_logger
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -56,6 +58,16 @@ class PointsBody(BaseModel):
         return NewPoints(**self.model_dump())
 
 
+class CircularBody(BaseModel):
+    """Of which scheme and period; the scores are those that stand."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scheme_id: Name
+    period: Period
+    first: date = Field(alias="from", ge=FIRST_DAY, le=LAST_DAY)
+
+
 class EvaluationApi:
     """The handlers. Whose slice it is and who asks comes from the session, never from the request."""
 
@@ -87,6 +99,25 @@ class EvaluationApi:
             get_logger().info("points_entered", username=session.viewer.username, about=body.body_id, outcome=outcome)
         return as_json({"entry_id": entry_id})
 
+    async def circular(self, request: Request, body: CircularBody) -> Response:
+        def tell(username: str, outcome: str) -> None:
+            self._metrics.document_acts.labels("circular", "ok" if outcome == "ok" else "refused").inc()
+            get_logger().info(
+                "circular_asked_for", username=username, scheme=body.scheme_id, period=body.period.value,
+                first=body.first.isoformat(), outcome=outcome,
+            )  # fmt: skip
+
+        async with acting(request, tell) as session:
+            period = ScoredPeriod(body.period, body.first)
+            return as_json({"document_id": await self._evaluation.circular(session.viewer, body.scheme_id, period)})
+
+    async def circular_file(
+        self, request: Request, document_id: DocumentId, language: Language, kind: FileKind
+    ) -> Response:
+        viewer = session_of(request).viewer
+        content = await self._evaluation.circular_file(viewer, document_id, language, kind)
+        return printed(document_id, language, kind, content)
+
 
 def evaluation_routes(api: EvaluationApi, pages: SignedInPages) -> APIRouter:
     """Return the routes; those of the API ask for a session first."""
@@ -99,5 +130,7 @@ def evaluation_routes(api: EvaluationApi, pages: SignedInPages) -> APIRouter:
     ours = APIRouter(prefix="/api/v1/evaluation", dependencies=[Depends(api.signed_in)])
     ours.add_api_route("", api.board, methods=["GET"])
     ours.add_api_route("/points", api.enter, methods=["POST"])
+    ours.add_api_route("/circulars", api.circular, methods=["POST"])
+    ours.add_api_route("/circulars/{document_id}/{language}.{kind}", api.circular_file, methods=["GET"])
     router.include_router(ours)
     return router

@@ -27,11 +27,15 @@ class FilesApi:
         self, request: Request, case_id: CaseId, document_id: DocumentId, language: Language, kind: FileKind
     ) -> Response:
         content = await self._read.document_file(session_of(request).viewer.slice, case_id, document_id, language, kind)
-        # a page of the browser for what is printed, a file for what is written on
-        how = "inline" if kind is FileKind.PDF else "attachment"
-        name = quote(f"{document_id}.{language}.{kind}")
-        headers = {"Content-Disposition": f"{how}; filename*=UTF-8''{name}"}
-        return Response(content, media_type=MEDIA_TYPES[kind], headers=headers)
+        return printed(document_id, language, kind, content)
+
+
+def printed(document_id: str, language: Language, kind: FileKind, content: bytes) -> Response:
+    """Return a page of the browser for what is printed, a file for what is written on."""
+    how = "inline" if kind is FileKind.PDF else "attachment"
+    name = quote(f"{document_id}.{language}.{kind}")
+    headers = {"Content-Disposition": f"{how}; filename*=UTF-8''{name}"}
+    return Response(content, media_type=MEDIA_TYPES[kind], headers=headers)
 
 
 def file_routes(api: Api, read: ReadModel) -> APIRouter:

@@ -98,7 +98,7 @@ function sheet(done = "") {
       h("p", {}, h("span", { class: `badge ${one.state}` }, t(`document.state.${one.state}`)), one.is_overdue ? h("b", { class: "late" }, ` ${t("document.overdue")}`) : null),
       h("dl", { class: "facts" }, facts.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "num" }, value)])),
       h("p", {}, h("a", { class: "ack", href: `${base()}/paper?lang=${state.lang}`, target: "_blank", rel: "noopener" }, t("document.paper")), " ",
-        h("a", { class: "ack", href: `/?case=${encodeURIComponent(one.case_id)}` }, t("document.case"))),
+        one.case_id.startsWith("circular-") ? h("a", { class: "ack", href: "/evaluation" }, t("evaluation.title")) : h("a", { class: "ack", href: `/?case=${encodeURIComponent(one.case_id)}` }, t("document.case"))),
       h("div", { class: "paper", tabindex: "0", role: "region", "aria-label": t("document.text"), lang: text?.language === "en" ? "en" : "zh-CN" }, text?.text ?? ""),
       receipts(one), submissions(one), one.may.reply ? submission(one, "reply") : null,
       one.may.appeal ? h("section", {}, h("details", {}, h("summary", {}, t("submission.new.appeal")), submission(one, "appeal"))) : null,

@@ -5,7 +5,7 @@ import { byId, h, say, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { on, state } from "./state.js";
-import { listed, named, t } from "./text.js";
+import { listed, named, stamp, t } from "./text.js";
 
 const SHANGHAI_H = 8;
 
@@ -72,7 +72,38 @@ function panelOfScheme(rows) {
       h("table", { class: "figures" },
         h("thead", {}, h("tr", {}, ...columns.map((one) => h("th", { scope: "col" }, one)))),
         h("tbody", {}, ...rows.map(line)))),
-    h("p", { class: "report-notes" }, t("evaluation.clause", { clause: name.clause })));
+    h("p", { class: "report-notes" }, t("evaluation.clause", { clause: name.clause })),
+    board.may_enter ? circulars(scheme) : null);
+}
+
+// The circular (通报) of the brigade about all bodies of the scheme: drafts that were asked for, and a new one.
+function circulars(scheme) {
+  const drawn = board.circulars.filter((one) => one.scheme_id === scheme);
+  return h("div", { class: "report-notes" },
+    h("p", {}, h("button", { type: "button", class: "ack", onclick: (event) => draft(event, scheme) }, t("evaluation.circular")), " ", h("span", { class: "quiet" }, t("evaluation.circular.rule"))),
+    drawn.length ? h("ul", {}, ...drawn.map(circular)) : null);
+}
+
+function circular(one) {
+  const id = encodeURIComponent(one.document_id);
+  const paper = (lang) => link(`/api/v1/documents/${id}/paper?lang=${lang}`, t(`evaluation.circular.page.${lang}`));
+  return h("li", {}, h("p", {},
+    h("b", {}, one.number || t("evaluation.circular.draft")), " ", h("span", { class: "num" }, stamp(one.at)), " ", h("code", {}, one.document_id), " ",
+    paper("zh"), " ", paper("en"), " ",
+    ...one.files.flatMap((file) => [link(`/api/v1/evaluation/circulars/${id}/${file}`, file), " "])));
+}
+
+const link = (href, said) => h("a", { href, target: "_blank", rel: "noopener" }, said);
+
+async function draft(event, scheme) {
+  event.target.disabled = true;
+  try {
+    await order("/api/v1/evaluation/circulars", { scheme_id: scheme, period: board.shown.kind, from: board.shown.first });
+    say(t("evaluation.circular.done"));
+  } catch (error) {
+    complain(error);
+  }
+  await load();
 }
 
 function panelOfRules([code, said]) {
