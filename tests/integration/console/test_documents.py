@@ -271,9 +271,13 @@ async def test_no_link_stands_in_the_logs_or_in_an_error(
 
 
 async def test_links_are_bounded_by_address(site: Console, book: Letters) -> None:
-    async with site.client() as reader:
+    """From another address than the other tests, which follow links of the same console in the same minute."""
+    elsewhere = httpx.AsyncHTTPTransport(local_address="127.0.0.9")
+    async with httpx.AsyncClient(base_url=site.url, transport=elsewhere, timeout=60) as reader:
         answers = [(await reader.get("/d/x")).status_code for _ in range(70)]
     assert set(answers[-9:]) == {429}
+    async with site.client() as reader:
+        assert (await reader.get("/d/x")).status_code == 404
 
 
 async def test_without_documents_the_page_says_so(console_database: str, empty_scenario: Scenario) -> None:
