@@ -54,14 +54,15 @@ export const order = (path, body, patience = PATIENCE_MS) =>
     body: JSON.stringify(body),
   });
 
-// Returns a way to ask of which the newest question alone is answered. It says whether it was: what comes late shows nothing.
+// Returns a way to ask one path or several of which the newest question alone is answered. It says whether it was: what
+// comes late shows nothing.
 export function newestOf(take, fail) {
   let newest = 0;
-  return async (path) => {
+  return async (...paths) => {
     const mine = (newest += 1);
     try {
-      const answer = await ask(path);
-      if (mine === newest) take(answer);
+      const answers = await Promise.all(paths.map((path) => ask(path)));
+      if (mine === newest) take(...answers);
     } catch (error) {
       if (mine === newest) fail(error);
     }
