@@ -208,7 +208,7 @@ def _restore_connection(unit: Unit, plain: Named) -> None:
         connection.partly = get("partly", False)
         connection.never_from, connection.never_since = get("never_from", 0), get("never_since", 0)
         connection.line_drops, connection.unstable_until = get("line_drops", 0), get("unstable_until", 0)
-    connection.links = connection.scoped = tuple([_restore_link(unit, saved) for saved in plain["links"]])
+    connection.links = connection.scoped = tuple([_restore_link(unit.registration, saved) for saved in plain["links"]])
 
 
 def _snapshot_link(link: Link) -> str:
@@ -223,8 +223,8 @@ def _snapshot_link(link: Link) -> str:
     )
 
 
-def _restore_link(unit: Unit, plain: Named) -> Link:
-    link, get = Link(unit, plain["gateway"]), plain.get
+def _restore_link(registration: Registration, plain: Named) -> Link:
+    link, get = Link(registration, plain["gateway"]), plain.get
     link.state, link.last_proof = _CONNECTIONS[plain["state"]], plain["last_proof"]
     link.beat, link.beat_before = plain["beat"], plain["beat_before"]
     link.down_at, link.lost_at, link.streak = get("down_at", 0), get("lost_at", 0), get("streak", 0)
