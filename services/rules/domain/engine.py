@@ -17,7 +17,7 @@ from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, Hour
 from services.rules.domain.facts import AdjustmentVersion, GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
-from services.rules.domain.rate import RateKey
+from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.registrations import FROM_REGISTRY, Registrations, row_key
 from services.rules.domain.time.deadlines import Deadlines, FactsDue, LinkDue, NeverConnectedDue
 from services.rules.domain.time.instants import HOUR, MINUTE, SECOND, floor_to
@@ -251,7 +251,7 @@ class Engine:
         """Return what arose since the last call."""
         return self.effects.take()
 
-    def resume(self, sampled: int, unsampled: Iterable[RateKey]) -> None:
+    def resume(self, sampled: int, unsampled: Iterable[RateKey], rates: Iterable[RateRow] | None = None) -> None:
         """After a reload of state and registry: set the deadlines anew, and go on where the samples were."""
         for unit in self.units.values():
             if unit.registration.facts is None:
@@ -259,7 +259,7 @@ class Engine:
             for link in unit.connection.links:
                 self.deadlines.add_link(unit, link)
         self.sampled = sampled
-        self.counters.rates.resume(unsampled)
+        self.counters.rates.resume(unsampled, rates)
 
     def _unit(self, unit_id: str) -> Unit:
         found = self.units.get(unit_id)

@@ -144,16 +144,24 @@ class RateBook:
         self._bring_in()
         return sorted(counter.key for counter in self._unsampled)
 
-    def resume(self, unsampled: Iterable[RateKey]) -> None:
-        """After a reload: only these still owe a sample."""
+    def resume(self, unsampled: Iterable[RateKey], saved: Iterable[RateRow] | None = None) -> None:
+        """After a reload: these still owe a sample, and what the registry has changed since the counters were `saved`.
+
+        A counter in which nobody counts any more stays, at 0: its last sample and its row would say what was.
+        """
         self._bring_in()
+        owing = set(unsampled)
+        if saved is not None:
+            before = {row.key: row for row in saved}
+            for key in before.keys() | self._counters.keys():
+                counter = self._counter(key)
+                if counter.row() != before.get(key, Counter(key).row()):
+                    owing.add(key)
         for counter in self._unsampled:
             counter.unsampled = False
-        self._unsampled = []
-        for key in unsampled:
-            counter = self._counter(key)
+        self._unsampled = [self._counter(key) for key in sorted(owing)]
+        for counter in self._unsampled:
             counter.unsampled = True
-            self._unsampled.append(counter)
 
     def rows(self) -> Iterator[RateRow]:
         self._bring_in()
