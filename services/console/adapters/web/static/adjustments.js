@@ -1,6 +1,6 @@
 // Adjustments: what waits for a second person, what is let off now, a form to ask, and a button for each decision.
 
-import { Refused, newestOf, order } from "./api.js";
+import { newestOf, order, worded } from "./api.js";
 import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -28,7 +28,7 @@ const partOf = (row) => [
   row.trouble && t(row.trouble === "fault" ? "health.fault" : "health.isolated"),
 ].filter(Boolean);
 
-const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+const complain = (error) => say(worded(error), true);
 
 const fetched = newestOf((answer, inForce) => {
   page = answer;

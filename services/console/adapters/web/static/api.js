@@ -1,6 +1,7 @@
 // Calls to our own API. An error carries the server's code, for which the catalogue has a sentence; no answer is one too.
 
 import { account } from "./state.js";
+import { t } from "./text.js";
 
 export class Refused extends Error {
   constructor(code) {
@@ -8,6 +9,9 @@ export class Refused extends Error {
     this.code = code;
   }
 }
+
+// The sentence of an error, whatever it is.
+export const worded = (error) => t(`error.${error instanceof Refused ? error.code : "internal"}`);
 
 // The console itself gives up after 5 s: what takes longer waits for a connection that does not come.
 const PATIENCE_MS = 15_000;

@@ -1,6 +1,6 @@
 // The inbox: documents for the one who is signed in, one of them with its text, and what can be done to it.
 
-import { Refused, ask, newestOf, order } from "./api.js";
+import { ask, newestOf, order, worded } from "./api.js";
 import { make, nameIn, titleOf, update } from "./document_rows.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
@@ -20,8 +20,6 @@ let page = { counts: {}, rows: [] };
 let timer = null;
 let opener = null;
 let shown = null;
-
-const worded = (error) => t(`error.${error instanceof Refused ? error.code : "internal"}`);
 
 function remember() {
   const wanted = new URLSearchParams();

@@ -1,6 +1,6 @@
 // Evaluation: scores of bodies by month, quarter or year, what is open yet, both lists, and points that a person enters.
 
-import { Refused, newestOf, order } from "./api.js";
+import { newestOf, order, worded } from "./api.js";
 import { byId, h, say, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -25,7 +25,7 @@ function gradeOf(score) {
   return t(`grade.${score.grade}`);
 }
 
-const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+const complain = (error) => say(worded(error), true);
 
 const fetched = newestOf((answer) => {
   ({ board, names, rules } = answer);

@@ -1,7 +1,7 @@
 // Mails that came as answers: what waits, one with its text and files, joined to a document, taken or refused by a person.
 // Whatever a mail says is set as text; no page of it is ever shown.
 
-import { Refused, ask, newestOf, order } from "./api.js";
+import { ask, newestOf, order, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -19,7 +19,6 @@ let timer = null;
 let opener = null;
 let shown = null;
 
-const worded = (error) => t(`error.${error instanceof Refused ? error.code : "internal"}`);
 const sender = (one) => [one.sender_name, one.sender && `<${one.sender}>`].filter(Boolean).join(" ");
 const subject = (one) => one.subject || t("mails.no_subject");
 const why = (code) => (has(`mails.why.${code}`) ? t(`mails.why.${code}`) : code);

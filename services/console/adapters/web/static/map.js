@@ -1,7 +1,7 @@
 // The map: a mark per unit, or per community where there are many. Shape and word say what colour says; the list beside it
 // has the same marks for the keyboard. It is read anew when the live stream says that units changed.
 
-import { Refused, newestOf } from "./api.js";
+import { newestOf, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as fresh from "./fresh.js";
 import { TILE, fit, pixelOf, scheme, tilesOf, zoomed } from "./map_ground.js";
@@ -52,7 +52,7 @@ const fetched = newestOf(
     say("");
     draw();
   },
-  (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true),
+  (error) => say(worded(error), true),
 );
 
 async function load() {

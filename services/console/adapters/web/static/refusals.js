@@ -1,6 +1,6 @@
 // What was refused: counts, the newest first, one of them with its bytes, and the order to decide anew.
 
-import { Refused, ask, newestOf, order } from "./api.js";
+import { Refused, ask, newestOf, order, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import { detailOf } from "./refusal_details.js";
@@ -40,7 +40,7 @@ const fetched = newestOf(
     page = answer;
     draw();
   },
-  (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true),
+  (error) => say(worded(error), true),
 );
 
 async function load() {
@@ -139,7 +139,7 @@ async function open(id) {
   try {
     shown = await ask(`/api/v1/refusals/${id}`);
   } catch (error) {
-    say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+    say(worded(error), true);
     return;
   }
   sheet();
@@ -210,7 +210,7 @@ async function save() {
   try {
     for (const row of rows) lines.push(JSON.stringify(await ask(`/api/v1/refusals/${row.refusal_id}`)));
   } catch (error) {
-    say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+    say(worded(error), true);
     return;
   }
   const link = h("a", { href: URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "application/x-ndjson" })), download: "refusals.jsonl" });

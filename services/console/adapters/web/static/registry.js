@@ -1,6 +1,6 @@
 // The register: find an entity and see all its versions, propose a change by a form or a file, decide about proposals.
 
-import { Refused, ask, newestOf, order } from "./api.js";
+import { Refused, ask, newestOf, order, worded } from "./api.js";
 import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -32,7 +32,7 @@ let form = null; // what the form is about: { kind, id, columns } or { file: tru
 let seen = null; // what the box is about: { handed } or { proposal }
 
 const minute = (instant) => stamp(instant).slice(0, 16);
-const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+const complain = (error) => say(worded(error), true);
 const said = (pair) => pair[state.lang === "zh" ? 0 : 1];
 const kindName = (kind) => t(`registry.kind.${kind}`);
 const nameOf = (facts) => (state.lang === "en" && facts.name_en) || facts.name || (state.lang === "en" ? facts.name_en : facts.name_zh) || facts.name_zh || "";

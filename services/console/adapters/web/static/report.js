@@ -1,6 +1,6 @@
 // One report, as the server has worded it: the same words as in its PDF and its workbook.
 
-import { Refused, newestOf } from "./api.js";
+import { Refused, newestOf, worded } from "./api.js";
 import { byId, h, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -21,7 +21,7 @@ const fetched = newestOf(
     say("");
     draw(sheet);
   },
-  (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true),
+  (error) => say(worded(error), true),
 );
 
 async function load() {
