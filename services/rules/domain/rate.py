@@ -36,6 +36,9 @@ class RateRow(NamedTuple):
     exempt: int
 
 
+_NOBODY = (0,) * (len(RateRow._fields) - 1)
+
+
 class Counter:
     """Units of one slice by connection."""
 
@@ -152,11 +155,10 @@ class RateBook:
         self._bring_in()
         owing = set(unsampled)
         if saved is not None:
-            before = {row.key: row for row in saved}
-            for key in before.keys() | self._counters.keys():
-                counter = self._counter(key)
-                if counter.row() != before.get(key, Counter(key).row()):
-                    owing.add(key)
+            before = {row.key: row[1:] for row in saved}
+            for key in before:
+                self._counter(key)
+            owing.update(row.key for row in self.rows() if row[1:] != before.get(row.key, _NOBODY))
         for counter in self._unsampled:
             counter.unsampled = False
         self._unsampled = [self._counter(key) for key in sorted(owing)]
