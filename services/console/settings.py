@@ -6,11 +6,11 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.runtime.addresses import networks
-from services.runtime.settings import NamedSettings, keys_of
+from services.runtime.settings import NamedSettings, SecretKeys, keys_of
 
 
 def _address(value: object) -> object:
@@ -81,7 +81,7 @@ class ConsoleSettings(NamedSettings):
     registry_token: SecretStr = Field(default=SecretStr(""), description="bearer token for the API of the registry")
     registry_deadline_s: float = Field(default=5, gt=0, le=60, description="wait for the API of the registry, seconds")
     session_hours: float = Field(default=12, gt=0, le=168, description="how long a sign-in lasts, hours")
-    second_factor_keys: SecretStr = Field(
+    second_factor_keys: SecretKeys = Field(
         default=SecretStr(""),
         description="keys that the secrets of second factors are sealed with, at least 16 characters each, with commas "
         "between them: the first seals, all open; empty: nobody can have a second factor",
@@ -161,12 +161,6 @@ class ConsoleSettings(NamedSettings):
     map_tiles_coordinates: Literal["wgs84", "gcj02"] = Field(
         default="wgs84", description="in which system the tiles are drawn; positions are shifted to it"
     )
-
-    @field_validator("second_factor_keys")
-    @classmethod
-    def _are_no_guesses(cls, keys: SecretStr) -> SecretStr:
-        keys_of(keys)
-        return keys
 
     @model_validator(mode="after")
     def _can_be_had(self) -> Self:

@@ -122,13 +122,17 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a claim found: the new epoch, where to read on, and the state (`head` None when there is none)."""
+    """What a claim found: the new epoch, where to read on, and the state (`head` None when there is none).
+
+    `rates` are the counters of that state, those that stand at 0 too.
+    """
 
     owner_epoch: int
     next_offset: int
     seq: int
     head: Plain | None
     units: Sequence[SavedUnit] = field(default_factory=list)
+    rates: Sequence[RateRow] = ()
 
 
 class Store(Protocol):

@@ -1,9 +1,9 @@
 """Settings come from the environment, are checked before the first connection, and fail with one sentence each."""
 
 import sys
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.kernel.retention import LEAST_DAYS
@@ -47,6 +47,15 @@ def keys_of(keys: SecretStr) -> tuple[bytes, ...]:
     if any(len(one) < MIN_KEY for one in found):
         raise ValueError(f"a key has at least {MIN_KEY} characters")
     return found
+
+
+def _no_guesses(keys: SecretStr) -> SecretStr:
+    keys_of(keys)
+    return keys
+
+
+SecretKeys = Annotated[SecretStr, AfterValidator(_no_guesses)]
+"""A setting for `keys_of`."""
 
 
 MOST_NAME = 64

@@ -15,21 +15,8 @@ from services.alerts.domain.noise.digest import DigestLetter
 from services.alerts.domain.routing.contacts import NO_TELEPHONES, Address, Telephones
 from services.alerts.ports import Ready
 from services.kernel.words import Recipient
-from tests.unit.alerts.build import RULES, T0, Book, contact, unit
-
-
-class FakeClock:
-    def __init__(self) -> None:
-        self.at = T0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return (self.at - T0).total_seconds()
-
-    def forward(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import RULES, Book, contact, unit
 
 
 class FakeDirectory(Book):
@@ -102,7 +89,7 @@ class EveryDay:
 class FakeChannel:
     """Remembers what was sent and when; answers what `answers` holds, then accepts."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: ManualClock) -> None:
         self.sent: list[tuple[datetime, Ready]] = []
         self.answers: list[Outcome] = []
         self._clock = clock

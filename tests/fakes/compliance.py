@@ -8,17 +8,7 @@ from datetime import UTC, datetime
 from services.compliance.domain.scores import Cited, Entry, Score
 from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Unavailable, Waits
 
-
-@dataclass
-class MemoryClock:
-    at: datetime = datetime(2026, 3, 10, 12, tzinfo=UTC)
-    at_s: float = 100.0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic(self) -> float:
-        return self.at_s
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
 @dataclass

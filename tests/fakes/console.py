@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from fractions import Fraction
 from operator import itemgetter
 
@@ -49,24 +49,6 @@ RANK: tuple[Callable[[UnitRow], bool], ...] = (
     lambda unit: unit.connection == "commissioning",
     lambda unit: unit.connection == "exempt",
 )
-
-
-@dataclass
-class ManualClock:
-    """Stands still until it is told."""
-
-    wall: datetime = T0
-    ticks: float = 0.0
-
-    def now(self) -> datetime:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.ticks
-
-    def pass_(self, seconds: float) -> None:
-        self.wall += timedelta(seconds=seconds)
-        self.ticks += seconds
 
 
 def pressing(unit: UnitRow) -> int:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from services.ingest.adapters.frames import Delivery
 from services.ingest.adapters.inbox import Inbox
@@ -11,32 +10,15 @@ from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import refusals_beside, refuse_unexpected
 from services.ingest.domain.replays import LogPosition, ReplayNote, StoredRefusal
 from services.ingest.domain.values import Accepted, Arrival, Outcome, Refused, Tick
+from tests.fakes.clock import ManualClock
 from tests.unit.ingest.build import NOON
-
-
-class HandClock:
-    """A clock that only moves when told to."""
-
-    def __init__(self) -> None:
-        self.wall = NOON
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return self.wall
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def forward(self, seconds: float) -> None:
-        self.wall += timedelta(seconds=seconds)
-        self.seconds += seconds
 
 
 class MemorySource:
     """A broker and one connection to it: what is published and not settled comes again after a reconnect."""
 
-    def __init__(self, clock: HandClock | None = None, window: int = 100) -> None:
-        clock = clock or HandClock()
+    def __init__(self, clock: ManualClock | None = None, window: int = 100) -> None:
+        clock = clock or ManualClock(NOON)
         self.inbox = Inbox(Stamps(clock), clock, hold_messages=10_000, hold_bytes=2**30)
         self.acknowledged: list[int] = []
         self.answered: list[tuple[str, bytes]] = []

@@ -4,7 +4,7 @@ import copy
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import TypeVar
 
 from services.kernel.effective import in_force, ordered
@@ -19,22 +19,6 @@ from services.registry.domain.proposals import Proposal
 from services.registry.ports import ImportNote, Register
 
 P = TypeVar("P")
-
-
-class SetClock:
-    """Stands still until it is moved."""
-
-    def __init__(self, now: datetime = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)) -> None:
-        self.instant = now
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def monotonic(self) -> float:
-        return self.instant.timestamp()
-
-    def pass_days(self, days: float) -> None:
-        self.instant += timedelta(days=days)
 
 
 def _copied(part: P) -> P:

@@ -45,7 +45,8 @@ class MemoryStore:
         base = max(seq for seq, (is_base, _) in held.snapshots.items() if is_base)
         bodies = [body for seq, (_, body) in sorted(held.snapshots.items()) if seq >= base]
         head, units = unpack(partition, bodies)
-        return Saved(held.owner_epoch, held.next_offset, max(held.snapshots), head, units)
+        rates = [row for (number, _), row in self.rates.items() if number == partition]
+        return Saved(held.owner_epoch, held.next_offset, max(held.snapshots), head, units, rates)
 
     async def save(self, checkpoints: Sequence[Checkpoint]) -> int:
         self._answer()

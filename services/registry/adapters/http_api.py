@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import FastAPI, Path, Request
 from fastapi.responses import JSONResponse
@@ -15,6 +15,7 @@ from services.registry.domain.errors import AdjustmentRefusal, AdjustmentRefused
 from services.registry.metrics import RegistryMetrics
 from services.runtime.bearer import require_token
 
+T = TypeVar("T")
 ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 STATUS = {
     AdjustmentRefusal.BAD_REQUEST: 422,
@@ -79,6 +80,21 @@ class Orders:
         self.decide = decide
 
 
+async def counted(metrics: RegistryMetrics, action: str, work: Awaitable[T]) -> T:
+    """Return what `work` comes to, and count how it ended."""
+    outcome = "ok"
+    try:
+        return await work
+    except AdjustmentRefused as refused:
+        outcome = refused.refusal.value
+        raise
+    except StoreUnavailable:
+        outcome = "unavailable"
+        raise
+    finally:
+        metrics.adjustments.labels(action, outcome).inc()
+
+
 def build_api(
     token: SecretStr, orders: Orders, metrics: RegistryMetrics, large: Mapping[str, int] | None = None
 ) -> FastAPI:
@@ -90,19 +106,6 @@ def build_api(
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     require_token(app, token, large=large)
 
-    async def counted(action: str, work: Awaitable[Adjustment]) -> dict[str, Any]:
-        outcome = "ok"
-        try:
-            return shown(await work)
-        except AdjustmentRefused as refused:
-            outcome = refused.refusal.value
-            raise
-        except StoreUnavailable:
-            outcome = "unavailable"
-            raise
-        finally:
-            metrics.adjustments.labels(action, outcome).inc()
-
     @app.exception_handler(AdjustmentRefused)
     async def refuse(request: Request, error: AdjustmentRefused) -> JSONResponse:
         return JSONResponse({"code": error.refusal.value, "detail": str(error)}, STATUS[error.refusal])
@@ -113,12 +116,13 @@ def build_api(
 
     @app.post("/v1/adjustments")
     async def ask(asked: Asked) -> dict[str, Any]:
-        return await counted("request", orders.request(asked.request(), asked.person()))
+        return shown(await counted(metrics, "request", orders.request(asked.request(), asked.person())))
 
     def decision(action: str) -> None:
         @app.post(f"/v1/adjustments/{{adjustment_id}}/{action}", name=action)
         async def decide(adjustment_id: AdjustmentIdPath, decided: Decision) -> dict[str, Any]:
-            return await counted(action, orders.decide(action, adjustment_id, decided.person(), decided.note))
+            deciding = orders.decide(action, adjustment_id, decided.person(), decided.note)
+            return shown(await counted(metrics, action, deciding))
 
     for action in ("approve", "reject", "withdraw", "end"):
         decision(action)

@@ -8,13 +8,12 @@ from typing import Annotated, Any
 from fastapi import FastAPI
 from pydantic import Field
 
-from services.registry.adapters.http_api import Who
+from services.registry.adapters.http_api import ID, Who, counted
 from services.registry.domain.approval import Person
-from services.registry.domain.errors import AdjustmentRefused, StoreUnavailable
 from services.registry.domain.manual_scores import ManualScore, NewScore
 from services.registry.metrics import RegistryMetrics
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Name = Annotated[str, Field(pattern=ID)]
 BodyId = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
@@ -37,17 +36,7 @@ def add_scores(
 
     @app.post("/v1/scores")
     async def score(entered: Entered) -> dict[str, Any]:
-        outcome = "ok"
-        try:
-            return shown(await enter(entered.score(), entered.person()))
-        except AdjustmentRefused as refused:
-            outcome = refused.refusal.value
-            raise
-        except StoreUnavailable:
-            outcome = "unavailable"
-            raise
-        finally:
-            metrics.adjustments.labels("score", outcome).inc()
+        return shown(await counted(metrics, "score", enter(entered.score(), entered.person())))
 
 
 def shown(held: ManualScore) -> dict[str, Any]:

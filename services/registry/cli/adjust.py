@@ -1,7 +1,6 @@
 """`adjust`: ask for time to be counted otherwise, decide about it, and see what is in force."""
 
 import argparse
-import asyncio
 import getpass
 import json
 import sys
@@ -15,16 +14,15 @@ from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, Ro
 from services.registry.adapters.kafka import KafkaBus
 from services.registry.adapters.postgres import open_store
 from services.registry.app import OK, REFUSED, entity_id
+from services.registry.cli.running import run_command
 from services.registry.domain.adjustments import TROUBLES, Adjustment, AdjustmentRequest
 from services.registry.domain.approval import Person
 from services.registry.domain.entities import Kind
-from services.registry.domain.errors import BusUnavailable, RegistryError
+from services.registry.domain.errors import BusUnavailable
 from services.registry.settings import RegistrySettings
 from services.registry.worker.adjusting import AdjustmentService
 from services.registry.worker.publishing import Publisher
 from services.runtime.clock import SystemClock
-from services.runtime.logging import configure
-from services.runtime.settings import load
 
 DECISIONS = {
     "approve": "approve what another person asked for; then it is a fact",
@@ -37,13 +35,7 @@ DECISIONS = {
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit code: 0 done, 1 refused with a sentence, 2 usage or settings."""
     wanted = _arguments(argv)
-    settings = load(RegistrySettings)
-    configure("registry", "warning" if settings.log_level == "info" else settings.log_level)
-    try:
-        return asyncio.run(_run(wanted, settings))
-    except RegistryError as error:
-        sys.stderr.write(f"{error}\n")
-        return REFUSED
+    return run_command(lambda settings: _run(wanted, settings))
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -1,7 +1,6 @@
 """`score`: enter points for a criterion of an evaluation, take them back, list what was entered."""
 
 import argparse
-import asyncio
 import getpass
 import json
 import sys
@@ -12,15 +11,13 @@ from decimal import Decimal, InvalidOperation
 from services.kernel.words import Role
 from services.registry.adapters.http_scores import shown
 from services.registry.adapters.postgres import open_store
-from services.registry.app import OK, REFUSED, entity_id
+from services.registry.app import OK, entity_id
+from services.registry.cli.running import run_command
 from services.registry.domain.approval import Person
-from services.registry.domain.errors import RegistryError
 from services.registry.domain.manual_scores import NewScore
 from services.registry.settings import RegistrySettings
 from services.registry.worker.manual_scores import ManualScoreService
 from services.runtime.clock import SystemClock
-from services.runtime.logging import configure
-from services.runtime.settings import load
 
 MOST_LISTED = 100_000
 
@@ -28,13 +25,7 @@ MOST_LISTED = 100_000
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit code: 0 done, 1 refused with a sentence, 2 usage or settings."""
     wanted = _arguments(argv)
-    settings = load(RegistrySettings)
-    configure("registry", "warning" if settings.log_level == "info" else settings.log_level)
-    try:
-        return asyncio.run(_run(wanted, settings))
-    except RegistryError as error:
-        sys.stderr.write(f"{error}\n")
-        return REFUSED
+    return run_command(lambda settings: _run(wanted, settings))
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -29,13 +29,15 @@ class PostgresStore:
             assert claimed is not None
             cursor = await connection.execute(SQL["load"], {"partition": partition})
             bodies = await cursor.fetchall()
+            cursor = await connection.execute(SQL["load_rates"], {"partition": partition})
+            rates = [rows.saved_rate(row) for row in await cursor.fetchall()]
         epoch, next_offset = claimed
         if not bodies:
             if next_offset:
                 raise StateDamaged(f"partition {partition} stands at offset {next_offset} but has no saved state")
             return Saved(epoch, next_offset, 0, None)
         head, units = unpack(partition, [body for _, _, body in bodies])
-        return Saved(epoch, next_offset, bodies[-1][0], head, units)
+        return Saved(epoch, next_offset, bodies[-1][0], head, units, rates)
 
     async def save(self, checkpoints: Sequence[Checkpoint]) -> int:
         written = 0

@@ -12,7 +12,7 @@ from schemas.finding import FindingData
 from services.rules.adapters.decode import component_of, point_in
 from services.rules.domain.effects import ComponentTransition, Finding, HourCount, RateSample, Transition
 from services.rules.domain.inputs import Signal
-from services.rules.domain.rate import RateRow
+from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.time.instants import instant
 from services.rules.ports import UnitRow
 
@@ -94,6 +94,10 @@ def sample_rows(partition: int, samples: Iterable[RateSample]) -> Iterator[Row]:
         row = one.row
         counts = (row.in_scope, row.connected, row.unknown, row.exempt)
         yield _row((timestamp(one.sampled_at), partition, *row.key, *counts))
+
+
+def saved_rate(row: Sequence[Any]) -> RateRow:
+    return RateRow(RateKey(*row[:3]), *row[3:])
 
 
 def rate_rows(partition: int, rates: Iterable[RateRow]) -> Iterator[Row]:

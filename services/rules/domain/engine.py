@@ -17,7 +17,7 @@ from services.rules.domain.effects import SIGNALS_TOPIC, Effects, Evidence, Hour
 from services.rules.domain.facts import AdjustmentVersion, GatewayVersion, PackVersion, UnitVersion
 from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
-from services.rules.domain.rate import RateKey
+from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.registrations import FROM_REGISTRY, Registrations, row_key
 from services.rules.domain.time.deadlines import Deadlines, FactsDue, LinkDue, NeverConnectedDue
 from services.rules.domain.time.instants import HOUR, MINUTE, SECOND, floor_to
@@ -81,7 +81,7 @@ class Engine:
             link = self._meet(unit_id, gateway_id)
             if link is None:
                 return
-            unit = link.unit
+            unit = self.units[unit_id]
         if signal_id == link.beat or signal_id == link.beat_before:
             self.anomalies[Anomaly.DUPLICATE] += 1
             return
@@ -102,7 +102,7 @@ class Engine:
             if at > link.last_proof:
                 link.last_proof = at
         else:
-            self._prove(link, at, signal_id, Evidence(SIGNALS_TOPIC, offset))
+            self._prove(unit, link, at, signal_id, Evidence(SIGNALS_TOPIC, offset))
 
     def signal(self, signal: Signal) -> None:
         """Any other signal: stored, and whatever it says of connection and health followed."""
@@ -133,7 +133,7 @@ class Engine:
         # The line first: a unit that is heard of again with a fire is online before it burns, as its gateway is.
         evidence = Evidence(SIGNALS_TOPIC, offset)
         if link is not None and not signal.replayed:
-            self._follow_line(link, signal, evidence)
+            self._follow_line(unit, link, signal, evidence)
         self._follow_test(unit, signal, evidence)
         anomaly = self._troubles.apply(unit, signal, evidence)
         if anomaly is not None:
@@ -168,15 +168,15 @@ class Engine:
         if is_new and unit is not None and link is not None:
             self._drop(unit, link, signal.received_at)
 
-    def _follow_line(self, link: Link, signal: Signal, evidence: Evidence) -> None:
+    def _follow_line(self, unit: Unit, link: Link, signal: Signal, evidence: Evidence) -> None:
         if signal.reconnected or signal.kind == "link_down":
-            self._drop(link.unit, link, signal.received_at)
+            self._drop(unit, link, signal.received_at)
         if signal.kind == "link_down":
             moment = supervision.link_down(link, signal, evidence)
             if moment is not None:
-                self._follow_link(link, moment)
+                self._follow_link(unit, link, moment)
         else:
-            self._prove(link, signal.received_at, signal.signal_id, evidence)
+            self._prove(unit, link, signal.received_at, signal.signal_id, evidence)
 
     def _follow_test(self, unit: Unit, signal: Signal, evidence: Evidence) -> None:
         """Whatever meets a duty to test ends what was overdue, and begins the time until the next."""
@@ -251,15 +251,15 @@ class Engine:
         """Return what arose since the last call."""
         return self.effects.take()
 
-    def resume(self, sampled: int, unsampled: Iterable[RateKey]) -> None:
+    def resume(self, sampled: int, unsampled: Iterable[RateKey], rates: Iterable[RateRow] | None = None) -> None:
         """After a reload of state and registry: set the deadlines anew, and go on where the samples were."""
         for unit in self.units.values():
             if unit.registration.facts is None:
                 self._unlisted.add(unit.unit_id)
             for link in unit.connection.links:
-                self.deadlines.add_link(link)
+                self.deadlines.add_link(unit, link)
         self.sampled = sampled
-        self.counters.rates.resume(unsampled)
+        self.counters.rates.resume(unsampled, rates)
 
     def _unit(self, unit_id: str) -> Unit:
         found = self.units.get(unit_id)
@@ -286,18 +286,18 @@ class Engine:
             return None
         return unit.link(gateway_id)
 
-    def _prove(self, link: Link, at: int, signal_id: str, evidence: Evidence) -> None:
+    def _prove(self, unit: Unit, link: Link, at: int, signal_id: str, evidence: Evidence) -> None:
         moment = supervision.prove(link, at, signal_id, evidence)
         if moment is None:
             return
-        self._follow_link(link, moment)
-        if link.unit.condition.health is Health.UNKNOWN:  # its first word ever: nothing is open, so it is normal
-            self._transitions.settle_health(link.unit, moment)
+        self._follow_link(unit, link, moment)
+        if unit.condition.health is Health.UNKNOWN:  # its first word ever: nothing is open, so it is normal
+            self._transitions.settle_health(unit, moment)
 
-    def _follow_link(self, link: Link, moment: Moment) -> None:
+    def _follow_link(self, unit: Unit, link: Link, moment: Moment) -> None:
         """The state of a link changed: its next deadline, then what follows for its unit."""
-        self.deadlines.add_link(link)
-        self._settle(link.unit, moment)
+        self.deadlines.add_link(unit, link)
+        self._settle(unit, moment)
 
     def _settle(self, unit: Unit, moment: Moment) -> None:
         """Write down the connection, then its findings: they name the instants as the transition has them."""
@@ -313,7 +313,7 @@ class Engine:
         for due in self.deadlines.until(target):
             watch.watermark = max(due.at, watch.watermark or 0)
             if isinstance(due, LinkDue):
-                self._expire(due.link, due.deadline, evidence)
+                self._expire(due.unit, due.link, due.deadline, evidence)
             elif isinstance(due, FactsDue):
                 self._turn_page(due.at, due.unit_id)
             elif isinstance(due, NeverConnectedDue):
@@ -323,12 +323,12 @@ class Engine:
                 self._findings.begin_test_overdue(due.unit, Moment(due.at, due.at, Cause.DEADLINE, evidence))
         watch.watermark = target
 
-    def _expire(self, link: Link, deadline: int, evidence: Evidence) -> None:
+    def _expire(self, unit: Unit, link: Link, deadline: int, evidence: Evidence) -> None:
         moment = supervision.expire(link, deadline, self.watch, evidence)
-        self.changes.touch(link.unit)
+        self.changes.touch(unit)
         if link.state is Connection.OFFLINE:
-            self._close_hour(link.unit)  # no heartbeat comes that would
-        self._follow_link(link, moment)
+            self._close_hour(unit)  # no heartbeat comes that would
+        self._follow_link(unit, link, moment)
 
     def _go_blind(self, resumed_at: int, offset: int) -> None:
         """Nobody looked until `resumed_at`: what was known stops being known at the last watermark."""
@@ -341,7 +341,7 @@ class Engine:
                 if moment is not None:
                     self.changes.touch(unit)
                     self._close_hour(unit)
-                    self._follow_link(link, moment)
+                    self._follow_link(unit, link, moment)
 
     def _turn_page(self, at: int, unit_id: str) -> None:
         """Facts that begin at `at` hold once the watermark has passed it: as of the next instant."""
@@ -361,7 +361,7 @@ class Engine:
         if unit.registration.profile is not profile and unit.registration.profile != profile:
             for link in unit.connection.links:
                 if link.timer:
-                    self.deadlines.add_link(link)
+                    self.deadlines.add_link(unit, link)
         self.deadlines.add_unit(unit)
 
     def _follow_test_duty(self, unit: Unit, now: int) -> None:

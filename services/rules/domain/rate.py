@@ -36,6 +36,9 @@ class RateRow(NamedTuple):
     exempt: int
 
 
+_NOBODY = (0,) * (len(RateRow._fields) - 1)
+
+
 class Counter:
     """Units of one slice by connection."""
 
@@ -144,16 +147,23 @@ class RateBook:
         self._bring_in()
         return sorted(counter.key for counter in self._unsampled)
 
-    def resume(self, unsampled: Iterable[RateKey]) -> None:
-        """After a reload: only these still owe a sample."""
+    def resume(self, unsampled: Iterable[RateKey], saved: Iterable[RateRow] | None = None) -> None:
+        """After a reload: these still owe a sample, and what the registry has changed since the counters were `saved`.
+
+        A counter in which nobody counts any more stays, at 0: its last sample and its row would say what was.
+        """
         self._bring_in()
+        owing = set(unsampled)
+        if saved is not None:
+            before = {row.key: row[1:] for row in saved}
+            for key in before:
+                self._counter(key)
+            owing.update(row.key for row in self.rows() if row[1:] != before.get(row.key, _NOBODY))
         for counter in self._unsampled:
             counter.unsampled = False
-        self._unsampled = []
-        for key in unsampled:
-            counter = self._counter(key)
+        self._unsampled = [self._counter(key) for key in sorted(owing)]
+        for counter in self._unsampled:
             counter.unsampled = True
-            self._unsampled.append(counter)
 
     def rows(self) -> Iterator[RateRow]:
         self._bring_in()

@@ -18,7 +18,7 @@ from services.kernel.words import Connection, CountsAsTest, Duty, FindingKind, H
 from services.rules.domain import snapshots_before
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import AdjustmentVersion, DutyToTest, GatewayVersion, PackVersion, UnitVersion
-from services.rules.domain.rate import RateKey
+from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.time.watch import Instance, Watch
 from services.rules.domain.unit.connection import Link, UnitConnection
 from services.rules.domain.unit.deduplication import Deduplication
@@ -92,8 +92,11 @@ def restore(
     gateway_rows: Mapping[str, tuple[GatewayVersion, ...]],
     pack_rows: Mapping[str, tuple[PackVersion, ...]],
     adjustment_rows: Mapping[str, tuple[AdjustmentVersion, ...]] | None = None,
+    rates: Iterable[RateRow] | None = None,
 ) -> Engine:
     """Return the engine as it was saved, with the registry as it is now.
+
+    `rates` are all counters as they were saved; without them the registry must say what it said then.
 
     Raises UnknownFormat; a state that is damaged raises KeyError, TypeError or ValueError.
     """
@@ -113,7 +116,7 @@ def restore(
         if unit.connection.unstable_until:
             engine.counters.unstable[unit.unit_id] = unit.connection.unstable_until
     engine.registry(unit_rows, gateway_rows, pack_rows, adjustment_rows)
-    engine.resume(head["sampled"], [RateKey(**key) for key in head["unsampled"]])
+    engine.resume(head["sampled"], [RateKey(**key) for key in head["unsampled"]], rates)
     return engine
 
 
@@ -208,7 +211,7 @@ def _restore_connection(unit: Unit, plain: Named) -> None:
         connection.partly = get("partly", False)
         connection.never_from, connection.never_since = get("never_from", 0), get("never_since", 0)
         connection.line_drops, connection.unstable_until = get("line_drops", 0), get("unstable_until", 0)
-    connection.links = connection.scoped = tuple([_restore_link(unit, saved) for saved in plain["links"]])
+    connection.links = connection.scoped = tuple([_restore_link(unit.registration, saved) for saved in plain["links"]])
 
 
 def _snapshot_link(link: Link) -> str:
@@ -223,8 +226,8 @@ def _snapshot_link(link: Link) -> str:
     )
 
 
-def _restore_link(unit: Unit, plain: Named) -> Link:
-    link, get = Link(unit, plain["gateway"]), plain.get
+def _restore_link(registration: Registration, plain: Named) -> Link:
+    link, get = Link(registration, plain["gateway"]), plain.get
     link.state, link.last_proof = _CONNECTIONS[plain["state"]], plain["last_proof"]
     link.beat, link.beat_before = plain["beat"], plain["beat_before"]
     link.down_at, link.lost_at, link.streak = get("down_at", 0), get("lost_at", 0), get("streak", 0)

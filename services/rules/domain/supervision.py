@@ -53,7 +53,7 @@ def _steady(link: Link, at: int) -> bool:
     """
     if at <= link.lost_at:
         return False
-    profile = link.unit.registration.profile
+    profile = link.registration.profile
     gap = at - link.last_proof
     in_a_row = link.streak > 0 and abs(gap) <= profile.offline_after
     link.streak = link.streak + 1 if in_a_row else 1
@@ -75,7 +75,7 @@ def link_down(link: Link, signal: Signal, evidence: Evidence) -> Moment | None:
 
 def due_at(link: Link, watch: Watch) -> int | None:
     """Return the instant after which silence changes the state of `link`; None while it cannot."""
-    profile, state = link.unit.registration.profile, link.state
+    profile, state = link.registration.profile, link.state
     if state is Connection.ONLINE:
         return max(link.last_proof, watch.usable_since or 0) + profile.late_after
     if state not in (Connection.LATE, Connection.UNKNOWN):
@@ -103,7 +103,7 @@ def expire(link: Link, deadline: int, watch: Watch, evidence: Evidence) -> Momen
 
 def lose_visibility(link: Link, last: int, resumed_at: int, evidence: Evidence) -> Moment | None:
     """Nobody looked from `last`, the last watermark, until `resumed_at`: what was known stops being known at `last`."""
-    known = (Connection.ONLINE, Connection.LATE, *([Connection.OFFLINE] if link.unit.registration.commissioned else []))
+    known = (Connection.ONLINE, Connection.LATE, *([Connection.OFFLINE] if link.registration.commissioned else []))
     if link.state not in known or link.last_proof >= resumed_at:
         return None
     link.state, link.streak = Connection.UNKNOWN, 0

@@ -115,6 +115,7 @@ class RulesWorker:
                 gateway_rows=rows.gateways,
                 pack_rows=rows.packs,
                 adjustment_rows=rows.adjustments,
+                rates=saved.rates,
             )
         except (UnknownFormat, KeyError, TypeError, ValueError, IndexError) as error:
             raise StateDamaged(f"saved state of partition {partition}: {error!r}") from error

@@ -39,8 +39,10 @@ from services.documents.domain.mails import read
 from services.kernel.words import Channel, Purpose
 from services.runtime.clock import SystemClock
 from services.runtime.vetted_http import AddressRefused, Networks, vetted_address
-from tests.fakes.alerts import FakeChannel, FakeClock
+from tests.fakes.alerts import FakeChannel
+from tests.fakes.clock import ManualClock
 from tests.integration.alerts.scenario import SECRET, Hook
+from tests.unit.alerts.build import T0
 
 NOW = datetime(2026, 3, 4, 8, 0, tzinfo=UTC)
 CLOCK = SystemClock()
@@ -135,7 +137,7 @@ async def webhooks(
 async def test_accepted_is_no_reason(which: str, box: Box, hook: Hook, tmp_path: Path) -> None:
     async with webhooks(tmp_path) as webhook:
         carriers: dict[str, tuple[DeliveryChannel, Ready]] = {
-            "fake": (FakeChannel(FakeClock()), ready("x", Channel.EMAIL)),
+            "fake": (FakeChannel(ManualClock(T0)), ready("x", Channel.EMAIL)),
             "mail": (mailer(box.port), ready("a@mail.firenet-demo.cn", Channel.EMAIL)),
             "webhook": (webhook, ready(hook.url, Channel.WEBHOOK)),
         }

@@ -25,15 +25,16 @@ from services.alerts.worker.case_work import CaseWorkService
 from services.kernel.words import ClockKind, Verification
 from services.runtime.postgres import open_pool
 from tests.contract.alerts.test_store import Stores, stores
-from tests.fakes.alerts import FakeClock, FakeDirectory
-from tests.unit.alerts.build import at, case, clocks
+from tests.fakes.alerts import FakeDirectory
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import T0, at, case, clocks
 
 __all__ = ["stores"]
 
 CENTRE, OTHER = Who("officer", None, "console"), Who("colleague", None, "console")
 
 
-def service(store: CaseStore, clock: FakeClock) -> CaseWorkService:
+def service(store: CaseStore, clock: ManualClock) -> CaseWorkService:
     return CaseWorkService(
         store=store,
         clock=clock,
@@ -54,7 +55,7 @@ async def put(store: CaseStore, *cases: Case) -> None:
 async def test_owners_are_kept_given_back_and_run_out(stores: Stores) -> None:
     first, second = case(), case(of="U2")
     await put(stores.cases, first, second)
-    clock = FakeClock()
+    clock = ManualClock(T0)
     work = service(stores.cases, clock)
     assert await work.own(first.case_id, CENTRE) is Reply.DONE
     assert await work.own(first.case_id, CENTRE) is Reply.ALREADY
@@ -75,7 +76,7 @@ async def test_owners_are_kept_given_back_and_run_out(stores: Stores) -> None:
 async def test_a_closed_case_has_no_owner_and_may_be_written_about(stores: Stores) -> None:
     one = case()
     await put(stores.cases, one)
-    work = service(stores.cases, FakeClock())
+    work = service(stores.cases, ManualClock(T0))
     await work.own(one.case_id, CENTRE)
     changes = Changes()
     changes.put(close(one, "restored", at(1)))
@@ -90,7 +91,7 @@ async def test_a_closed_case_has_no_owner_and_may_be_written_about(stores: Store
 async def test_comments_written_at_once_are_numbered_one_after_the_other(stores: Stores) -> None:
     one = case()
     await put(stores.cases, one)
-    work = service(stores.cases, FakeClock())
+    work = service(stores.cases, ManualClock(T0))
     if isinstance(stores.cases, PostgresCaseStore):
         replies = await asyncio.gather(*(work.comment(one.case_id, CENTRE, f"第{n}条") for n in range(4)))
     else:
@@ -105,7 +106,7 @@ async def test_work_on_a_case_is_sealed_into_the_chain(migrated_database: str) -
         store, log = PostgresCaseStore(pool), PostgresAuditLog(pool)
         one = case()
         await put(store, one)
-        work = service(store, FakeClock())
+        work = service(store, ManualClock(T0))
         await work.own(one.case_id, CENTRE)
         await work.comment(one.case_id, CENTRE, "<b>'; DROP TABLE alerts.cases --\\")
         assert await work.verify(one.case_id, CENTRE, Verification.TRUE_ALARM, "") is Reply.NOT_FOUND, "no fire"
@@ -121,7 +122,7 @@ async def test_work_on_a_case_is_sealed_into_the_chain(migrated_database: str) -
 
 @pytest.mark.parametrize("case_id", ["none"])
 async def test_nothing_is_written_about_a_case_that_is_not_there(stores: Stores, case_id: str) -> None:
-    work = service(stores.cases, FakeClock())
+    work = service(stores.cases, ManualClock(T0))
     for reply in (
         await work.own(CaseId(case_id), CENTRE),
         await work.release(CaseId(case_id), CENTRE),
@@ -134,7 +135,7 @@ async def test_nothing_is_written_about_a_case_that_is_not_there(stores: Stores,
 async def test_a_case_is_shelved_until_its_time_and_not_beyond_the_trouble(stores: Stores) -> None:
     one = case()
     await put(stores.cases, one)
-    clock = FakeClock()
+    clock = ManualClock(T0)
     work = service(stores.cases, clock)
     assert await work.shelve(one.case_id, CENTRE, timedelta(hours=2), "等运营商") is Reply.DONE
     assert await work.shelve(one.case_id, OTHER, timedelta(hours=1), "") is Reply.DONE
@@ -163,7 +164,7 @@ async def test_the_next_step_now_and_a_merge_are_kept(stores: Stores) -> None:
     one = case(clocks=clocks(step=("H0", 3600)))
     common = case(CaseKind.COMMON_CAUSE, of="carrier:x", grouping=Grouping("carrier:x", None, at(7200)))
     await put(stores.cases, one, common)
-    work = service(stores.cases, FakeClock())
+    work = service(stores.cases, ManualClock(T0))
     assert await work.escalate(one.case_id, CENTRE, "") is Reply.DONE
     async with stores.cases.transaction() as transaction:
         assert [found.case_id for found in await transaction.due(at(1), 10) if not found.is_common] == [one.case_id]

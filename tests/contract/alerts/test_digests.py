@@ -30,8 +30,9 @@ from services.alerts.ports import CaseStore, Changes, GroupStore, Outbox, Ready
 from services.alerts.worker.grouping import GroupingWorker
 from services.runtime.postgres import Pool, open_pool
 from tests.contract.alerts.test_store import Stores, digest_said, notice, said_anew, save, take
-from tests.fakes.alerts import FakeClock, FakeDirectory
+from tests.fakes.alerts import FakeDirectory
 from tests.fakes.alerts_store import MemoryGroups, MemoryStore
+from tests.fakes.clock import ManualClock
 from tests.unit.alerts.build import RULES, T0, at, case
 
 GROUPING = GroupingRules(timedelta(seconds=10), timedelta(seconds=300), timedelta(hours=4), least=3, named=2)
@@ -45,7 +46,7 @@ class Post:
     cases: CaseStore
     outbox: Outbox
     groups: GroupStore
-    clock: FakeClock
+    clock: ManualClock
     pool: Pool | None = None
 
     def __post_init__(self) -> None:
@@ -98,7 +99,7 @@ class Post:
             )
 
 
-def on_postgres(pool: Pool, clock: FakeClock) -> Post:
+def on_postgres(pool: Pool, clock: ManualClock) -> Post:
     outbox = PostgresOutbox(pool, notice_event, said_anew, digest_said)
     return Post(PostgresCaseStore(pool), outbox, PostgresGroupStore(pool), clock, pool)
 
@@ -107,11 +108,11 @@ def on_postgres(pool: Pool, clock: FakeClock) -> Post:
 async def post(request: pytest.FixtureRequest) -> AsyncIterator[Post]:
     if request.param == "memory":
         memory = MemoryStore(said_anew, digest_said)
-        yield Post(memory, memory, MemoryGroups(memory), FakeClock())
+        yield Post(memory, memory, MemoryGroups(memory), ManualClock(T0))
         return
     dsn = request.getfixturevalue("migrated_database")
     async with AsyncExitStack() as stack:
-        yield on_postgres(await stack.enter_async_context(open_pool(dsn, "contract", 2, 4)), FakeClock())
+        yield on_postgres(await stack.enter_async_context(open_pool(dsn, "contract", 2, 4)), ManualClock(T0))
 
 
 def losses(count: int) -> list[Case]:
@@ -210,7 +211,7 @@ async def test_digest_none_of_whose_members_may_leave_waits_for_those_that_someb
     migrated_database: str,
 ) -> None:
     async with open_pool(migrated_database, "contract", 2, 4) as pool:
-        post = on_postgres(pool, FakeClock())
+        post = on_postgres(pool, ManualClock(T0))
         cases = await post.wait(*losses(3))
         await post.turn()
         post.clock.forward(10)
@@ -226,7 +227,7 @@ async def test_digest_none_of_whose_members_may_leave_waits_for_those_that_someb
 
 async def test_auditor_finds_what_nobody_would_send_and_who_has_no_owner(migrated_database: str) -> None:
     async with open_pool(migrated_database, "contract", 1, 2) as pool:
-        post = on_postgres(pool, FakeClock())
+        post = on_postgres(pool, ManualClock(T0))
         auditor = PostgresAuditor(pool)
         cases = await post.wait(*losses(3))
         nobodys = replace(case(of="V"), facts=replace(case(of="V").facts, lead_department="", town=""))
@@ -278,7 +279,7 @@ async def test_kill_before_any_statement_of_a_digests_way_loses_nothing_and_repe
     before, killed = 0, 0
     while True:
         async with open_pool(migrated_database, "contract", 1, 2) as pool:
-            post = on_postgres(pool, FakeClock())
+            post = on_postgres(pool, ManualClock(T0))
             await post.empty()
             await post.wait(*losses(4))
             gallows.count, gallows.before = 0, before

@@ -23,9 +23,9 @@ from services.alerts.worker.recounting import RecountingWorker
 from services.kernel.calendar import CHINA
 from services.kernel.words import ClockKind, WorkingCalendarName
 from services.runtime.postgres import open_pool
-from tests.fakes.alerts import FakeClock
 from tests.fakes.alerts_store import MemoryStore
-from tests.unit.alerts.build import case, step
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import T0, case, step
 
 MONDAY = datetime(2026, 2, 9, 10, tzinfo=CHINA)
 LADDER = (
@@ -74,7 +74,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[CaseStore]:
 
 
 def worker(store: CaseStore, calendar: Calendar = NEW) -> RecountingWorker:
-    clock = FakeClock()
+    clock = ManualClock(T0)
     clock.at = MONDAY
     return RecountingWorker(
         store=store, pace=Pace(calendar=calendar), metrics=AlertsMetrics(CollectorRegistry()), clock=clock

@@ -19,7 +19,8 @@ from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Ready
 from services.kernel.words import Channel, Purpose, RobotProvider
 from tests.contract.alerts.provider_server import ProviderServer, robot_server
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import T0
 
 NOW = datetime.fromtimestamp(1_700_000_000, UTC)
 SECRET = "SECtest123"
@@ -37,7 +38,7 @@ async def channel(folder: Path, *lines: str) -> AsyncIterator[RobotChannel]:
     (folder / "group").write_text("\n".join(lines))
     async with receiver_client(connections=1, deadline_s=30) as one:
         guarded = GuardedClient(client=one, apart=one, allow_local=True, deadline_s=30)
-        clock = FakeClock()
+        clock = ManualClock(T0)
         clock.at = NOW
         yield RobotChannel(client=guarded, secrets=SecretFiles(folder), clock=clock, deadline_s=30)
         guarded.close()

@@ -37,9 +37,10 @@ from services.alerts.ports import CaseStore, Changes, ClaimRequest, Outbox, Read
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.kernel.words import Channel, Purpose
 from services.runtime.postgres import open_pool
-from tests.fakes.alerts import FakeClock, FakeDirectory
+from tests.fakes.alerts import FakeDirectory
 from tests.fakes.alerts_store import MemoryStore
-from tests.unit.alerts.build import address, at, case, clocks
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import T0, address, at, case, clocks
 
 KEY = (unit_subject("U1"), CaseKind.CONNECTION_LOST)
 RECEIPT = Receipt(BodyCode("health"), "", at(2), "health", "console", "收到")
@@ -405,7 +406,7 @@ async def test_signed_for_is_refused_at_the_last_question_but_never_a_fire(
 async def test_two_clicks_at_once_give_one_receipt(stores: Stores) -> None:
     one = await opened(stores)
     service = AcknowledgementService(
-        store=stores.cases, directory=FakeDirectory(("U1",)), clock=FakeClock(), pace=Pace()
+        store=stores.cases, directory=FakeDirectory(("U1",)), clock=ManualClock(T0), pace=Pace()
     )
     who = Who("health", "health", "console")
     replies = await asyncio.gather(*(service.acknowledge(one.case_id, who, "收到") for _ in range(2)))
@@ -414,7 +415,7 @@ async def test_two_clicks_at_once_give_one_receipt(stores: Stores) -> None:
 
 
 async def test_a_fire_that_ended_untaken_is_taken_once_and_stays_closed(stores: Stores) -> None:
-    clock = FakeClock()
+    clock = ManualClock(T0)
     fire = close(case(CaseKind.FIRE), "restored", clock.now())
     fault = close(case(CaseKind.FAULT), "restored", clock.now())
     await save(stores, Changes(opened={fire.case_id: fire, fault.case_id: fault}))

@@ -26,7 +26,8 @@ from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import Ready
 from services.kernel.words import Channel, Purpose
 from tests.contract.alerts.provider_server import ProviderServer, provider_server
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import T0
 
 NOW = datetime.fromtimestamp(1_700_000_000, UTC)
 KEY = "testSecret"
@@ -68,7 +69,7 @@ def gateway(url: str, channel: Channel, provider: GatewayProvider, **more: Any) 
 
 @asynccontextmanager
 async def telephone(account: Gateway | None) -> AsyncIterator[TelephoneChannel]:
-    clock = FakeClock()
+    clock = ManualClock(T0)
     clock.at = NOW
     async with httpx.AsyncClient(verify=TRUSTED, trust_env=False, timeout=30) as one:
         guarded = GuardedClient(client=one, apart=one, allow_local=True, deadline_s=30)

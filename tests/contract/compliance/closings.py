@@ -28,7 +28,8 @@ from services.rules.command import facts
 from services.runtime.postgres import Pool
 from tests.contract.compliance.archived import Sent, ms
 from tests.contract.compliance.scenario import PACK, Scenario, iso
-from tests.fakes.compliance import MemoryClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.compliance import NOW
 
 PARTITIONS = 2
 PLACES = [Place(SIGNALS, number) for number in range(PARTITIONS)]
@@ -79,7 +80,7 @@ class Archived:
             roll_bytes=1 << 30,
             roll_s=3600,
             min_free_bytes=0,
-            clock=MemoryClock(datetime(2027, 1, 1, tzinfo=UTC)),
+            clock=ManualClock(datetime(2027, 1, 1, tzinfo=UTC)),
         )
         # as the service does: first what signals are read by
         by_place: dict[Place, list[LogRecord]] = {
@@ -131,7 +132,7 @@ def closing(
         log=ArchiveFold(root, PLACES, step_s=step_s, tell=lambda *_, **__: None),
         store=PostgresFacts(pool),
         metrics=ClosingMetrics(registry or CollectorRegistry()),
-        clock=MemoryClock(),
+        clock=ManualClock(NOW),
         tell=lambda *_, **__: None,
         wake=lambda: None,
         poll_s=1.0,

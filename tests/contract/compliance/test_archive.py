@@ -20,7 +20,7 @@ from services.compliance.ports import LogRecord, Place
 from tests.contract.compliance.archived import Sent, records, span
 from tests.contract.compliance.pipe import answer
 from tests.contract.compliance.test_examples import EXAMPLES
-from tests.fakes.compliance import MemoryClock
+from tests.fakes.clock import ManualClock
 
 STEADY = next(example for example in EXAMPLES if example.name == "steady")
 WHOLE = ["--after-s", "0"]
@@ -28,7 +28,7 @@ WHOLE = ["--after-s", "0"]
 
 def write(root: Path, sent: list[Sent], at_once: int = 7) -> None:
     """Write `sent` as the service does, with a file finished every few records."""
-    clock = MemoryClock(datetime(2027, 1, 1, tzinfo=UTC))
+    clock = ManualClock(datetime(2027, 1, 1, tzinfo=UTC))
     archive = FileArchive(root, roll_bytes=3000, roll_s=3600, min_free_bytes=0, clock=clock)
     by_place: dict[Place, list[LogRecord]] = defaultdict(list)
     for each in sent:

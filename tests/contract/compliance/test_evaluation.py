@@ -20,7 +20,8 @@ from services.compliance.worker.scoring import Scoring
 from services.runtime.postgres import Pool, open_pool
 from tests.contract.compliance.closings import EVERYTHING, PLACES, Archived, sent, until_done
 from tests.contract.compliance.scenario import DAY, PACK, Scenario
-from tests.fakes.compliance import MemoryClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.compliance import NOW
 from tests.unit.compliance.test_scores import EVALUATION
 
 SLOW = (
@@ -48,7 +49,7 @@ def scored(pool: Pool, root: Path) -> Closing:
         log=ArchiveFold(root, PLACES, step_s=DAY, tell=lambda *_, **__: None),
         store=PostgresFacts(pool),
         metrics=metrics,
-        clock=MemoryClock(),
+        clock=ManualClock(NOW),
         tell=lambda *_, **__: None,
         wake=lambda: None,
         poll_s=1.0,

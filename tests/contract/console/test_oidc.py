@@ -12,7 +12,8 @@ from joserfc.jwk import OctKey
 from services.console.adapters.oidc import OidcProvider, ProviderOptions
 from services.console.domain.errors import ProviderRefused, ProviderUnavailable
 from services.console.domain.identity import Answer, Asked, Identity
-from tests.fakes.console import ManualClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.console import T0
 from tests.fakes.oidc import CLIENT, SECRET, Claims, Provider, code_of, new_key, unsigned
 
 ISSUER = "http://127.0.0.1:1"
@@ -25,7 +26,7 @@ class Site:
     """A provider, and the client of it that is tested, whose requests come to the provider in this process."""
 
     def __init__(self, options: ProviderOptions = OPTIONS) -> None:
-        self.clock = ManualClock()
+        self.clock = ManualClock(T0)
         self.provider = Provider(ISSUER, lambda: self.clock.now().timestamp())
         self.client = OidcProvider(options, self.clock, httpx.ASGITransport(self.provider.routes()))
 
@@ -125,10 +126,10 @@ async def test_clocks_may_differ_by_a_minute_and_keys_are_exchanged() -> None:
         site.provider.rotate()
         with pytest.raises(ProviderRefused):  # the keys were read a moment ago: strangers do not make us ask for ever
             await site.who()
-        site.clock.pass_(11)
+        site.clock.forward(11)
         await site.who()
         assert site.provider.asked.count("keys") == 2
-        site.clock.pass_(3601)
+        site.clock.forward(3601)
         await site.who()
         assert site.provider.asked.count("description") == 2
 

@@ -17,7 +17,8 @@ from services.registry.domain.errors import AdjustmentRefusal, AdjustmentRefused
 from services.registry.domain.manual_scores import NewScore
 from services.registry.ports import Store
 from services.registry.worker.manual_scores import ManualScoreService
-from tests.fakes.registry import MemoryStore, SetClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import DAY, T0, policy
 
 LI = Person("li", Role.BRIGADE, "test")
@@ -49,7 +50,7 @@ async def with_pack(store: Store) -> None:
 
 
 async def test_what_is_entered_is_kept_numbered_and_audited_and_the_last_comes_first(store: Store) -> None:
-    service = ManualScoreService(store=store, clock=SetClock(T0))
+    service = ManualScoreService(store=store, clock=ManualClock(T0))
     first = await service.enter(asked(month=date(2026, 3, 2)), LI)
     second = await service.enter(asked(points=None, reason="录错"), LI)
 
@@ -85,7 +86,7 @@ async def test_what_the_pack_does_not_ask_a_person_for_is_refused(
     held = MemoryStore()
     await with_pack(held)
     with pytest.raises(AdjustmentRefused) as refused:
-        await ManualScoreService(store=held, clock=SetClock(T0)).enter(asked(**changes), LI)
+        await ManualScoreService(store=held, clock=ManualClock(T0)).enter(asked(**changes), LI)
     assert refused.value.refusal is refusal
     assert held.scores.held == []
 
@@ -95,5 +96,5 @@ async def test_only_the_brigade_enters_points(role: Role) -> None:
     held = MemoryStore()
     await with_pack(held)
     with pytest.raises(AdjustmentRefused) as refused:
-        await ManualScoreService(store=held, clock=SetClock(T0)).enter(asked(), Person("x", role, "test"))
+        await ManualScoreService(store=held, clock=ManualClock(T0)).enter(asked(), Person("x", role, "test"))
     assert refused.value.refusal is AdjustmentRefusal.NOT_ALLOWED

@@ -21,7 +21,8 @@ from services.registry.domain.routing import resolve
 from services.registry.ports import Store
 from services.registry.worker.importing import Importer
 from services.registry.worker.proposing import ProposalService
-from tests.fakes.registry import MemoryStore, SetClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import DAY, T0, policy, street, unit
 
 WAITING = Proposal(
@@ -80,7 +81,7 @@ async def test_a_proposal_comes_back_as_it_went_in_and_its_file_never_changes(st
 
 async def desk(store: Store, *units: Unit) -> ProposalService:
     """Return the service over a register that has the units, published."""
-    known, clock = T0 - timedelta(days=9), SetClock()
+    known, clock = T0 - timedelta(days=9), ManualClock(T0)
 
     def importer(store: Store, request: ProposalRequest) -> Importer:
         files = HandedFiles(request.content, max_file_mb=1, max_unpacked_mb=1, max_rows=10)

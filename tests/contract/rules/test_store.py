@@ -109,6 +109,7 @@ async def test_what_was_saved_is_what_the_next_owner_finds(store: tuple[Store, F
     assert (saved.owner_epoch, saved.next_offset, saved.seq) == (epoch + 1, scenario.offset, 1)
     assert saved.head == snapshot_head(scenario.engine)
     assert [unit[0] for unit in saved.units] == ["U1", "U2"]
+    assert sorted(saved.rates) == sorted(scenario.engine.counters.rates.rows())
     held = await facts()
     assert held["units"] == {"U1": ("online", 1), "U2": ("never_connected", 0)}
     assert held["transitions"] == sorted(t.transition_id for t in scenario.said.transitions)

@@ -38,7 +38,7 @@ from services.runtime.postgres import open_pool
 from tests.contract.compliance.scenario import T0 as FIGURES_T0
 from tests.contract.compliance.scenario import Scenario as Figures
 from tests.contract.compliance.scenario import iso
-from tests.fakes.registry import SetClock
+from tests.fakes.clock import ManualClock
 from tests.integration.console.harness import PASSWORD, Browser, Console, console, until
 from tests.integration.console.scenario import Unit, opened
 from tests.unit.registry.builders import policy, unit
@@ -116,7 +116,7 @@ async def registry(dsn: str, kafka: str, clock: Clock) -> AsyncIterator[str]:
 @asynccontextmanager
 async def running(dsn: str, kafka: str = NOBODY, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Site]:
     await add_units(dsn)
-    async with registry(dsn, kafka, clock or SetClock(NOW)) as url:
+    async with registry(dsn, kafka, clock or ManualClock(NOW)) as url:
         wiring = {"registry_url": url, "registry_token": SecretStr(TOKEN), "registry_deadline_s": 30} | settings
         async with console(dsn, **wiring) as here:
             await add_second_brigade_account(dsn)

@@ -20,10 +20,10 @@ from services.registry.worker.importing import Importer
 from services.registry.worker.trying import Trial
 from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.district import District
-from tests.fakes.registry import SetClock
+from tests.fakes.clock import ManualClock
 from tests.integration.registry.test_register import Stand, stand
 from tests.parts import fresh_database
-from tests.unit.registry.builders import DEPARTMENTS_CSV, PACK_FILE, unit_row, units_csv
+from tests.unit.registry.builders import DEPARTMENTS_CSV, PACK_FILE, T0, unit_row, units_csv
 
 __all__ = ["stand"]
 
@@ -49,7 +49,7 @@ async def test_a_district_comes_back_as_it_was_exported(stand: Stand, tmp_path: 
     assert await stand.take(write_tables(District.generate(3, units=80, towns=6), tmp_path)) == 0
     before = rows(stand.dsn)
     files = await export(stand, tmp_path / "out", form, chinese=chinese)
-    stand.clock.pass_days(3)
+    stand.clock.forward(days=3)
     sheets = [each for each in files if not each[0].endswith(".yaml")]
     reports = await stand.importer.import_files(sheets)
     assert [(report.errors, report.changed) for report in reports] == [((), 0)] * 4
@@ -80,7 +80,7 @@ def test_whatever_was_imported_an_import_of_the_export_changes_nothing(
     """Histories of changes, dated back and ahead, some of them retired units, exported on any day."""
 
     async def round_trip(dsn: str) -> None:
-        folder, clock = tmp_path_factory.mktemp("trip"), SetClock()
+        folder, clock = tmp_path_factory.mktemp("trip"), ManualClock(T0)
         async with open_store(dsn, "tests") as store:
             importer = Importer(files=LocalFiles(), store=store, clock=clock)
             await importer.import_pack(str(PACK_FILE))
@@ -93,8 +93,8 @@ def test_whatever_was_imported_an_import_of_the_export_changes_nothing(
                 (folder / "units.csv").write_text(text, encoding="utf-8")
                 (report,) = await importer.import_files([(str(folder / "units.csv"), None)])
                 assert not report.refused
-                clock.instant += timedelta(seconds=1)
-            clock.pass_days(days)
+                clock.at += timedelta(seconds=1)
+            clock.forward(days=days)
             before = rows(dsn)
             exporter = Exporter(store=store, clock=clock, sheets=FolderSheets(folder / "out", form))
             files = [(name, None) for name, _ in await exporter.export(chinese=chinese) if not name.endswith(".yaml")]

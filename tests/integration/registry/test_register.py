@@ -22,8 +22,9 @@ from services.runtime.kafka import TopicSpec, ensure_topics
 from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.district import District
 from tests.contract.registry.test_bus import read_topic
-from tests.fakes.registry import MemoryBus, SetClock
-from tests.unit.registry.builders import PACK_FILE
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryBus
+from tests.unit.registry.builders import PACK_FILE, T0
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Stand:
     topic: str
     store: PostgresStore
     bus: KafkaBus
-    clock: SetClock
+    clock: ManualClock
     importer: Importer
     publisher: Publisher
 
@@ -64,7 +65,7 @@ class Stand:
 async def stand(migrated_database: str, kafka_broker: str) -> AsyncIterator[Stand]:
     topic = f"registry-{secrets.token_hex(4)}"
     await ensure_topics(kafka_broker, [TopicSpec(topic, 3, True, None, 1_048_576)])
-    clock, bus = SetClock(), KafkaBus(bootstrap=kafka_broker, topic=topic)
+    clock, bus = ManualClock(T0), KafkaBus(bootstrap=kafka_broker, topic=topic)
     async with open_store(migrated_database, "tests") as store:
         importer = Importer(files=LocalFiles(), store=store, clock=clock)
         publisher = Publisher(store=store, bus=bus, clock=clock, batch=300)
@@ -87,7 +88,7 @@ async def test_second_import_changes_nothing(stand: Stand, tmp_path: Path) -> No
     paths = write_tables(District.generate(1, units=40, towns=5), tmp_path)
     await stand.take(paths)
     before = stand.count()
-    stand.clock.pass_days(2)
+    stand.clock.forward(days=2)
     assert await stand.take(paths) == 0
     assert not (await stand.importer.import_pack(str(PACK_FILE))).changed
     assert stand.count() == before
@@ -129,7 +130,7 @@ async def test_changed_unit_is_published_with_all_its_versions(stand: Stand, tmp
     district = District.generate(1, units=40, towns=5)
     await stand.take(write_tables(district, tmp_path))
     await stand.publisher.publish()
-    stand.clock.pass_days(1)
+    stand.clock.forward(days=1)
     renamed = replace(district.units[0], name="更名医院")
     after = replace(district, valid_from=stand.clock.now().date(), units=[renamed, *district.units[1:]])
     assert await stand.take([write_tables(after, tmp_path)[1]]) == 0

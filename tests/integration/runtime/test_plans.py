@@ -176,6 +176,7 @@ REPORT: Plan = {
         ),
         pytest.param(RULES["load"], {"partition": 3}, "snapshots_pkey", id="rules: load"),
         pytest.param(RULES["forget_snapshots"], {"partition": 3, "seq": 9}, "snapshots_pkey", id="rules: forget"),
+        pytest.param(RULES["load_rates"], {"partition": 3}, "rate_counts_pkey", id="rules: rates of a claim"),
         pytest.param(RULES["forget_rates"], {"partition": 3}, "rate_counts_pkey", id="rules: rates anew"),
         pytest.param(RULES["waiting"], {"partitions": [3, 4], "most": 100}, "outbox_pkey", id="rules: outbox"),
         pytest.param(RULES["sent"], {"positions": [3, 4]}, "outbox_pkey", id="rules: sent"),

@@ -23,16 +23,17 @@ from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.notice_composer import NoticeComposer
 from services.kernel.words import Channel
-from tests.fakes.alerts import EveryDay, FakeChannel, FakeClock, FakeDirectory, PlainWriter
+from tests.fakes.alerts import EveryDay, FakeChannel, FakeDirectory, PlainWriter
 from tests.fakes.alerts_store import MemoryGroups, MemoryStore
-from tests.unit.alerts.build import RULES
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import RULES, T0
 
 
 class Harness:
     def __init__(self, *units: str, slots: int = 100, store: MemoryStore | None = None, **rules: object) -> None:
         self._slots = slots
         self._handover = Handover()
-        self.clock = FakeClock()
+        self.clock = ManualClock(T0)
         self.store = store or MemoryStore()
         self.directory = FakeDirectory(units or ("U1",))
         self.directory.pack = replace(RULES, **rules)  # type: ignore[arg-type] # names of the pack's fields

@@ -20,7 +20,7 @@ from services.alerts.settings import AlertsSettings
 from services.kernel.words import Channel
 from services.runtime.settings import load
 from tests.contract.alerts.test_telephony import ready
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
 from tests.unit.alerts.build import T0
 from tests.unit.deploy.files import DEPLOY
 
@@ -39,7 +39,7 @@ def broken(registry: CollectorRegistry) -> set[Channel]:
 
 
 def parts(registry: CollectorRegistry) -> Parts:
-    return Parts(load(AlertsSettings), FakeClock(), registry)
+    return Parts(load(AlertsSettings), ManualClock(T0), registry)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_file_that_cannot_be_used_costs_its_channel_and_is_told(
     monkeypatch.setenv("ALERTS_MQTT_HOST", "centre.firenet-demo.cn")
     registry = CollectorRegistry()
     with structlog.testing.capture_logs() as said:
-        Alerts(load(AlertsSettings), FakeClock())
+        Alerts(load(AlertsSettings), ManualClock(T0))
         parts(registry)
     assert broken(registry) == {channel}
     events = [line for line in said if line["event"] == "channel_file_unusable"]

@@ -21,8 +21,8 @@ from services.alerts.ports import Ready
 from services.kernel.calendar import CHINA
 from services.kernel.links import opened
 from services.kernel.words import ClockKind, DocumentEvent, Instrument, Purpose, Recipient, StepExit
-from tests.fakes.alerts import FakeClock
-from tests.unit.alerts.build import RULES, Book, address, at, case, contact, event, step
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import RULES, T0, Book, address, at, case, contact, event, step
 from tests.unit.alerts.harness import Harness
 
 DEPARTMENT, BRIGADE = Recipient.DEPARTMENT, Recipient.BRIGADE
@@ -212,7 +212,7 @@ def ready(signed_document_id: str | None) -> Ready:
 def test_the_mail_of_a_document_carries_the_link_of_its_own_recipient_and_the_address_for_answers() -> None:
     key = b"k" * 32
     links = SignedLinks("https://console.firenet-demo.cn/", key, timedelta(days=30))
-    mail = message_of(ready("D1"), "a@firenet-demo.cn", FakeClock(), links, "office@firenet-demo.cn")
+    mail = message_of(ready("D1"), "a@firenet-demo.cn", ManualClock(T0), links, "office@firenet-demo.cn")
     assert mail["Reply-To"] == "office@firenet-demo.cn"
     text, page = (mail.get_body((kind,)) for kind in ("plain", "html"))
     assert text is not None
@@ -236,7 +236,7 @@ def test_an_english_reader_lands_on_an_english_page() -> None:
 @pytest.mark.parametrize(("document", "key"), [(None, b"k" * 32), ("D1", None)])
 def test_a_mail_without_a_document_or_a_key_leads_to_the_case(document: str | None, key: bytes | None) -> None:
     links = SignedLinks("https://console.firenet-demo.cn", key)
-    mail = message_of(ready(document), "a@firenet-demo.cn", FakeClock(), links)
+    mail = message_of(ready(document), "a@firenet-demo.cn", ManualClock(T0), links)
     assert mail["Reply-To"] is None
     text = mail.get_body(("plain",))
     assert text is not None

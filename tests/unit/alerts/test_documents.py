@@ -27,8 +27,8 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import NoticeId
 from services.alerts.ports import Ready
 from services.kernel.words import Channel, Instrument, Language, Purpose
-from tests.fakes.alerts import FakeClock
 from tests.fakes.alerts_store import states
+from tests.fakes.clock import ManualClock
 from tests.unit.alerts.build import HAZARD, RULES, T0, address, at, case, event, issued, step
 from tests.unit.alerts.harness import Harness
 
@@ -265,7 +265,7 @@ def test_a_mail_brings_the_document_as_text_and_as_a_page() -> None:
         caused_at=T0,
         html="<p>函文</p>",
     )
-    message = message_of(ready, "firenet@localhost", FakeClock())
+    message = message_of(ready, "firenet@localhost", ManualClock(T0))
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
-    plain = message_of(replace(ready, html=""), "firenet@localhost", FakeClock())
+    plain = message_of(replace(ready, html=""), "firenet@localhost", ManualClock(T0))
     assert plain.get_content_type() == "text/plain"

@@ -19,7 +19,7 @@ from services.alerts.domain.synthetic import Run, RunOutcome, RunResult, Why
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import AlertsSettings
 from services.alerts.worker.heartbeat import Heartbeat
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
 from tests.unit.alerts.build import T0, at
 
 DAY = timedelta(days=1)
@@ -66,7 +66,7 @@ class Here:
     """Stands in for database and watcher."""
 
     def __init__(self) -> None:
-        self.clock = FakeClock()
+        self.clock = ManualClock(T0)
         self.seen: ChainSeen | None = WELL
         self.told = 0
         self.answer = Outcome(None)

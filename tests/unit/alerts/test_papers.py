@@ -25,7 +25,7 @@ from services.alerts.domain.delivery.documents import (
 from services.alerts.ports import Ready
 from services.alerts.settings import AlertsSettings
 from services.kernel.words import Channel, FileKind, Instrument, Purpose, Recipient
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
 from tests.unit.alerts.build import HAZARD, RULES, T0, address, case, event, issued
 from tests.unit.alerts.harness import Harness
 from tests.unit.alerts.test_documents import notice_with, texts, wanted_document
@@ -148,7 +148,7 @@ def test_everybody_has_the_chinese_files_and_those_of_his_language() -> None:
 
 
 def test_a_mail_brings_the_files_with_names_that_can_be_kept() -> None:
-    message = message_of(mail(*FILES[:2]), "FireNet <firenet@firenet-demo.cn>", FakeClock())
+    message = message_of(mail(*FILES[:2]), "FireNet <firenet@firenet-demo.cn>", ManualClock(T0))
     attached = list(message.iter_attachments())
     assert next(one.get_content_type() for one in attached) == "application/pdf"
     assert [one.get_filename() for one in attached] == ["关于某_某的告知函.zh.pdf", "关于某_某的告知函.zh.docx"]
@@ -160,7 +160,7 @@ def test_a_mail_brings_the_files_with_names_that_can_be_kept() -> None:
 
 def test_a_mail_that_would_be_too_large_leaves_files_out_and_keeps_its_text() -> None:
     large = File("zh", FileKind.PDF, b"x" * MAX_FILES_BYTES)
-    message = message_of(mail(large, FILES[1]), "FireNet <firenet@firenet-demo.cn>", FakeClock())
+    message = message_of(mail(large, FILES[1]), "FireNet <firenet@firenet-demo.cn>", ManualClock(T0))
     assert len(list(message.iter_attachments())) == 1
     assert message.get_body(("html",)) is not None
 

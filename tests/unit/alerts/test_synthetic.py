@@ -35,8 +35,9 @@ from services.kernel.synthetic import SYNTHETIC
 from services.kernel.words import FindingKind
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord
-from tests.fakes.alerts import FakeChannel, FakeClock, PlainWriter
+from tests.fakes.alerts import FakeChannel, PlainWriter
 from tests.fakes.alerts_synthetic import FakeSyntheticSender, MemorySyntheticRuns
+from tests.fakes.clock import ManualClock
 from tests.integration.alerts.scenario import finding, fire
 from tests.unit.alerts.build import T0, at, event
 
@@ -88,7 +89,7 @@ class Here:
     """What follows synthetic alarms, on memory and a fake clock."""
 
     def __init__(self, sends: bool = True, every_h: float = 24) -> None:
-        self.clock = FakeClock()
+        self.clock = ManualClock(T0)
         self.runs = MemorySyntheticRuns()
         self.channel = FakeChannel(self.clock)
         self.sender = FakeSyntheticSender()
@@ -250,7 +251,7 @@ KEY_OF_RECEIPT = b"the key of the receipt"
 
 
 async def test_the_receipt_believes_the_signature_alone() -> None:
-    runs, clock, app = MemorySyntheticRuns(), FakeClock(), FastAPI()
+    runs, clock, app = MemorySyntheticRuns(), ManualClock(T0), FastAPI()
     await runs.begin(RUN)
     app.include_router(receipt_routes(runs, KEY_OF_RECEIPT, clock))
     message_id, timestamp = f"synthetic-{RUN.run_id}", int(T0.timestamp())

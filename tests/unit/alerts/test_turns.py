@@ -17,7 +17,8 @@ from services.alerts.worker import turns
 from services.alerts.worker.synthetic import SyntheticAlarms
 from services.runtime.lifecycle import Stop, TaskDied, supervise
 from services.runtime.postgres import Pool
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import T0
 
 BESIDE = ("heartbeat", "synthetic", "synthetic-schedule")
 
@@ -57,7 +58,7 @@ def parts_of(registry: CollectorRegistry) -> Parts:
     settings = AlertsSettings(
         api_token="a-token-of-alerts", database_dsn="postgresql://x@y/z", heartbeat_url="https://watch.firenet-demo.cn/"
     )
-    return Parts(settings, FakeClock(), registry)
+    return Parts(settings, ManualClock(T0), registry)
 
 
 def failures(registry: CollectorRegistry, task: str) -> float:

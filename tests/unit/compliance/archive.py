@@ -11,7 +11,8 @@ from typing import Any
 from services.compliance.adapters.file_archive import FileArchive
 from services.compliance.ports import LogRecord, Place
 from services.runtime.clock import Clock
-from tests.fakes.compliance import MemoryClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.compliance import NOW
 
 SIGNALS = Place("firenet.signals.v1", 0)
 REGISTRY = Place("firenet.registry.v1", 0)
@@ -19,7 +20,7 @@ NOON_MS = int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp() * 1000)
 
 
 def archive(root: Path, clock: Clock | None = None, **changes: Any) -> FileArchive:
-    settings = {"roll_bytes": 1 << 20, "roll_s": 3600.0, "min_free_bytes": 0, "clock": clock or MemoryClock()}
+    settings = {"roll_bytes": 1 << 20, "roll_s": 3600.0, "min_free_bytes": 0, "clock": clock or ManualClock(NOW)}
     return FileArchive(root, **{**settings, **changes})
 
 

@@ -17,7 +17,8 @@ from services.compliance.metrics import ArchiveMetrics
 from services.compliance.worker import archiving
 from services.compliance.worker.archiving import Archiving
 from services.runtime.lifecycle import Stop
-from tests.fakes.compliance import MemoryClock, MemoryLog
+from tests.fakes.clock import ManualClock
+from tests.fakes.compliance import NOW, MemoryLog
 from tests.unit.compliance.archive import NOON_MS, REGISTRY, SIGNALS, archive, eventually, kept
 
 
@@ -25,7 +26,7 @@ from tests.unit.compliance.archive import NOON_MS, REGISTRY, SIGNALS, archive, e
 class Scenario:
     root: Path
     log: MemoryLog = field(default_factory=MemoryLog)
-    clock: MemoryClock = field(default_factory=MemoryClock)
+    clock: ManualClock = field(default_factory=lambda: ManualClock(NOW))
     said: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
@@ -111,7 +112,7 @@ async def test_kafka_that_is_away_is_waited_for_said_once_and_goes_on(scenario: 
         await eventually(caught_up(scenario, 2))
         scenario.log.down = True
         await eventually(lambda: (scenario.value("waits_total", reason="kafka") or 0) > 2)
-        scenario.clock.at_s += 15
+        scenario.clock.seconds += 15
         state = readiness(work, scenario.clock)
         assert (state.ready, state.checks) == (False, {"archive": "waits, kafka: down"})
         scenario.log.down = False
@@ -186,10 +187,10 @@ async def test_old_files_are_dropped_once_an_hour(scenario: Scenario) -> None:
         await eventually(caught_up(scenario, 1))
     scenario.log.put(SIGNALS, b"{}", NOON_MS + 1)
     scenario.clock.at += timedelta(days=500)
-    scenario.clock.at_s += 3600
+    scenario.clock.seconds += 3600
     async with scenario.running():
         await eventually(caught_up(scenario, 2))
-    scenario.clock.at_s += 3600
+    scenario.clock.seconds += 3600
     async with scenario.running():
         await eventually(lambda: scenario.value("files_dropped_total") == 1)
     assert [line["offset"] for line in kept(scenario.root)] == [1]

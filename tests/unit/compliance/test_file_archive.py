@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.compliance.ports import LogRecord, Place, Trouble, Waits
-from tests.fakes.compliance import MemoryClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.compliance import NOW
 from tests.unit.compliance.archive import NOON_MS, REGISTRY, SIGNALS, archive, kept, names, records
 
 NONE: dict[Place, int | None] = {SIGNALS: None, REGISTRY: None}
@@ -112,12 +113,12 @@ def test_a_producer_with_a_clock_far_ahead_does_not_date_all_that_follows(tmp_pa
 
 
 def test_a_file_is_due_by_its_size_and_by_its_age(tmp_path: Path) -> None:
-    clock = MemoryClock()
+    clock = ManualClock(NOW)
     held = archive(tmp_path, clock, roll_bytes=1000, roll_s=60.0)
     held.open(NONE)
     held.append(SIGNALS, 0, records(0, 1))
     assert not held.due()
-    clock.at_s += 60
+    clock.seconds += 60
     assert held.due()
     held.finish()
     assert not held.due()
@@ -126,7 +127,7 @@ def test_a_file_is_due_by_its_size_and_by_its_age(tmp_path: Path) -> None:
 
 
 def test_a_file_is_of_one_day_and_with_a_new_day_all_are_finished(tmp_path: Path) -> None:
-    held = archive(tmp_path, MemoryClock(datetime(2026, 3, 12, tzinfo=UTC)))
+    held = archive(tmp_path, ManualClock(datetime(2026, 3, 12, tzinfo=UTC)))
     held.open(NONE)
     held.append(REGISTRY, 0, records(0, 1))
     held.append(SIGNALS, 0, [*records(0, 2), *records(2, 2, NOON_MS + 12 * HOUR_MS)])

@@ -21,7 +21,8 @@ from services.console.worker.adjustments import AdjustmentDesk
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.register import RegisterDesk
 from services.kernel.words import AdjustmentKind, EntityKind, ProposalKind
-from tests.fakes.console import FakeAccounts, FakeCodes, FakePasswords, FakeSecrets, ManualClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.console import T0, FakeAccounts, FakeCodes, FakePasswords, FakeSecrets
 
 ADMIN = Account(Username("adm"), Role.CENTRE, None, "管理员", "hash:adm", administers=True)
 LI = Account(Username("li"), Role.BRIGADE, None, "李", "hash:correct horse")
@@ -61,7 +62,7 @@ class Orders:
 
 class Harness:
     def __init__(self, rules: LoginLimits | None = None) -> None:
-        self.clock, self.accounts, passwords = ManualClock(), FakeAccounts(), FakePasswords()
+        self.clock, self.accounts, passwords = ManualClock(T0), FakeAccounts(), FakePasswords()
         self.accounts.accounts = {each.username: each for each in (ADMIN, LI, WALL)}
         self.codes = FakeCodes()
         self.desk = AccountDesk(self.accounts, passwords, FakeSecrets(), self.clock, self.codes)
@@ -137,7 +138,7 @@ async def test_a_screen_is_opened_by_its_key_until_it_is_renewed_revoked_or_over
     assert await code(here.door.session(second.key)) == "not_signed_in"
     third = await here.desk.make_screen(ADMIN.viewer, HALL)
     assert (await here.door.session(third.key)).viewer.display_name == "指挥大厅"
-    here.clock.pass_(timedelta(days=30).total_seconds())
+    here.clock.forward(timedelta(days=30).total_seconds())
     assert await code(here.door.session(third.key)) == "not_signed_in"
     assert here.actions() == [
         ("adm", "screen", "hall"),
@@ -165,7 +166,7 @@ async def test_no_screen_takes_the_name_of_a_person_or_lasts_for_ever() -> None:
 async def test_a_one_time_password_that_nobody_used_in_time_opens_nothing() -> None:
     here = Harness()
     password = await here.desk.create(ADMIN.viewer, NEW)
-    here.clock.pass_(ONE_TIME.total_seconds())
+    here.clock.forward(ONE_TIME.total_seconds())
     assert await code(here.door.sign_in("wang", password, "10.0.0.1")) == "bad_credentials"
     again = await here.desk.reset(ADMIN.viewer, "wang")
     assert (await here.door.sign_in("wang", again, "10.0.0.1"))[1].password_due
@@ -186,7 +187,7 @@ async def test_a_changed_password_ends_all_other_sessions_and_guessing_the_old_o
         assert await code(asked) == "wrong_password"
     asked = here.desk.change_password(session.viewer, here_token, "another one 22", "another one 33")
     assert await code(asked) == "locked_out"
-    here.clock.pass_(31)
+    here.clock.forward(31)
     await here.desk.change_password(session.viewer, here_token, "another one 22", "another one 33")
 
 
@@ -274,7 +275,7 @@ async def test_a_sign_in_with_the_old_password_that_runs_beside_its_change_opens
 
 
 async def test_an_administrator_asks_for_nothing_that_an_account_of_his_could_approve() -> None:
-    nothing, orders, here = cast("Any", None), cast("Any", Orders()), ManualClock()
+    nothing, orders, here = cast("Any", None), cast("Any", Orders()), ManualClock(T0)
     handed = HandedIn(ProposalKind.UNIT, "u.csv", "", None, "x", None, meant=False)
     asked = NewAdjustment("U1", AdjustmentKind.MAINTENANCE, here.now(), here.now(), "x")
     register, adjustments = RegisterDesk(nothing, orders), AdjustmentDesk(nothing, orders, nothing, here)
@@ -311,7 +312,7 @@ async def test_with_a_second_factor_the_password_alone_opens_nothing_and_no_code
         return "ok"
 
     assert await tried("") == await tried("000000") == await tried(here.code()) == "bad_credentials"  # it confirmed
-    here.clock.pass_(30)
+    here.clock.forward(30)
     assert await tried(here.code()) == "ok"
     assert await tried(here.code()) == "bad_credentials", "somebody looked over his shoulder"
     assert await tried(f" {recovery[0].upper()} ") == "ok"
@@ -323,7 +324,7 @@ async def test_with_a_second_factor_the_password_alone_opens_nothing_and_no_code
 async def test_wrong_codes_lock_like_wrong_passwords() -> None:
     here = Harness()
     await enrolled(here, "li", "correct horse")
-    here.clock.pass_(30)
+    here.clock.forward(30)
     for _ in range(5):
         assert await code(here.door.sign_in("li", "correct horse", "10.0.0.2", "000000")) == "bad_credentials"
     assert await code(here.door.sign_in("li", "correct horse", "10.0.0.2", here.code())) == "locked_out"
@@ -337,7 +338,7 @@ async def test_guessing_at_the_account_page_is_slow_and_a_second_telephone_takes
     for _ in range(4):
         assert await code(here.desk.remove_second_factor(viewer, "t", "correct horse", "000000")) == "wrong_code"
     assert await code(here.desk.remove_second_factor(viewer, "t", "correct horse", recovery[0])) == "locked_out"
-    here.clock.pass_(900)
+    here.clock.forward(900)
     await here.desk.remove_second_factor(viewer, "t", "correct horse", recovery[0])
     assert (await here.door.sign_in("li", "correct horse", "10.0.0.1"))[1].second_factor is False
     assert here.actions()[-1] == ("li", "second_factor_removed", "li")

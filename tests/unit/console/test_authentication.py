@@ -12,12 +12,13 @@ from services.console.domain.errors import BadCredentials, ConsoleError, DataUna
 from services.console.domain.viewer import Role, Username
 from services.console.metrics import Metrics
 from services.console.worker.authentication import Authenticator, LoginLimits
-from tests.fakes.console import FakeAccounts, FakeCodes, FakePasswords, FakeSecrets, ManualClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.console import T0, FakeAccounts, FakeCodes, FakePasswords, FakeSecrets
 
 
 class Harness:
     def __init__(self, rules: LoginLimits | None = None) -> None:
-        self.clock, self.accounts, self.passwords = ManualClock(), FakeAccounts(), FakePasswords()
+        self.clock, self.accounts, self.passwords = ManualClock(T0), FakeAccounts(), FakePasswords()
         self.registry = CollectorRegistry()
         self.accounts.accounts["ann"] = Account(Username("ann"), Role.CENTRE, None, "Ann", "hash:right")
         self.authenticator = Authenticator(
@@ -46,7 +47,7 @@ async def test_the_right_pair_opens_a_session_that_ends_by_itself() -> None:
     token, session = await harness.authenticator.sign_in(" Ann ", "right", "10.0.0.1")
     assert (await harness.authenticator.session(token)).viewer == session.viewer
     assert token not in harness.accounts.sessions, "the token itself is stored nowhere"
-    harness.clock.pass_(timedelta(hours=12).total_seconds())
+    harness.clock.forward(timedelta(hours=12).total_seconds())
     with pytest.raises(NotSignedIn):
         await harness.authenticator.session(token)
 
@@ -78,7 +79,7 @@ async def test_while_locked_even_the_right_password_waits_then_opens() -> None:
     for _ in range(5):
         await harness.attempt("ann")
     assert await harness.attempt("ann", "right") == "locked_out"
-    harness.clock.pass_(31)
+    harness.clock.forward(31)
     assert await harness.attempt("ann", "right") == "ok"
     assert harness.accounts.accounts["ann"].failed_logins == 0
 
@@ -99,7 +100,7 @@ async def test_guesses_from_the_usual_place_lock_it_too() -> None:
     answers = [await harness.attempt("ann", client="desk") for _ in range(6)]
     assert answers == ["bad_credentials"] * 5 + ["locked_out"]
     assert await harness.attempt("ann", "right", client="desk") == "locked_out"
-    harness.clock.pass_(31)
+    harness.clock.forward(31)
     assert await harness.attempt("ann", "right", client="desk") == "ok"
 
 
@@ -119,7 +120,7 @@ async def test_one_address_that_tries_many_names_is_shut_out() -> None:
         assert await harness.attempt(f"guess{number}") == "bad_credentials"
     assert await harness.attempt("ann", "right") == "locked_out"
     assert await harness.attempt("ann", "right", client="10.0.0.2") == "ok"
-    harness.clock.pass_(301)
+    harness.clock.forward(301)
     assert await harness.attempt("ann", "right") == "ok"
 
 

@@ -20,7 +20,7 @@ from services.console.ports import ReadModel
 from services.console.worker.evaluation import EvaluationDesk
 from services.kernel.ratio import Ratio
 from services.kernel.words import FileKind, Language, Period
-from tests.fakes.console import ManualClock
+from tests.fakes.clock import ManualClock
 from tests.unit.compliance.test_scores import cited, entry, known, month
 
 NOW = datetime(2026, 11, 2, 1, tzinfo=UTC)

@@ -8,7 +8,8 @@ from services.console.domain.errors import DataUnavailable
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.settings import ConsoleSettings
 from services.console.worker.district_map import KEPT_S, POSITIONS_S, MapService
-from tests.fakes.console import FakeReadModel, ManualClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.console import T0, FakeReadModel
 from tests.unit.console import builders
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "centre")
@@ -67,20 +68,20 @@ async def test_a_department_has_its_own_units_on_the_map_and_equal_questions_are
         [builders.unit("U1", lead_department="health"), builders.unit("U2", lead_department="education")]
     )
     read.known_positions = {"U1": (118.0, 26.0), "U2": (118.1, 26.0)}
-    clock = ManualClock()
+    clock = ManualClock(T0)
     maps = MapService(read, clock)
     assert [mark.unit_id for mark in (await maps.now(HEALTH, MapQuery())).marks] == ["U1"]
     assert len((await maps.now(CENTRE, MapQuery())).marks) == 2
     await maps.now(CENTRE, MapQuery())
     assert (read.reads["map_units"], read.reads["positions"]) == (2, 1)
-    clock.pass_(KEPT_S)
+    clock.forward(KEPT_S)
     await maps.now(CENTRE, MapQuery())
     assert (read.reads["map_units"], read.reads["positions"]) == (3, 1)
-    clock.pass_(POSITIONS_S)
+    clock.forward(POSITIONS_S)
     await maps.now(CENTRE, MapQuery())
     assert read.reads["positions"] == 2
     read.away = True
-    clock.pass_(KEPT_S)
+    clock.forward(KEPT_S)
     with pytest.raises(DataUnavailable):
         await maps.now(CENTRE, MapQuery())
 

@@ -23,7 +23,8 @@ from services.console.domain.register import HandedIn
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import Metrics
 from services.console.worker.authentication import Authenticator, LoginLimits
-from tests.fakes.console import FakeAccounts, FakeCodes, FakePasswords, FakeSecrets, ManualClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.console import T0, FakeAccounts, FakeCodes, FakePasswords, FakeSecrets
 
 PATHS = ("/api/v1/registry/preview", "/api/v1/registry/proposals")
 SENT = {"kind": "unit", "file_name": "u.csv", "content": b64encode(b"a,b").decode(), "reason": "登记更正"}
@@ -47,7 +48,7 @@ class Site:
 
     def __init__(self) -> None:
         nothing, metrics, cookies = cast("Any", None), Metrics(CollectorRegistry()), Cookies(https=False)
-        accounts, clock = FakeAccounts(), ManualClock()
+        accounts, clock = FakeAccounts(), ManualClock(T0)
         li = Account(Username("li"), Role.BRIGADE, None, "李", "hash:right")
         adm = Account(Username("adm"), Role.CENTRE, None, "管", "hash:right", administers=True)
         health = Account(Username("h"), Role.DEPARTMENT, BodyCode("health"), "卫", "hash:right")

@@ -2,7 +2,8 @@
 
 from services.console.domain.errors import TooBusy
 from services.console.worker.documents import CLIENTS, WINDOW_S, LinkThrottle
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import T0
 
 
 def refused(throttle: LinkThrottle, client: str) -> bool:
@@ -14,7 +15,7 @@ def refused(throttle: LinkThrottle, client: str) -> bool:
 
 
 def test_an_address_has_its_share_of_a_minute_and_another_its_own() -> None:
-    clock = FakeClock()
+    clock = ManualClock(T0)
     throttle = LinkThrottle(clock, per_client=3)
     assert [refused(throttle, "a") for _ in range(5)] == [False, False, False, True, True]
     assert not refused(throttle, "b")
@@ -25,13 +26,13 @@ def test_an_address_has_its_share_of_a_minute_and_another_its_own() -> None:
 
 
 def test_all_addresses_together_have_a_bound_too() -> None:
-    throttle = LinkThrottle(FakeClock(), per_minute=4)
+    throttle = LinkThrottle(ManualClock(T0), per_minute=4)
     assert [refused(throttle, f"client-{n}") for n in range(6)] == [False] * 4 + [True] * 2
 
 
 def test_addresses_without_end_take_no_memory_without_end() -> None:
     most = CLIENTS * 2
-    throttle = LinkThrottle(FakeClock(), per_minute=most + 1)
+    throttle = LinkThrottle(ManualClock(T0), per_minute=most + 1)
     for number in range(most):
         throttle.count(f"client-{number}")
     assert len(throttle._clients) == CLIENTS

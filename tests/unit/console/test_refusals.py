@@ -6,7 +6,8 @@ from services.console.domain.errors import Conflict, NotAllowed, NotFound, Order
 from services.console.domain.refusals import ORDER_LAPSES, RefusalQuery
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.worker.refusals import RefusalService
-from tests.fakes.console import ManualClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.console import T0
 from tests.fakes.console_refusals import MemoryOrders, MemoryRefusalBook, decision, refusal
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "值班")
@@ -16,7 +17,7 @@ IDS = [f"{number:032x}" for number in (1, 2)]
 
 class Harness:
     def __init__(self) -> None:
-        self.book, self.orders, self.clock = MemoryRefusalBook(), MemoryOrders(), ManualClock()
+        self.book, self.orders, self.clock = MemoryRefusalBook(), MemoryOrders(), ManualClock(T0)
         self.service = RefusalService(self.book, self.orders, self.clock)
 
     async def filled(self) -> "Harness":
@@ -49,7 +50,7 @@ async def test_two_clicks_are_one_order_until_it_lapses() -> None:
     assert await harness.service.replay(CENTRE, IDS) == 1, "the other one only"
     with pytest.raises(Conflict):
         await harness.service.replay(CENTRE, IDS)
-    harness.clock.pass_(ORDER_LAPSES.total_seconds())
+    harness.clock.forward(ORDER_LAPSES.total_seconds())
     assert await harness.service.replay(CENTRE, IDS) == 2
 
 

@@ -13,7 +13,7 @@ from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sh
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.worker.reports import ReportService
 from services.kernel.words import Dimension, Language, Period
-from tests.fakes.console import ManualClock
+from tests.fakes.clock import ManualClock
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "值班")
 HEALTH = Viewer(Username("health"), Role.DEPARTMENT, BodyCode("health"), "卫健")

@@ -10,7 +10,8 @@ from services.console.domain.errors import NotAllowed
 from services.console.domain.refusals import may_work_refusals
 from services.console.domain.screens import LONGEST_DAYS, may_read, new_screen
 from services.console.domain.viewer import WHOLE, Role, Username, Viewer
-from tests.fakes.console import ManualClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.console import T0
 
 SCREEN = Viewer(Username("hall"), Role.SCREEN, None, "指挥大厅")
 CENTRE = Viewer(Username("ann"), Role.CENTRE, None, "Ann")
@@ -46,7 +47,7 @@ def test_a_screen_reads_nothing_else_and_people_do(path: str) -> None:
 
 
 def test_a_screen_changes_nothing_even_with_the_right_token() -> None:
-    until = ManualClock().now()
+    until = ManualClock(T0).now()
     with pytest.raises(NotAllowed):
         check_csrf(Session(SCREEN, "csrf", until), "csrf")
     check_csrf(Session(CENTRE, "csrf", until), "csrf")

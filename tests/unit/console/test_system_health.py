@@ -25,7 +25,8 @@ from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.settings import ConsoleSettings
 from services.console.worker.system_health import KEEP_S, SystemHealthService
 from services.kernel.words import VisibilityState
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
+from tests.unit.alerts.build import T0
 
 NOW = datetime(2026, 11, 30, 1, 0, tzinfo=UTC)
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -179,7 +180,7 @@ class Look:
 
 
 async def test_departments_centre_and_screens_do_not_see_our_inside() -> None:
-    service = SystemHealthService(Look(), Look(), FakeClock())
+    service = SystemHealthService(Look(), Look(), ManualClock(T0))
     for one in (viewer(Role.DEPARTMENT, "health"), viewer(Role.CENTRE), viewer(Role.SCREEN)):
         with pytest.raises(NotAllowed):
             await service.now(one)
@@ -188,7 +189,7 @@ async def test_departments_centre_and_screens_do_not_see_our_inside() -> None:
 
 
 async def test_one_look_serves_whoever_asks_within_some_seconds() -> None:
-    look, clock = Look(), FakeClock()
+    look, clock = Look(), ManualClock(T0)
     service = SystemHealthService(look, look, clock)
     for _ in range(5):
         await service.now(viewer(Role.BRIGADE))

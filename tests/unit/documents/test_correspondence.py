@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -24,7 +25,7 @@ from services.documents.worker.correspondence import CorrespondenceService
 from services.documents.worker.publishing import PublishingService
 from services.kernel.links import Link, sealed
 from services.kernel.words import DocumentEvent, DocumentState, SubmissionKind, SubmissionState
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
 from tests.fakes.documents import MemoryCorrespondences, MemoryDocuments, MemoryStream
 from tests.unit.documents.build import T0, at
 
@@ -142,7 +143,7 @@ KEY = b"k" * 32
 
 class Harness:
     def __init__(self) -> None:
-        self.clock = FakeClock()
+        self.clock = ManualClock(datetime(2026, 3, 4, 8, tzinfo=UTC))
         self.store = MemoryCorrespondences(ISSUED)
         self.stream = MemoryStream()
         metrics = DocumentsMetrics(CollectorRegistry())

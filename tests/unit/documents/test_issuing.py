@@ -13,7 +13,7 @@ from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.publishing import PublishingService
 from services.kernel.words import Instrument
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
 from tests.fakes.documents import (
     MemoryCorrespondences,
     MemoryDocuments,
@@ -22,6 +22,7 @@ from tests.fakes.documents import (
     PlainTypesetter,
     unit_of,
 )
+from tests.unit.alerts.build import T0
 from tests.unit.documents.build import request
 
 TOPIC = "firenet.requests.v1"
@@ -32,7 +33,7 @@ class Scenario:
         self.store = MemoryDocuments()
         self.stream = MemoryStream()
         self.registry = CollectorRegistry()
-        self.clock = FakeClock()
+        self.clock = ManualClock(T0)
         self.woken = 0
         metrics = DocumentsMetrics(self.registry)
         self.issuing = IssuingService(

@@ -13,8 +13,9 @@ from services.documents.worker import mail_intake
 from services.documents.worker.mail_intake import MAX_BEGINNINGS, MailIntake
 from services.runtime.lifecycle import Stop
 from services.runtime.task_health import OK, TaskHealth
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
 from tests.fakes.documents import MemoryMailbox, MemoryMails
+from tests.unit.alerts.build import T0
 
 MAILS = tuple(f"From: zhang@health.firenet-demo.cn\r\nSubject: {n}\r\n\r\nx".encode() for n in range(1, 4))
 
@@ -23,9 +24,9 @@ class WentDown(BaseException):
     """Stands for the end of the process."""
 
 
-def intake(mailbox: MemoryMailbox, store: MemoryMails, clock: FakeClock | None = None) -> MailIntake:
+def intake(mailbox: MemoryMailbox, store: MemoryMails, clock: ManualClock | None = None) -> MailIntake:
     metrics = DocumentsMetrics(CollectorRegistry())
-    return MailIntake(mailbox=mailbox, store=store, metrics=metrics, clock=clock or FakeClock(), ours=frozenset())
+    return MailIntake(mailbox=mailbox, store=store, metrics=metrics, clock=clock or ManualClock(T0), ours=frozenset())
 
 
 async def test_a_mail_is_fetched_when_the_one_before_it_is_kept_and_behind_us(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +93,7 @@ async def test_a_database_that_is_away_makes_no_mail_be_passed_over() -> None:
 class Hurried(Stop):
     """Waits by the clock that it moves, says how the task is at the end of each wait, and stops after some minutes."""
 
-    def __init__(self, clock: FakeClock, health: TaskHealth) -> None:
+    def __init__(self, clock: ManualClock, health: TaskHealth) -> None:
         super().__init__()
         self.clock = clock
         self.health = health
@@ -108,7 +109,7 @@ class Hurried(Stop):
 
 @pytest.mark.parametrize("away", [None, MailboxUnavailable("away")])
 async def test_it_is_ready_while_it_waits_for_the_next_look(away: Exception | None) -> None:
-    clock, mailbox = FakeClock(), MemoryMailbox()
+    clock, mailbox = ManualClock(T0), MemoryMailbox()
     mailbox.away = away
     health = TaskHealth(clock, lambda task: None)
     stop = Hurried(clock, health)

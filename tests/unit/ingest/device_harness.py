@@ -21,7 +21,7 @@ from services.ingest.domain.gb26875 import bodies as b
 from services.ingest.domain.gb26875.values import ComponentAddress, Text
 from services.ingest.domain.values import Arrival, Outcome, Refused
 from services.ingest.metrics import Metrics
-from tests.fakes.ingest import HandClock
+from tests.fakes.clock import ManualClock
 from tests.unit.ingest.build import DECODERS, NOON
 
 STANDARD = PROFILES["standard"]
@@ -110,7 +110,7 @@ class DeviceHarness:
     """`settle` plays the worker: it judges what waits, and answers."""
 
     def __init__(self, limits: Limits | None = None, *, hold: int = 1000, trusting: bool = False) -> None:
-        self.clock = HandClock()
+        self.clock = ManualClock(NOON)
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.directory = Directory()

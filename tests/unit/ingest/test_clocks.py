@@ -8,7 +8,7 @@ import pytest
 from services.ingest.adapters.stamps import SLOWED, Stamps
 from services.ingest.domain.gb26875 import PROFILES, STANDARD, Adu, Command, Frame, TimeLabel, bodies, encode_frame
 from services.ingest.domain.watermark import InstanceWatermark, Predecessor
-from tests.fakes.ingest import HandClock
+from tests.fakes.clock import ManualClock
 from tests.unit.ingest.build import NOON, UP
 from tests.unit.ingest.test_worker import FRAMES, GOOD, Bench, events
 
@@ -25,7 +25,7 @@ async def test_our_clock_may_jump_and_signals_keep_their_order(step: timedelta) 
     bench = Bench()
     for number in range(30):
         if number == 10:
-            bench.clock.wall += step
+            bench.clock.at += step
         await heard(bench, GOOD % number)
         bench.source.probe()
         await bench.until(lambda: bench.watermark.proven_until() == bench.clock.now() or step < timedelta(0))
@@ -40,10 +40,10 @@ async def test_our_clock_may_jump_and_signals_keep_their_order(step: timedelta) 
 
 
 def test_a_deadline_takes_a_ninth_longer_after_our_clock_was_set_back_and_no_more() -> None:
-    clock = HandClock()
+    clock = ManualClock(NOON)
     stamps = Stamps(clock)
     before = stamps.next()
-    clock.wall -= HOUR
+    clock.at -= HOUR
     assert stamps.ahead_s == pytest.approx(3600)
     for _ in range(268):
         clock.forward(1)
@@ -57,7 +57,7 @@ def test_a_deadline_takes_a_ninth_longer_after_our_clock_was_set_back_and_no_mor
 
 
 def test_a_new_process_goes_on_where_the_last_one_was_though_the_clock_was_set_back_between() -> None:
-    clock = HandClock()
+    clock = ManualClock(NOON)
     last = Predecessor(epoch=5000, stamped_at=NOON + HOUR)
     stamps, watermark = Stamps(clock), InstanceWatermark(("main",), epoch=4000, since=NOON)
     stamps.go_on_from(last.stamped_at)
@@ -76,7 +76,7 @@ async def test_our_slow_drift_changes_nothing() -> None:
     bench = Bench()
     for number in range(50):
         bench.clock.forward(60)
-        bench.clock.wall += timedelta(milliseconds=(-1) ** number * 40)
+        bench.clock.at += timedelta(milliseconds=(-1) ** number * 40)
         await heard(bench, GOOD % number)
     await bench.end()
     assert [event.time for event in events(bench)] == sorted(event.time for event in events(bench))

@@ -35,7 +35,7 @@ from services.ingest.metrics import ExchangeMetrics
 from services.ingest.worker.command_dispatcher import CommandDispatcher
 from services.kernel.words import ControlKind, ExchangeReason, ExchangeStep, Lane, Transport
 from services.runtime.lifecycle import Stop
-from tests.fakes.ingest import HandClock
+from tests.fakes.clock import ManualClock
 from tests.unit.ingest.build import DECODERS, NOON, QUICK, arrival
 from tests.unit.ingest.gb26875.strategies import PROFILE, adus, frames, frames_with
 
@@ -64,7 +64,7 @@ class Harness:
     """A desk, its log (read back at once, as from Kafka), two ways to devices and a clock that only tests move."""
 
     def __init__(self) -> None:
-        self.clock = HandClock()
+        self.clock = ManualClock(NOON)
         self.ahead = timedelta()
         self.directory = Directory()
         self.directory.put("G000001", [Version(date(2026, 1, 1), "U000001", None, Device("standard", DEVICE))])

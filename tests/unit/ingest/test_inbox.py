@@ -5,7 +5,7 @@ from datetime import timedelta
 from services.ingest.adapters.frames import Delivery
 from services.ingest.adapters.inbox import Inbox
 from services.ingest.adapters.stamps import Stamps
-from tests.fakes.ingest import HandClock
+from tests.fakes.clock import ManualClock
 from tests.unit.ingest.build import NOON
 
 
@@ -14,22 +14,22 @@ def delivery(payload: bytes = b"x") -> Delivery:
 
 
 def test_stamps_follow_the_clock_and_go_on_a_tenth_slower_after_it_was_set_back() -> None:
-    clock = HandClock()
+    clock = ManualClock(NOON)
     stamps = Stamps(clock)
     clock.forward(10)
     assert stamps.next() == NOON + timedelta(seconds=10)
-    clock.wall -= timedelta(seconds=60)
+    clock.at -= timedelta(seconds=60)
     assert stamps.next() == NOON + timedelta(seconds=10)
     clock.forward(20)
     assert stamps.next() == NOON + timedelta(seconds=28)
     assert stamps.ahead_s == 58
     clock.forward(200)
-    assert stamps.next() == clock.wall
+    assert stamps.next() == clock.at
     assert stamps.ahead_s == 0
 
 
 async def test_an_inbox_says_when_it_is_full_by_count_or_by_bytes() -> None:
-    clock = HandClock()
+    clock = ManualClock(NOON)
     by_count = Inbox(Stamps(clock), clock, hold_messages=2, hold_bytes=1000)
     by_count.put(1, [delivery(), delivery()])
     by_bytes = Inbox(Stamps(clock), clock, hold_messages=100, hold_bytes=1000)
@@ -41,10 +41,10 @@ async def test_an_inbox_says_when_it_is_full_by_count_or_by_bytes() -> None:
 
 
 async def test_messages_read_together_keep_their_order_in_time_and_those_after_are_never_earlier() -> None:
-    clock = HandClock()
+    clock = ManualClock(NOON)
     inbox = Inbox(Stamps(clock), clock, hold_messages=100, hold_bytes=1000)
     inbox.put(1, [delivery(), delivery()])
-    clock.wall -= timedelta(hours=1)
+    clock.at -= timedelta(hours=1)
     inbox.put(1, [delivery()])
     first, second, third = await inbox.take(10)
     assert first.received_at < second.received_at <= third.received_at
@@ -52,7 +52,7 @@ async def test_messages_read_together_keep_their_order_in_time_and_those_after_a
 
 
 async def test_what_is_read_after_the_end_stays_with_the_broker() -> None:
-    clock = HandClock()
+    clock = ManualClock(NOON)
     inbox = Inbox(Stamps(clock), clock, hold_messages=100, hold_bytes=1000)
     inbox.put(1, [delivery()])
     inbox.close()
@@ -63,7 +63,7 @@ async def test_what_is_read_after_the_end_stays_with_the_broker() -> None:
 
 
 async def test_what_cannot_be_acknowledged_is_released_with_number_0_and_in_order() -> None:
-    clock = HandClock()
+    clock = ManualClock(NOON)
     inbox = Inbox(Stamps(clock), clock, hold_messages=100, hold_bytes=1000)
     inbox.put(1, [delivery()._replace(mid=5), delivery()._replace(mid=0), delivery()._replace(mid=6)])
     assert inbox.settle(await inbox.take(10), []) == [(1, 5), (1, 0), (1, 6)]

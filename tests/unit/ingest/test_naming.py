@@ -34,8 +34,8 @@ from services.ingest.settings import IngestSettings
 from services.kernel.words import SignalKind
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
-from tests.fakes.ingest import HandClock
-from tests.unit.ingest.build import arrival, directory
+from tests.fakes.clock import ManualClock
+from tests.unit.ingest.build import NOON, arrival, directory
 
 
 @dataclass
@@ -684,7 +684,7 @@ def test_an_adoption_ends_with_the_connection_over_which_the_name_was_claimed(br
 async def test_an_adoption_is_given_up_when_nothing_moves_on(
     settles: bool, adoption: Callable[[object], lanes.Adoption], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, clock, asked = adoption(Held(5)), HandClock(), 0
+    one, clock, asked = adoption(Held(5)), ManualClock(NOON), 0
     source = one._sources["main"]
 
     def counts() -> MessageCounts:

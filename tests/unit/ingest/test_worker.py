@@ -32,7 +32,8 @@ from services.ingest.worker.lane import LaneWorker
 from services.ingest.worker.ticker import Ticker
 from services.kernel.words import RefusalReason
 from services.runtime.lifecycle import Stop
-from tests.fakes.ingest import HandClock, MemorySource, MemoryStore
+from tests.fakes.clock import ManualClock
+from tests.fakes.ingest import MemorySource, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, balanced, directory
 
 FRAMES = "firenet/v1/G000001/up/gb26875"
@@ -43,7 +44,7 @@ class Bench:
     """One lane around memory parts."""
 
     def __init__(self, decoders: dict[str, Decode] | None = None, window: int = 100) -> None:
-        self.clock = HandClock()
+        self.clock = ManualClock(NOON)
         self.source = MemorySource(self.clock, window)
         self.store = MemoryStore()
         self.registry = CollectorRegistry()

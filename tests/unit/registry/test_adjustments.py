@@ -18,7 +18,8 @@ from services.registry.domain.errors import AdjustmentRefusal, AdjustmentRefused
 from services.registry.domain.routing import resolve
 from services.registry.worker.adjusting import MAX_WAITING, AdjustmentService
 from services.registry.worker.publishing import Publisher
-from tests.fakes.registry import MemoryBus, MemoryStore, SetClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryBus, MemoryStore
 from tests.unit.registry.builders import DAY, T0, policy, unit
 
 HOUR = timedelta(hours=1)
@@ -49,7 +50,7 @@ class Office:
     """The service over a register with a pack and a hospital, both known since three months."""
 
     def __init__(self) -> None:
-        self.store, self.clock, self.bus = MemoryStore(), SetClock(), MemoryBus()
+        self.store, self.clock, self.bus = MemoryStore(), ManualClock(T0), MemoryBus()
         self.service = AdjustmentService(store=self.store, clock=self.clock)
 
     async def listed(self, **facts: Any) -> "Office":
@@ -79,11 +80,11 @@ async def test_what_one_person_asked_is_no_fact_before_a_second_one_approved_it(
     held = await office.service.request(correction(), LI)
     assert (held.adjustment_id, held.state) == (FIRST, AdjustmentState.REQUESTED)
     assert office.facts(FIRST) == []
-    office.clock.instant += MINUTE
+    office.clock.at += MINUTE
     held = await office.service.approve(FIRST, WANG)
     assert (held.state, held.approvals) == (AdjustmentState.APPROVED, ("wang",))
     (version,) = office.facts(FIRST)
-    assert (version.valid_from, version.recorded_at) == (date(2026, 3, 2), office.clock.instant)
+    assert (version.valid_from, version.recorded_at) == (date(2026, 3, 2), office.clock.at)
     assert (version.facts.requested_by, version.facts.approved_by) == ("li", ("wang",))
 
 
@@ -144,14 +145,14 @@ async def test_others_than_the_brigade_ask_for_windows_only_and_decide_nothing(o
 async def test_one_that_is_ended_early_is_a_further_version_of_the_fact(office: Office) -> None:
     await office.service.request(window(), HEALTH)
     await office.service.approve(FIRST, WANG)
-    office.clock.instant = T0 + 2 * HOUR + timedelta(seconds=1)
+    office.clock.at = T0 + 2 * HOUR + timedelta(seconds=1)
     other = Person("education", Role.DEPARTMENT, "test")
     assert await refusal(office.service.end(FIRST, other)) is AdjustmentRefusal.NOT_ALLOWED
     held = await office.service.end(FIRST, HEALTH)
     assert held.request.ends_at == T0 + 2 * HOUR + MINUTE
     first, second = office.facts(FIRST)
     assert first.facts.request.ends_at == T0 + 3 * HOUR
-    assert (second.facts.request.ends_at, second.recorded_at) == (held.request.ends_at, office.clock.instant)
+    assert (second.facts.request.ends_at, second.recorded_at) == (held.request.ends_at, office.clock.at)
     assert await refusal(office.service.end(FIRST, HEALTH)) is AdjustmentRefusal.NOT_WAITING
 
 
@@ -172,7 +173,7 @@ async def test_a_correction_is_not_ended_but_taken_back_by_another(office: Offic
 
 async def test_what_is_over_before_it_is_approved_is_a_matter_for_a_correction(office: Office) -> None:
     await office.service.request(window(), LI)
-    office.clock.instant = T0 + 3 * HOUR
+    office.clock.at = T0 + 3 * HOUR
     assert await refusal(office.service.approve(FIRST, WANG)) is AdjustmentRefusal.OVER
     assert await refusal(office.service.request(window(), LI)) is AdjustmentRefusal.OVER
 
@@ -226,7 +227,7 @@ async def test_a_script_that_runs_wild_is_stopped(office: Office) -> None:
 async def test_every_change_is_in_the_audit_and_none_can_be_taken_out(office: Office) -> None:
     await office.service.request(window(), LI)
     await office.service.approve(FIRST, WANG)
-    office.clock.instant = T0 + 2 * HOUR
+    office.clock.at = T0 + 2 * HOUR
     await office.service.end(FIRST, CENTRE, "提前完工")
     links = office.store.adjustments.links
     assert [(each.entry.by.account, each.entry.action, each.entry.detail["state"]) for each in links] == [
@@ -246,8 +247,8 @@ async def test_what_is_in_force_shows_windows_and_the_exempt_days_of_rows() -> N
     for adjustment_id in (FIRST, SECOND):
         await office.service.approve(adjustment_id, WANG)
     assert [each.adjustment_id for each in await office.service.in_force()] == [None]
-    office.clock.instant = T0 + 2 * HOUR
+    office.clock.at = T0 + 2 * HOUR
     row, test = await office.service.in_force()
     assert (row.reason, test.adjustment_id, test.what, test.system) == ("停业", FIRST, "test", "1")
-    office.clock.instant = datetime(2026, 3, 2, 16, tzinfo=T0.tzinfo)
+    office.clock.at = datetime(2026, 3, 2, 16, tzinfo=T0.tzinfo)
     assert await office.service.in_force() == []

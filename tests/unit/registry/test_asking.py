@@ -16,7 +16,8 @@ from services.registry.domain.policy import Policies, dated
 from services.registry.domain.routing import resolve
 from services.registry.domain.scopes import memberships
 from services.registry.worker.asking import Answers
-from tests.fakes.registry import MemoryStore, SetClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import DAY, PACK_FILE, T0, contact, gateway, policy, street, unit
 
 PEOPLE = [
@@ -38,7 +39,7 @@ async def register(*facts: Facts) -> tuple[Answers, MemoryStore]:
             route = resolve(each, policy(), DAY) if isinstance(each, type(unit())) else None
             await open_register.add(kinds[type(each).__name__], [Version(each, DAY, T0, route)], None)
     store.unpublished.clear()
-    return Answers(store=store, clock=SetClock()), store
+    return Answers(store=store, clock=ManualClock(T0)), store
 
 
 async def test_explain_names_everybody_at_each_step() -> None:
@@ -98,8 +99,8 @@ async def test_retired_unit_needs_nobody() -> None:
 
 async def test_pack_that_ran_out_is_told() -> None:
     _, store = await register(unit(), gateway(), street(), *PEOPLE)
-    clock = SetClock()
-    clock.pass_days(400)
+    clock = ManualClock(T0)
+    clock.forward(days=400)
     report = await Answers(store=store, clock=clock).check()
     assert report.expired == ["sample-2026 of district sample ran out on 2026-12-31"]
     assert not report.clean
@@ -194,7 +195,7 @@ async def test_explain_of_a_pack_says_targets_obligations_who_answers_and_what_i
     store = MemoryStore()
     async with store.transaction() as open_register:
         await open_register.add(Kind.PACK, [Version(gulou, gulou.valid_from, T0)], None)
-    answers = Answers(store=store, clock=SetClock())
+    answers = Answers(store=store, clock=ManualClock(T0))
     out = io.StringIO()
     assert Printer(out).pack_explained(await answers.explain_pack("gulou-2021"), "gulou-2021")
     lines = out.getvalue().splitlines()

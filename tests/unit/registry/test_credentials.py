@@ -18,7 +18,8 @@ from services.registry.domain.credentials import Access, Certificate, Drawn, Pas
 from services.registry.domain.entities import Kind, Version
 from services.registry.domain.errors import AuthorityUnusable, CredentialsRefused
 from services.registry.worker.credentials import CredentialsOffice
-from tests.fakes.registry import MemoryStore, SetClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import DAY, T0, gateway
 
 YEAR = timedelta(days=365)
@@ -39,7 +40,7 @@ class Screen:
 
 class Office(CredentialsOffice):
     def __init__(self) -> None:
-        self.store, self.clock = MemoryStore(), SetClock()
+        self.store, self.clock = MemoryStore(), ManualClock(T0)
         super().__init__(store=self.store, passwords=MosquittoPasswords(), clock=self.clock)
 
 

@@ -12,8 +12,9 @@ from services.registry.domain.policy import Policy
 from services.registry.domain.routing import resolve
 from services.registry.worker.checking import PackCheck
 from services.registry.worker.importing import Importer
-from tests.fakes.registry import MemoryStore, SetClock
-from tests.unit.registry.builders import DAY, ROOT, unit
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
+from tests.unit.registry.builders import DAY, ROOT, T0, unit
 from tests.unit.registry.test_sample_pack import BLOCKS_OF_003, TABLE
 
 PACKS = ROOT / "deploy" / "packs"
@@ -89,7 +90,7 @@ def test_a_pack_is_named_as_its_file_and_taken_by_an_import(name: str) -> None:
 
 
 async def test_all_of_them_stand_beside_each_other_in_one_register() -> None:
-    importer = Importer(files=LocalFiles(), store=MemoryStore(), clock=SetClock())
+    importer = Importer(files=LocalFiles(), store=MemoryStore(), clock=ManualClock(T0))
     reports = [await importer.import_pack(str(path)) for path in sorted(PACKS.glob("*.yaml"))]
     assert [(report.errors, report.changed) for report in reports] == [((), 1)] * 5
 

@@ -72,7 +72,7 @@ async def export(office: Office, form: str, chinese: bool) -> list[Path]:
 async def test_import_of_an_export_changes_nothing(office: Office, form: str, chinese: bool) -> None:
     files = await export(await furnish(office), form, chinese)
     held = dict(office.store.versions)
-    office.clock.pass_days(1)
+    office.clock.forward(days=1)
     sheets = [path for path in files if path.suffix != ".yaml"]
     reports = await office.importer.import_files([(str(path), None) for path in sheets])
     assert [(report.errors, report.changed, report.notes) for report in reports] == [((), 0, ())] * 4

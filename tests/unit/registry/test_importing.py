@@ -16,8 +16,9 @@ from services.registry.domain.entities import Gateway, Kind, Routing, Unit, Vers
 from services.registry.domain.reports import ImportReport
 from services.registry.domain.words import said
 from services.registry.worker.importing import Importer
-from tests.fakes.registry import MemoryStore, SetClock
-from tests.unit.registry.builders import DAY, DEPARTMENTS_CSV, PACK_FILE, UNITS_HEADING, unit_row, units_csv
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
+from tests.unit.registry.builders import DAY, DEPARTMENTS_CSV, PACK_FILE, T0, UNITS_HEADING, unit_row, units_csv
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Office:
     """A register with the sample pack and one street, and a folder to put files in."""
 
     store: MemoryStore
-    clock: SetClock
+    clock: ManualClock
     importer: Importer
     folder: Path
 
@@ -56,7 +57,7 @@ class Office:
 
 
 def open_office(store: MemoryStore, folder: Path) -> Office:
-    clock = SetClock()
+    clock = ManualClock(T0)
     return Office(store, clock, Importer(files=LocalFiles(), store=store, clock=clock), folder)
 
 
@@ -89,14 +90,14 @@ async def test_import_resolves_the_route_and_begins_today(office: Office) -> Non
 
 async def test_second_import_changes_nothing(office: Office) -> None:
     await office.take("units.csv", units_csv(unit_row()))
-    office.clock.pass_days(3)
+    office.clock.forward(days=3)
     report = await office.take("units.csv", units_csv(unit_row()))
     assert (report.changed, report.versions, len(office.versions())) == (0, 0, 1)
 
 
 async def test_changed_row_makes_one_version_and_leaves_the_others(office: Office) -> None:
     await office.take("units.csv", units_csv(unit_row(), unit_row("U000002")))
-    office.clock.pass_days(3)
+    office.clock.forward(days=3)
     report = await office.take("units.csv", units_csv(unit_row(key_unit="否"), unit_row("U000002")))
     assert (report.changed, len(office.versions()), len(office.versions("U000002"))) == (1, 2, 1)
     assert office.versions()[-1].valid_from == DAY + timedelta(days=3)
@@ -171,7 +172,7 @@ async def test_empty_table_is_refused(office: Office) -> None:
 
 async def test_clock_set_back_does_not_make_new_knowledge_look_old(office: Office) -> None:
     await office.take("units.csv", units_csv(unit_row(valid_from="2026-01-01")))
-    office.clock.pass_days(-0.5)
+    office.clock.forward(days=-0.5)
     await office.take("units.csv", units_csv(unit_row(valid_from="2026-01-01", name="更名医院")))
     first, second = office.versions()
     assert second.recorded_at > first.recorded_at
@@ -187,7 +188,7 @@ async def test_same_pack_again_changes_nothing_and_same_number_with_other_conten
 
 async def test_new_pack_version_gives_units_its_routes_from_today(office: Office) -> None:
     await office.take("units.csv", units_csv(unit_row(), unit_row("U000002", category="SCHOOL")))
-    office.clock.pass_days(10)
+    office.clock.forward(days=10)
     report = await office.take_pack(("\nversion: 1\n", "\nversion: 2\n"), ("lead: health", "lead: civil-affairs"))
     assert report.rerouted == 1
     assert office.route(DAY).lead == "health"
@@ -198,7 +199,7 @@ async def test_unit_changed_before_a_pack_that_begins_later_gets_its_later_route
     await office.take("units.csv", units_csv(unit_row()))
     changes = (("\nversion: 1\n", "\nversion: 2\n"), ("lead: health", "lead: civil-affairs"))
     await office.take_pack(*changes, valid_from=date(2026, 7, 1))
-    office.clock.pass_days(5)
+    office.clock.forward(days=5)
     await office.take("units.csv", units_csv(unit_row(name="更名医院")))
     later = in_force(office.versions(), date(2026, 7, 1))
     assert later is not None
@@ -216,13 +217,13 @@ async def test_pack_that_lacks_what_units_use_is_refused(office: Office) -> None
 
 async def test_pack_holds_on_after_its_last_day(office: Office) -> None:
     """At New Year supervision and routes must not stop because nobody imported the next pack."""
-    office.clock.pass_days(400)
+    office.clock.forward(days=400)
     assert not (await office.take("units.csv", units_csv(unit_row()))).refused
 
 
 async def test_units_without_any_pack_are_refused(tmp_path: Path) -> None:
     store = MemoryStore()
-    bare = Office(store, SetClock(), Importer(files=LocalFiles(), store=store, clock=SetClock()), tmp_path)
+    bare = Office(store, ManualClock(T0), Importer(files=LocalFiles(), store=store, clock=ManualClock(T0)), tmp_path)
     report = await bare.take("units.csv", units_csv(unit_row()))
     assert "import a policy pack first" in report.errors[0].expected
 

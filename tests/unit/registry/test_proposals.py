@@ -22,7 +22,8 @@ from services.registry.domain.writing import cell
 from services.registry.ports import Store
 from services.registry.worker.importing import Importer
 from services.registry.worker.proposing import ProposalService
-from tests.fakes.registry import MemoryStore, SetClock
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import DAY, PACK_FILE, T0, contact, gateway, policy, street, unit
 
 LI, WANG = (Person(name, Role.BRIGADE, "test") for name in ("li", "wang"))
@@ -35,7 +36,7 @@ class Office:
     """The service over a register with a pack, a hospital of 2025, its gateway and a contact."""
 
     def __init__(self) -> None:
-        self.store, self.clock = MemoryStore(), SetClock()
+        self.store, self.clock = MemoryStore(), ManualClock(T0)
         self.service = ProposalService(store=self.store, clock=self.clock, importer=self._importer)
 
     def _importer(self, store: Store, request: ProposalRequest) -> Importer:
@@ -234,7 +235,7 @@ async def test_what_was_proposed_without_its_digest_is_overtaken(office: Office)
 @pytest.mark.parametrize("since", ["", "2026-03-02", "2026-03-03", "2026-03-04", "2025-03-01"])
 async def test_who_agrees_a_day_later_agrees_to_what_was_asked_for(office: Office, since: str) -> None:
     await office.service.propose(form(Kind.UNIT, unit(), name="甲医院", valid_from=since), LI)
-    office.clock.pass_days(1)
+    office.clock.forward(days=1)
     assert (await office.service.preview_of(FIRST)).overtaken is None
     await office.service.approve(FIRST, WANG)
     version = office.store.versions[Kind.UNIT, "U000001"][-1]
@@ -250,7 +251,7 @@ async def test_a_change_that_was_to_come_and_came_since_is_not_undone(office: Of
     await with_school(office, Version(coming, tomorrow, KNOWN, resolve(coming, policy(), tomorrow)))
     held = await office.service.propose(await export_with(office, "安澜医院", "甲医院", dated=False), LI)
     assert held.entities == ("U000001",)
-    office.clock.pass_days(1)
+    office.clock.forward(days=1)
     assert (await office.service.preview_of(FIRST)).overtaken == whose
     assert await refusal(office.service.approve(FIRST, WANG)) is AdjustmentRefusal.CHANGED_SINCE
     assert office.store.versions[Kind.UNIT, whose][-1].facts == coming

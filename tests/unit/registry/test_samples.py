@@ -10,14 +10,15 @@ from services.registry.domain import cells, devices
 from services.registry.domain.columns import COLUMNS
 from services.registry.domain.entities import Kind
 from services.registry.worker.importing import Importer
-from tests.fakes.registry import MemoryStore, SetClock
-from tests.unit.registry.builders import PACK_FILE, SAMPLES
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
+from tests.unit.registry.builders import PACK_FILE, SAMPLES, T0
 
 
 @pytest.mark.parametrize("units", ["units.csv", "units.xlsx"])
 async def test_samples_import(units: str) -> None:
     store = MemoryStore()
-    importer = Importer(files=LocalFiles(), store=store, clock=SetClock())
+    importer = Importer(files=LocalFiles(), store=store, clock=ManualClock(T0))
     await importer.import_pack(str(PACK_FILE))
     names = ["contacts.csv", "gateways.csv", units, "departments.csv"]
     reports = await importer.import_files([(str(SAMPLES / name), None) for name in names])

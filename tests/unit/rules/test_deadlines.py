@@ -6,6 +6,7 @@ from services.rules.domain.effects import SIGNALS_TOPIC, Evidence
 from services.rules.domain.time.deadlines import Deadlines, Due, LinkDue, NeverConnectedDue, OverdueTest
 from services.rules.domain.time.watch import Watch
 from services.rules.domain.unit.connection import Link
+from services.rules.domain.unit.registration import Registration
 from services.rules.domain.unit.state import Unit
 from tests.unit.rules.scenario import LATE_AFTER, OFFLINE_AFTER, T0, when
 
@@ -22,13 +23,13 @@ def agenda(*names: str) -> tuple[Deadlines, dict[str, Unit], Watch]:
     for unit in units.values():
         link = unit.link("G")
         link.state, link.last_proof = Connection.ONLINE, T0
-        deadlines.add_link(link)
+        deadlines.add_link(unit, link)
     return deadlines, units, watch
 
 
 def said(due: Due) -> tuple[str, str, int]:
     if isinstance(due, LinkDue):
-        return "link", due.link.unit.unit_id, due.at
+        return "link", due.unit.unit_id, due.at
     if isinstance(due, NeverConnectedDue):
         return "never", due.unit.unit_id, due.at
     if isinstance(due, OverdueTest):
@@ -64,7 +65,7 @@ def test_what_is_made_of_one_may_set_the_next_before_the_same_watermark() -> Non
     for due in deadlines.until(T0 + OFFLINE_AFTER + 1):
         assert isinstance(due, LinkDue)
         supervision.expire(due.link, due.deadline, watch, HERE)
-        deadlines.add_link(due.link)
+        deadlines.add_link(due.unit, due.link)
         states.append((due.link.state, due.at))
     assert states == [(Connection.LATE, T0 + LATE_AFTER), (Connection.OFFLINE, T0 + OFFLINE_AFTER)]
 
@@ -82,7 +83,7 @@ def test_the_grace_of_a_unit_runs_only_while_visibility_is_clear() -> None:
 
 
 def test_a_step_that_changes_nothing_returns_nothing() -> None:
-    link = Link(Unit("U1"), "G")
+    link = Link(Registration(), "G")
     first = supervision.prove(link, when(1), "s1", HERE)
     assert first is not None
     assert (link.state, first.effective, first.evidence) == (Connection.ONLINE, when(1), HERE)
@@ -92,7 +93,7 @@ def test_a_step_that_changes_nothing_returns_nothing() -> None:
 
 
 def test_only_a_deadline_that_was_seen_from_begin_to_end_is_a_loss() -> None:
-    link = Link(Unit("U1"), "G")
+    link = Link(Registration(), "G")
     link.state, link.last_proof = Connection.LATE, T0
     watch = Watch()
     watch.clear_since, watch.usable_since, watch.impaired_since = None, T0, when(9)

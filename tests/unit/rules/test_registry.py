@@ -7,7 +7,8 @@ import pytest
 
 from services.kernel.words import Dimension
 from services.rules.domain.facts import GatewayVersion, Profile
-from services.rules.domain.rate import RateKey
+from services.rules.domain.rate import RateKey, RateRow
+from services.rules.domain.snapshot import restore, snapshot_head, snapshot_unit
 from services.rules.domain.time.instants import SECOND, day_start
 from services.rules.domain.words import Anomaly
 from tests.unit.rules.scenario import IN_S2, LISTED, OFFLINE_AFTER, PACK, Scenario, since_t0, unit_version, when
@@ -410,3 +411,33 @@ def test_units_of_one_gateway_are_followed_by_name_as_a_replay_in_another_proces
     held = tuple(GatewayVersion(LISTED, day_start(LISTED), name, "carrier-a") for name in names)
     scenario.engine.registry(gateways={"GA": held})
     assert list(scenario.engine.units) == names
+
+
+def sampled(scenario: Scenario) -> dict[RateKey, RateRow]:
+    """Return what each counter was last sampled as."""
+    return {one.row.key: one.row for one in scenario.said.samples}
+
+
+def test_what_the_registry_changed_while_nobody_ran_is_counted_and_sampled_as_if_somebody_had() -> None:
+    moved = unit_version(town="town-2", recorded_at=when(70))
+    whole, stopped = Scenario(), Scenario()
+    for scenario in (whole, stopped):
+        scenario.ticks(0, 61, step_s=10)
+        scenario.tick(75)
+    engine, (listed,) = stopped.engine, whole.engine.units["U1"].registration.versions
+    stopped.engine = restore(
+        snapshot_head(engine),
+        [snapshot_unit(unit) for unit in engine.units.values()],
+        never_grace=3600 * SECOND,
+        unit_rows={"U1": (listed, moved)},
+        gateway_rows=dict(engine.units["U1"].registration.gateways),
+        pack_rows={PACK.pack_id: (PACK,)},
+        rates=list(engine.counters.rates.rows()),
+    )
+    whole.list_unit("U1", listed, moved)
+    for scenario in (whole, stopped):
+        scenario.ticks(80, 130, step_s=10)
+    towns = [sampled(stopped)[RateKey("S1", "town", town)].in_scope for town in ("town-1", "town-2")]
+    assert towns == [0, 1]
+    assert sampled(stopped) == sampled(whole)
+    assert sorted(stopped.engine.counters.rates.rows()) == sorted(whole.engine.counters.rates.rows())

@@ -28,7 +28,8 @@ def restart(engine: Engine, story: Story, until: int) -> Engine:
     units = [snapshot_unit(unit) for unit in engine.units.values()]
     rows: dict[str, tuple[UnitVersion, ...]] = dict.fromkeys(UNITS, (unit_version(),))
     rows |= {item.unit_id: item.versions for item in story.inputs[:until] if isinstance(item, Row)}
-    return restore(head, units, never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS)
+    rates = list(engine.counters.rates.rows())
+    return restore(head, units, never_grace=GRACE, unit_rows=rows, gateway_rows=GATEWAYS, pack_rows=PACKS, rates=rates)
 
 
 @many
@@ -46,6 +47,7 @@ def test_a_restart_at_any_point_changes_no_effect(steps: Any, data: st.DataObjec
     assert resumed.take_effects().size() == 0
     assert play(resumed, story.inputs[until:]) == rest
     assert [snapshot_unit(u) for u in resumed.units.values()] == [snapshot_unit(u) for u in whole.units.values()]
+    assert sorted(resumed.counters.rates.rows()) == sorted(whole.counters.rates.rows())
 
 
 @many

@@ -13,8 +13,9 @@ from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.district import BODIES, HERO, Devices, District
 from services.simulator.domain.names import TRADES
 from services.simulator.domain.seeded_random import SeededRandom
-from tests.fakes.registry import MemoryStore, SetClock
-from tests.unit.registry.builders import PACK_FILE
+from tests.fakes.clock import ManualClock
+from tests.fakes.registry import MemoryStore
+from tests.unit.registry.builders import PACK_FILE, T0
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_impossible_sizes_are_refused(units: int, towns: int) -> None:
 async def test_registry_takes_the_files(tmp_path: Path, devices: Devices) -> None:
     district = District.generate(1, centre_webhook="http://127.0.0.1:8099/hook", devices=devices)
     paths = write_tables(district, tmp_path)
-    importer = Importer(files=LocalFiles(), store=MemoryStore(), clock=SetClock())
+    importer = Importer(files=LocalFiles(), store=MemoryStore(), clock=ManualClock(T0))
     await importer.import_pack(str(PACK_FILE))
     reports = await importer.import_files([(str(path), None) for path in paths])
     assert [report.errors for report in reports] == [(), (), (), ()]

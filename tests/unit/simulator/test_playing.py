@@ -6,12 +6,13 @@ from services.runtime.lifecycle import Stop
 from services.simulator.domain.district import District
 from services.simulator.domain.script import Act, Event, Pace
 from services.simulator.worker.playing import Player
-from tests.fakes.alerts import FakeClock
+from tests.fakes.clock import ManualClock
 from tests.fakes.simulator import MemoryLinks, MemoryNarrator
+from tests.unit.alerts.build import T0
 
 
 async def test_a_story_is_told_again_only_after_its_end() -> None:
-    narrator, stop, clock = MemoryNarrator(), Stop(), FakeClock()
+    narrator, stop, clock = MemoryNarrator(), Stop(), ManualClock(T0)
     script = [Event(0, Act.TELL, zh="开始", en="begin"), Event(10, Act.TELL, zh="结束", en="end")]
     player = Player(
         district=District.generate(1, units=10, towns=2), script=script, pace=Pace(), links=MemoryLinks(),

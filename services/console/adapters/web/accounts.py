@@ -4,34 +4,27 @@ Whoever signed in with a one-time password, or without the second factor that he
 nowhere else before that is mended.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.console.adapters.web.api import Api, as_json, session_of
-from services.console.adapters.web.guard import (
-    CSRF_HEADER,
-    SESSION_HEADER,
-    Cookies,
-    check_csrf,
-    check_mark,
-    check_origin,
-)
+from services.console.adapters.web.acting import acting
+from services.console.adapters.web.api import Api, as_json
+from services.console.adapters.web.guard import SESSION_HEADER, Cookies, check_mark, session_of
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import MAX_PASSWORD, NewAccount, Session
-from services.console.domain.errors import ConsoleError
 from services.console.domain.identity import MAX_SUBJECT
 from services.console.domain.screens import LONGEST_DAYS, NewScreen
 from services.console.domain.second_factor import MAX_CODE
+from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
 from services.console.ports import AccountWork, Authentication
 from services.kernel.words import Role
 from services.runtime.logging import get_logger
 
-T = TypeVar("T")
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 Username = Annotated[str, Path(pattern=NAME)]
 
@@ -113,165 +106,91 @@ class AccountApi:
         self._metrics = metrics
 
     async def change_password(self, request: Request, body: PasswordBody) -> Response:
-        session, token = await self._own(request)
-        viewer = session.viewer
-        await self._acted(
-            request,
-            session,
-            "password",
-            viewer.username,
-            lambda: self._accounts.change_password(viewer, token, body.current, body.new),
-        )
+        viewer, token = await self._own(request)
+        async with self._acting(request, "password", viewer.username):
+            await self._accounts.change_password(viewer, token, body.current, body.new)
         return as_json({"changed": True})
 
     async def begin_second_factor(self, request: Request, body: CurrentBody) -> Response:
-        session, _ = await self._own(request)
-        viewer = session.viewer
-        begun = await self._acted(
-            request,
-            session,
-            "second_factor_begin",
-            viewer.username,
-            lambda: self._accounts.begin_second_factor(viewer, body.current),
-        )
-        return as_json(begun)
+        viewer, _ = await self._own(request)
+        async with self._acting(request, "second_factor_begin", viewer.username):
+            return as_json(await self._accounts.begin_second_factor(viewer, body.current))
 
     async def confirm_second_factor(self, request: Request, body: ConfirmBody) -> Response:
-        session, token = await self._own(request)
-        viewer = session.viewer
-        codes = await self._acted(
-            request,
-            session,
-            "second_factor",
-            viewer.username,
-            lambda: self._accounts.confirm_second_factor(viewer, token, body.pending, body.code),
-        )
+        viewer, token = await self._own(request)
+        async with self._acting(request, "second_factor", viewer.username):
+            codes = await self._accounts.confirm_second_factor(viewer, token, body.pending, body.code)
         return as_json({"recovery_codes": codes})
 
     async def remove_second_factor(self, request: Request, body: RemoveBody) -> Response:
-        session, token = await self._own(request)
-        viewer = session.viewer
-        await self._acted(
-            request,
-            session,
-            "second_factor_removed",
-            viewer.username,
-            lambda: self._accounts.remove_second_factor(viewer, token, body.current, body.code),
-        )
+        viewer, token = await self._own(request)
+        async with self._acting(request, "second_factor_removed", viewer.username):
+            await self._accounts.remove_second_factor(viewer, token, body.current, body.code)
         return as_json({"removed": True})
 
     async def sign_out_everywhere(self, request: Request, body: Nothing) -> Response:
-        session, _ = await self._own(request)
-        await self._acted(
-            request,
-            session,
-            "sign_out",
-            session.viewer.username,
-            lambda: self._accounts.sign_out_everywhere(session.viewer),
-        )
+        viewer, _ = await self._own(request)
+        async with self._acting(request, "sign_out", viewer.username):
+            await self._accounts.sign_out_everywhere(viewer)
         return as_json({"signed_out": True})
 
     async def listed(self, request: Request) -> Response:
         return as_json({"rows": await self._accounts.listed(session_of(request).viewer)})
 
     async def create(self, request: Request, body: NewAccountBody) -> Response:
-        session = session_of(request)
-        return as_json(
-            {
-                "password": await self._acted(
-                    request,
-                    session,
-                    "create",
-                    body.username,
-                    lambda: self._accounts.create(session.viewer, body.described(body.username)),
-                )
-            }
-        )
+        async with self._acting(request, "create", body.username) as session:
+            password = await self._accounts.create(session.viewer, body.described(body.username))
+        return as_json({"password": password})
 
     async def screen(self, request: Request, body: ScreenBody) -> Response:
-        session = session_of(request)
-        asked = NewScreen(body.name, body.display_name, body.days)
-        made = await self._acted(
-            request, session, "screen", body.name, lambda: self._accounts.make_screen(session.viewer, asked)
-        )
-        return as_json(made)
+        async with self._acting(request, "screen", body.name) as session:
+            asked = NewScreen(body.name, body.display_name, body.days)
+            return as_json(await self._accounts.make_screen(session.viewer, asked))
 
     async def edit(self, request: Request, username: Username, body: AccountBody) -> Response:
-        session = session_of(request)
-        await self._acted(
-            request, session, "edit", username, lambda: self._accounts.edit(session.viewer, body.described(username))
-        )
+        async with self._acting(request, "edit", username) as session:
+            await self._accounts.edit(session.viewer, body.described(username))
         return as_json({"edited": True})
 
     async def reset(self, request: Request, username: Username, body: Nothing) -> Response:
-        session = session_of(request)
-        return as_json(
-            {
-                "password": await self._acted(
-                    request, session, "reset", username, lambda: self._accounts.reset(session.viewer, username)
-                )
-            }
-        )
+        async with self._acting(request, "reset", username) as session:
+            return as_json({"password": await self._accounts.reset(session.viewer, username)})
 
     async def disable(self, request: Request, username: Username, body: Nothing) -> Response:
-        session = session_of(request)
-        await self._acted(
-            request, session, "disable", username, lambda: self._accounts.disable(session.viewer, username)
-        )
+        async with self._acting(request, "disable", username) as session:
+            await self._accounts.disable(session.viewer, username)
         return as_json({"disabled": True})
 
     async def reset_second_factor(self, request: Request, username: Username, body: Nothing) -> Response:
-        session = session_of(request)
-        await self._acted(
-            request,
-            session,
-            "second_factor_reset",
-            username,
-            lambda: self._accounts.reset_second_factor(session.viewer, username),
-        )
+        async with self._acting(request, "second_factor_reset", username) as session:
+            await self._accounts.reset_second_factor(session.viewer, username)
         return as_json({"reset": True})
 
     async def link(self, request: Request, username: Username, body: LinkBody) -> Response:
-        session = session_of(request)
-        await self._acted(
-            request,
-            session,
-            "link",
-            username,
-            lambda: self._accounts.link(session.viewer, username, body.subject or None),
-        )
+        async with self._acting(request, "link", username) as session:
+            await self._accounts.link(session.viewer, username, body.subject or None)
         return as_json({"linked": True})
 
     async def sign_out(self, request: Request, username: Username, body: Nothing) -> Response:
-        session = session_of(request)
-        await self._acted(
-            request, session, "sign_out", username, lambda: self._accounts.sign_out(session.viewer, username)
-        )
+        async with self._acting(request, "sign_out", username) as session:
+            await self._accounts.sign_out(session.viewer, username)
         return as_json({"signed_out": True})
 
-    async def _own(self, request: Request) -> tuple[Session, str]:
-        """Return the session and its token, also of who has to mend his account first. Raises NotSignedIn."""
+    async def _own(self, request: Request) -> tuple[Viewer, str]:
+        """Return who is signed in and the token, also of who has to mend his account first. Raises NotSignedIn."""
         token = request.cookies.get(self._cookies.session, "")
-        session = await self._authenticator.session(token, takes_due=True)
+        session = request.state.session = await self._authenticator.session(token, takes_due=True)
         check_mark(session, request.headers.get(SESSION_HEADER))
-        return session, token
+        return session.viewer, token
 
-    async def _acted(
-        self, request: Request, session: Session, act: str, about: str, work: Callable[[], Awaitable[T]]
-    ) -> T:
-        """Let only the page of the one who is signed in act, and write down how it ended; no password, no code."""
-        check_origin(request)
-        check_csrf(session, request.headers.get(CSRF_HEADER))
-        outcome = "ok"
-        try:
-            return await work()
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
+    def _acting(self, request: Request, act: str, about: str) -> AbstractAsyncContextManager[Session]:
+        """No password and no code is told."""
+
+        def tell(username: str, outcome: str) -> None:
             self._metrics.account_acts.labels(act, outcome).inc()
-            username = session.viewer.username
             get_logger().info("account_act", act=act, about=about, username=username, outcome=outcome)
+
+        return acting(request, tell)
 
 
 def account_routes(api: Api, own: AccountApi, pages: SignedInPages) -> APIRouter:

@@ -6,8 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
-from services.console.adapters.web.api import session_of
-from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
+from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin, session_of
 from services.console.domain.accounts import Session
 from services.console.domain.errors import ConsoleError
 

@@ -8,7 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.console.adapters.web.acting import acting
-from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
+from services.console.adapters.web.api import MAX_OFFSET, Api, as_json
+from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
 from services.console.domain.adjustments import AdjustmentQuery, Decision, NewAdjustment

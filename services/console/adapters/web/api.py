@@ -13,14 +13,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from services.console.adapters.encode import dumps
-from services.console.adapters.web.guard import (
-    CSRF_HEADER,
-    SESSION_HEADER,
-    Cookies,
-    check_csrf,
-    check_mark,
-    check_origin,
-)
+from services.console.adapters.web.acting import acting
+from services.console.adapters.web.guard import SESSION_HEADER, Cookies, check_mark, session_of
 from services.console.domain.accounts import Session
 from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
 from services.console.domain.errors import ConsoleError, NotSignedIn
@@ -186,19 +180,13 @@ class Api:
         return as_json(await self._read.case(slice_of(request), case_id))
 
     async def acknowledge(self, request: Request, case_id: CaseId, body: AcknowledgeBody) -> Response:
-        session = session_of(request)
-        check_origin(request)
-        check_csrf(session, request.headers.get(CSRF_HEADER))
-        outcome = "ok"
-        try:
+        def tell(username: str, outcome: str) -> None:
+            self._metrics.acknowledgements.labels(outcome).inc()
+            get_logger().info("acknowledge", case_id=case_id, username=username, outcome=outcome)
+
+        async with acting(request, tell) as session:
             await self._read.case(session.viewer.slice, case_id)  # not in the slice: NotFound, like no case at all
             await self._commands.acknowledge(case_id, session.viewer, one_text(body.note))
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
-            self._metrics.acknowledgements.labels(outcome).inc()
-            get_logger().info("acknowledge", case_id=case_id, username=session.viewer.username, outcome=outcome)
         return as_json({"acknowledged": True})
 
     async def stream(
@@ -270,12 +258,6 @@ def api_routes(api: Api) -> APIRouter:
         router.add_api_route(path, handler, methods=["GET"])
     router.add_api_route("/cases/{case_id}/acknowledge", api.acknowledge, methods=["POST"])
     return router
-
-
-def session_of(request: Request) -> Session:
-    session = request.state.session
-    assert isinstance(session, Session)
-    return session
 
 
 def slice_of(request: Request) -> Slice:

@@ -1,17 +1,18 @@
 """JSON API of work on cases: many acknowledged at once, ownership, comments, whether an alarm was one, shelving, the
 next step now, a case put to its common cause."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.console.adapters.web.api import MAX_NOTE, Api, CaseId, as_json, one_text, session_of
-from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
-from services.console.domain.errors import ConsoleError, NotAllowed
+from services.console.adapters.web.acting import acting
+from services.console.adapters.web.api import MAX_NOTE, Api, CaseId, as_json, one_text
+from services.console.domain.accounts import Session
+from services.console.domain.errors import NotAllowed
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
 from services.console.ports import CaseCommands, ReadModel
@@ -70,10 +71,9 @@ class CaseWorkApi:
         self._metrics = metrics
 
     async def acknowledge_all(self, request: Request, body: AcknowledgeAllBody) -> Response:
-        viewer = self._ordered_by(request)
-        async with self._counted("acknowledge_all", viewer):
+        async with self._acting(request, "acknowledge_all") as session:
             # alerts itself looks whose each case is: a question for each of a hundred would take as long as the work
-            replies = await self._commands.acknowledge_all(body.case_ids, viewer, body.note)
+            replies = await self._commands.acknowledge_all(body.case_ids, session.viewer, body.note)
         return as_json({"replies": dict(replies)})
 
     async def own(self, request: Request, case_id: CaseId) -> Response:
@@ -125,31 +125,20 @@ class CaseWorkApi:
         working: bool = False,
     ) -> Response:
         """Give an order about one case. `working`: brigade and centre alone."""
-        viewer = self._ordered_by(request)
-        async with self._counted(act, viewer, case_id):
+        async with self._acting(request, act, case_id) as session:
+            viewer = session.viewer
             await self._read.case(viewer.slice, case_id)  # not in the slice: NotFound, like no case at all
             if working and viewer.department is not None:
                 raise NotAllowed
             await order(case_id, viewer)
         return as_json({"done": True})
 
-    def _ordered_by(self, request: Request) -> Viewer:
-        session = session_of(request)
-        check_origin(request)
-        check_csrf(session, request.headers.get(CSRF_HEADER))
-        return session.viewer
-
-    @asynccontextmanager
-    async def _counted(self, act: str, viewer: Viewer, case_id: str | None = None) -> AsyncIterator[None]:
-        outcome = "ok"
-        try:
-            yield
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
+    def _acting(self, request: Request, act: str, case_id: str | None = None) -> AbstractAsyncContextManager[Session]:
+        def tell(username: str, outcome: str) -> None:
             self._metrics.case_acts.labels(act, outcome).inc()
-            get_logger().info("case_act", act=act, case_id=case_id, username=viewer.username, outcome=outcome)
+            get_logger().info("case_act", act=act, case_id=case_id, username=username, outcome=outcome)
+
+        return acting(request, tell)
 
 
 def case_work_routes(api: CaseWorkApi) -> APIRouter:

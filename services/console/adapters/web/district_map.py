@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.console.adapters.web.api import Api, as_json, session_of
-from services.console.adapters.web.guard import CONTENT_SECURITY_POLICY
+from services.console.adapters.web.api import Api, as_json
+from services.console.adapters.web.guard import CONTENT_SECURITY_POLICY, session_of
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.district_map import MapQuery
 from services.console.ports import DistrictMaps

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.console.adapters.web.acting import acting
-from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
+from services.console.adapters.web.api import MAX_OFFSET, Api, as_json
+from services.console.adapters.web.guard import session_of
 from services.console.domain.accounts import Session
 from services.console.domain.documents import File, InboxPage, Only, RawForm
 from services.console.domain.errors import TooBusy

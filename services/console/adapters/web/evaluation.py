@@ -8,12 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from services.console.adapters.web.acting import acting
-from services.console.adapters.web.api import Api, as_json, session_of
+from services.console.adapters.web.api import Api, as_json
 from services.console.adapters.web.files import DocumentId, printed
-from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
+from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.history import FIRST_DAY, LAST_DAY
 from services.console.adapters.web.pages import SignedInPages
-from services.console.domain.errors import ConsoleError
 from services.console.domain.evaluation import NewPoints, ScoredPeriod
 from services.console.metrics import Metrics
 from services.console.ports import Evaluation, ReadModel
@@ -85,19 +84,12 @@ class EvaluationApi:
         return as_json({"board": board, "names": names, "rules": known.evaluations})
 
     async def enter(self, request: Request, body: PointsBody) -> Response:
-        session = session_of(request)
-        check_origin(request)
-        check_csrf(session, request.headers.get(CSRF_HEADER))
-        outcome = "ok"
-        try:
-            entry_id = await self._evaluation.enter(session.viewer, body.asked())
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
+        def tell(username: str, outcome: str) -> None:
             self._metrics.adjustments.labels("score", outcome).inc()
-            get_logger().info("points_entered", username=session.viewer.username, about=body.body_id, outcome=outcome)
-        return as_json({"entry_id": entry_id})
+            get_logger().info("points_entered", username=username, about=body.body_id, outcome=outcome)
+
+        async with acting(request, tell) as session:
+            return as_json({"entry_id": await self._evaluation.enter(session.viewer, body.asked())})
 
     async def circular(self, request: Request, body: CircularBody) -> Response:
         def tell(username: str, outcome: str) -> None:

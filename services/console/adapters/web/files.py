@@ -6,7 +6,8 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
-from services.console.adapters.web.api import Api, CaseId, session_of
+from services.console.adapters.web.api import Api, CaseId
+from services.console.adapters.web.guard import session_of
 from services.console.ports import ReadModel
 from services.kernel.words import FileKind, Language
 

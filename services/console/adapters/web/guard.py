@@ -159,6 +159,12 @@ class Cookies:
         response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=self._https)
 
 
+def session_of(request: Request) -> Session:
+    session = request.state.session
+    assert isinstance(session, Session)
+    return session
+
+
 def check_origin(request: Request) -> None:
     """Refuse a POST that another site caused. Raises Forged.
 

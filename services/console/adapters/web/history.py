@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from services.console.adapters import history_rows, spreadsheet
 from services.console.adapters.web import texts
-from services.console.adapters.web.api import Api, as_json, session_of
+from services.console.adapters.web.api import Api, as_json
+from services.console.adapters.web.guard import session_of
 from services.console.domain.history import DIMENSIONS, MAX_DAYS, HistoryQuery, Subject
 from services.console.ports import Histories, ReadModel
 from services.kernel.words import Dimension, Language

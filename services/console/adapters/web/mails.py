@@ -1,20 +1,19 @@
 """Page and JSON API of mails that came as answers: what waits, one with its text and files, join, take, refuse."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from services.console.adapters.web.api import MAX_NOTE, MAX_OFFSET, Api, as_json, one_text, session_of
+from services.console.adapters.web.acting import acting
+from services.console.adapters.web.api import MAX_NOTE, MAX_OFFSET, Api, as_json, one_text
 from services.console.adapters.web.documents import attachment
-from services.console.adapters.web.guard import CSRF_HEADER, check_csrf, check_origin
+from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
 from services.console.domain.documents import MailPage, may_handle_mails
-from services.console.domain.errors import ConsoleError
 from services.console.metrics import Metrics
 from services.console.ports import Mails
 from services.runtime.logging import get_logger
@@ -80,22 +79,12 @@ class MailsApi:
         async with self._acting(request, "refuse", mail_id) as session:
             return as_json(await self._mails.refuse(session.viewer, mail_id, body.reason))
 
-    @asynccontextmanager
-    async def _acting(self, request: Request, act: str, mail_id: str) -> AsyncIterator[Session]:
-        """Let only the page of the one who is signed in act, and write down how it ended."""
-        session = session_of(request)
-        check_origin(request)
-        check_csrf(session, request.headers.get(CSRF_HEADER))
-        outcome = "ok"
-        try:
-            yield session
-        except ConsoleError as error:
-            outcome = error.code
-            raise
-        finally:
+    def _acting(self, request: Request, act: str, mail_id: str) -> AbstractAsyncContextManager[Session]:
+        def tell(username: str, outcome: str) -> None:
             self._metrics.mail_acts.labels(act, "ok" if outcome == "ok" else "refused").inc()
-            username = session.viewer.username
             get_logger().info("mail_act", act=act, mail_id=mail_id, username=username, outcome=outcome)
+
+        return acting(request, tell)
 
 
 def mail_routes(api: MailsApi, pages: SignedInPages) -> APIRouter:

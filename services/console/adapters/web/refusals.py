@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from services.console.adapters.web.acting import acting
-from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
+from services.console.adapters.web.api import MAX_OFFSET, Api, as_json
+from services.console.adapters.web.guard import session_of
 from services.console.domain.refusals import RefusalQuery, State
 from services.console.metrics import Metrics
 from services.console.ports import Refusals

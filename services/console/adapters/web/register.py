@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from starlette.responses import Response
 
 from services.console.adapters.web.acting import acting
-from services.console.adapters.web.api import MAX_OFFSET, Api, as_json, session_of
+from services.console.adapters.web.api import MAX_OFFSET, Api, as_json
 from services.console.adapters.web.documents import Uploads
+from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
 from services.console.domain.register import (

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from services.console.adapters import report_sheet, spreadsheet
 from services.console.adapters.web import texts
-from services.console.adapters.web.api import Api, as_json, session_of
+from services.console.adapters.web.api import Api, as_json
+from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.history import FIRST_DAY, LAST_DAY, Code
 from services.console.domain.history import DIMENSIONS, Subject
 from services.console.domain.report import Sheet

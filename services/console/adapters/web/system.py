@@ -3,7 +3,8 @@
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from services.console.adapters.web.api import Api, as_json, session_of
+from services.console.adapters.web.api import Api, as_json
+from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.system_health import may_see_system
 from services.console.ports import SystemHealths

@@ -81,6 +81,10 @@ ON CONFLICT (unit_id) DO UPDATE SET
     open_faults = excluded.open_faults, open_isolations = excluded.open_isolations, line_drops = excluded.line_drops,
     unstable_until = excluded.unstable_until, updated_at = excluded.updated_at
 
+-- load_rates --
+SELECT scope, dimension, value, in_scope, connected, late, offline, unknown, never, commissioning, exempt
+FROM rules.rate_counts WHERE partition = %(partition)s
+
 -- forget_rates --
 DELETE FROM rules.rate_counts WHERE partition = %(partition)s
 

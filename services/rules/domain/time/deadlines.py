@@ -37,9 +37,10 @@ class FactsDue(NamedTuple):
 
 
 class LinkDue(NamedTuple):
-    """The silence of `link` lasted until `deadline`."""
+    """The silence of `link`, a gateway of `unit`, lasted until `deadline`."""
 
     at: int
+    unit: Unit
     link: Link
     deadline: int
 
@@ -78,19 +79,19 @@ class Deadlines:
         """What the registry says of a unit, or of all (""), changes at `at`."""
         heappush(self._heap, _Entry(at, _FACTS, unit_id, ""))
 
-    def add_link(self, link: Link) -> None:
+    def add_link(self, unit: Unit, link: Link) -> None:
         """Look at `link` at its deadline; in doubt when it could be decided if visibility were to clear right now."""
         deadline = due_at(link, self._watch)
         if deadline is None and link.state is Connection.UNKNOWN:
-            deadline = max(self._watch.watermark or 0, link.last_proof) + link.unit.registration.profile.offline_after
+            deadline = max(self._watch.watermark or 0, link.last_proof) + link.registration.profile.offline_after
         if deadline is not None:
-            self._look_at(link, deadline)
+            self._look_at(unit, link, deadline)
 
-    def _look_at(self, link: Link, at: int) -> None:
+    def _look_at(self, unit: Unit, link: Link, at: int) -> None:
         """Look at `link` once the watermark has passed `at`. An earlier look stands: it sets the next one."""
         if link.timer == 0 or at < link.timer:
             link.timer = at
-            heappush(self._heap, _Entry(at, _LINK, link.unit.unit_id, link.gateway_id))
+            heappush(self._heap, _Entry(at, _LINK, unit.unit_id, link.gateway_id))
 
     def add_unit(self, unit: Unit) -> None:
         """Look at a unit that must be connected and never was, when its grace is over."""
@@ -136,19 +137,20 @@ class Deadlines:
                 yield due
 
     def _link_due(self, entry: _Entry, target: int) -> LinkDue | None:
-        link = self._units[entry.unit_id].connection.link(entry.gateway_id)
+        unit = self._units[entry.unit_id]
+        link = unit.connection.link(entry.gateway_id)
         if link is None or link.timer != entry.at:
             return None
         link.timer = 0
         deadline = due_at(link, self._watch)
         if deadline is None:
             if link.state is Connection.UNKNOWN:  # cannot be decided before visibility is clear for a whole deadline
-                self._look_at(link, target + link.unit.registration.profile.offline_after)
+                self._look_at(unit, link, target + link.registration.profile.offline_after)
             return None
         if deadline > entry.at:
-            self._look_at(link, deadline)
+            self._look_at(unit, link, deadline)
             return None
-        return LinkDue(entry.at, link, deadline)
+        return LinkDue(entry.at, unit, link, deadline)
 
     def _unit_due(self, entry: _Entry, target: int) -> NeverConnectedDue | None:
         unit = self._units[entry.unit_id]

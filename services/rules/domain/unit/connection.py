@@ -1,13 +1,10 @@
 """The gateways of one unit, and the connection that they add up to."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from services.kernel.words import Connection
+from services.rules.domain.unit.registration import Registration
 from services.rules.domain.words import CONNECTED
-
-if TYPE_CHECKING:
-    from services.rules.domain.unit.state import Unit
 
 _NO_DROPS: Mapping[int, int] = {}
 """One for all links: nearly all lines hold."""
@@ -17,6 +14,8 @@ _WORST_FIRST = (Connection.OFFLINE, Connection.UNKNOWN, Connection.NEVER, Connec
 class Link:
     """One gateway of a unit. `state` is NEVER, ONLINE, LATE, OFFLINE or UNKNOWN; instants are 0 where there is none.
 
+    `registration` is that of the unit: it says how patiently the gateway is waited for.
+
     `timer` is the instant of its entry in the deadline heap, at most its true deadline. `down_at` is when the broker
     said that the gateway is gone, `lost_at` the deadline at which it was declared offline. `beat` and `beat_before` are
     the ids of its last two heartbeats: a repeat is mostly the immediate redelivery of one of them. `drops` counts by
@@ -24,12 +23,12 @@ class Link:
     """
 
     __slots__ = (
-        "beat", "beat_before", "down_at", "drops", "gateway_id", "last_proof", "lost_at", "state", "streak", "timer",
-        "unit",
+        "beat", "beat_before", "down_at", "drops", "gateway_id", "last_proof", "lost_at", "registration", "state",
+        "streak", "timer",
     )  # fmt: skip
 
-    def __init__(self, unit: "Unit", gateway_id: str) -> None:
-        self.unit = unit
+    def __init__(self, registration: Registration, gateway_id: str) -> None:
+        self.registration = registration
         self.gateway_id = gateway_id
         self.state = Connection.NEVER
         self.last_proof = 0

@@ -43,7 +43,7 @@ class Unit:
         connection = self.connection
         found = connection.link(gateway_id)
         if found is None:
-            found = Link(self, gateway_id)
+            found = Link(self.registration, gateway_id)
             connection.links = (*connection.links, found)
             # As the roster does it: who is not registered counts as long as nobody counts who is.
             names = self.registration.names

@@ -1,6 +1,6 @@
 // Accounts: one's own password and sessions; for an administrator those of others. A password is shown once.
 
-import { Refused, ask, order } from "./api.js";
+import { ask, order, worded } from "./api.js";
 import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -17,7 +17,7 @@ let editing = null; // the account that the form is about; null: a new one
 let asked = null;
 let pending = ""; // what the telephone is being shown, sealed
 
-const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+const complain = (error) => say(worded(error), true);
 const minute = (instant) => stamp(instant).slice(0, 16);
 
 async function changePassword(event) {

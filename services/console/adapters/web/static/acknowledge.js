@@ -1,7 +1,7 @@
 // Take cases or sign for them: a note and a confirmation, by mouse or keyboard alone.
 
 import { answerOf } from "./answers.js";
-import { Refused, order } from "./api.js";
+import { order, worded } from "./api.js";
 import { byId, setText, show } from "./dom.js";
 import { listed, t } from "./text.js";
 import { titleOf } from "./words.js";
@@ -49,7 +49,7 @@ async function confirm(event) {
     box.close();
     setText(byId("polite"), said);
   } catch (error) {
-    setText(byId("ack-problem"), t(`error.${error instanceof Refused ? error.code : "internal"}`));
+    setText(byId("ack-problem"), worded(error));
     show(byId("ack-problem"), true);
     busy(false);
     byId("ack-confirm").focus();

@@ -1,6 +1,6 @@
 // Adjustments: what waits for a second person, what is let off now, a form to ask, and a button for each decision.
 
-import { Refused, ask, order } from "./api.js";
+import { newestOf, order, worded } from "./api.js";
 import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -18,7 +18,6 @@ const query = new URLSearchParams(location.search);
 const view = { state: query.get("state") ?? "requested", unit: query.get("unit") ?? "", limit: PAGE };
 let page = { total: 0, waiting: 0, rows: [] };
 let board = [];
-let generation = 0;
 let timer = null;
 let decided = null;
 
@@ -29,22 +28,20 @@ const partOf = (row) => [
   row.trouble && t(row.trouble === "fault" ? "health.fault" : "health.isolated"),
 ].filter(Boolean);
 
+const complain = (error) => say(worded(error), true);
+
+const fetched = newestOf((answer, inForce) => {
+  page = answer;
+  board = inForce.rows;
+  draw();
+}, complain);
+
 async function load() {
   clearTimeout(timer);
-  const mine = (generation += 1);
   const wanted = new URLSearchParams({ limit: String(view.limit) });
   if (view.state) wanted.set("state", view.state);
   if (view.unit) wanted.set("unit", view.unit);
-  try {
-    const [answer, inForce] = await Promise.all([ask(`/api/v1/adjustments?${wanted}`), ask("/api/v1/adjustments/in-force")]);
-    if (mine !== generation) return;
-    page = answer;
-    board = inForce.rows;
-    draw();
-  } catch (error) {
-    if (mine === generation) complain(error);
-  }
-  if (mine === generation) timer = setTimeout(load, CALM_MS);
+  if (await fetched(`/api/v1/adjustments?${wanted}`, "/api/v1/adjustments/in-force")) timer = setTimeout(load, CALM_MS);
 }
 
 function draw() {
@@ -93,8 +90,6 @@ function updateOnBoard(element, row) {
   setText(when, listed([`${minute(row.since)} – ${minute(row.until)}`, ...partOf(row)]));
   setText(why, listed([row.reason, row.adjustment_id ?? t("adjustments.listed")].filter(Boolean)));
 }
-
-const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
 
 // --- asking
 

@@ -1,6 +1,7 @@
 // Calls to our own API. An error carries the server's code, for which the catalogue has a sentence; no answer is one too.
 
 import { account } from "./state.js";
+import { t } from "./text.js";
 
 export class Refused extends Error {
   constructor(code) {
@@ -8,6 +9,9 @@ export class Refused extends Error {
     this.code = code;
   }
 }
+
+// The sentence of an error, whatever it is.
+export const worded = (error) => t(`error.${error instanceof Refused ? error.code : "internal"}`);
 
 // The console itself gives up after 5 s: what takes longer waits for a connection that does not come.
 const PATIENCE_MS = 15_000;
@@ -54,14 +58,15 @@ export const order = (path, body, patience = PATIENCE_MS) =>
     body: JSON.stringify(body),
   });
 
-// Returns a way to ask of which the newest question alone is answered. It says whether it was: what comes late shows nothing.
+// Returns a way to ask one path or several of which the newest question alone is answered. It says whether it was: what
+// comes late shows nothing.
 export function newestOf(take, fail) {
   let newest = 0;
-  return async (path) => {
+  return async (...paths) => {
     const mine = (newest += 1);
     try {
-      const answer = await ask(path);
-      if (mine === newest) take(answer);
+      const answers = await Promise.all(paths.map((path) => ask(path)));
+      if (mine === newest) take(...answers);
     } catch (error) {
       if (mine === newest) fail(error);
     }

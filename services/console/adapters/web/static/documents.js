@@ -1,6 +1,6 @@
 // The inbox: documents for the one who is signed in, one of them with its text, and what can be done to it.
 
-import { Refused, ask, order } from "./api.js";
+import { ask, newestOf, order, worded } from "./api.js";
 import { make, nameIn, titleOf, update } from "./document_rows.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
@@ -17,12 +17,9 @@ const SORTS = account.department ? ["all", "todo", "overdue"] : ["all", "undecid
 const query = new URLSearchParams(location.search);
 const view = { only: SORTS.includes(query.get("only")) ? query.get("only") : "all", id: query.get("id"), limit: PAGE };
 let page = { counts: {}, rows: [] };
-let generation = 0;
 let timer = null;
 let opener = null;
 let shown = null;
-
-const worded = (error) => t(`error.${error instanceof Refused ? error.code : "internal"}`);
 
 function remember() {
   const wanted = new URLSearchParams();
@@ -32,18 +29,17 @@ function remember() {
   history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }
 
-async function load() {
-  clearTimeout(timer);
-  const mine = (generation += 1);
-  try {
-    const answer = await ask(`/api/v1/documents?only=${view.only}&limit=${view.limit}`);
-    if (mine !== generation) return;
+const fetched = newestOf(
+  (answer) => {
     page = answer;
     draw();
-  } catch (error) {
-    if (mine === generation) say(worded(error), true);
-  }
-  if (mine === generation) timer = setTimeout(load, CALM_MS);
+  },
+  (error) => say(worded(error), true),
+);
+
+async function load() {
+  clearTimeout(timer);
+  if (await fetched(`/api/v1/documents?only=${view.only}&limit=${view.limit}`)) timer = setTimeout(load, CALM_MS);
 }
 
 function draw() {

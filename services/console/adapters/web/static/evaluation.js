@@ -1,6 +1,6 @@
 // Evaluation: scores of bodies by month, quarter or year, what is open yet, both lists, and points that a person enters.
 
-import { Refused, ask, order } from "./api.js";
+import { newestOf, order, worded } from "./api.js";
 import { byId, h, say, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -13,7 +13,6 @@ let board = { periods: [], shown: null, rows: [], may_enter: false };
 let names = {};
 let rules = {}; // how bodies are scored, as the pack of today has it
 let wanted = null;
-let generation = 0;
 
 const called = (said) => (state.lang === "en" ? said.en || said.zh : said.zh);
 const bodyName = (score) => (score.body_called ? called(score.body_called) : named(names[score.body.split("/").pop()], score.body));
@@ -26,17 +25,16 @@ function gradeOf(score) {
   return t(`grade.${score.grade}`);
 }
 
+const complain = (error) => say(worded(error), true);
+
+const fetched = newestOf((answer) => {
+  ({ board, names, rules } = answer);
+  draw();
+}, complain);
+
 async function load() {
-  const mine = (generation += 1);
   const query = wanted ? `?${new URLSearchParams({ period: wanted.kind, from: wanted.first })}` : "";
-  try {
-    const answer = await ask(`/api/v1/evaluation${query}`);
-    if (mine !== generation) return;
-    ({ board, names, rules } = answer);
-    draw();
-  } catch (error) {
-    if (mine === generation) complain(error);
-  }
+  await fetched(`/api/v1/evaluation${query}`);
 }
 
 function draw() {
@@ -138,8 +136,6 @@ function cellOfCriterion(one) {
   const by = one.figure ? `${one.figure.low ?? "—"} % · ${t("evaluation.cited", { n: one.figure.revision })}` : one.entry ? listed([one.entry.account, one.entry.reason, one.entry.id]) : "";
   return h("td", { class: "num" }, one.left_out ? t("evaluation.left_out") : range(one), ...(by ? [h("br", {}), h("small", {}, by)] : []));
 }
-
-const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
 
 // --- entering points, of a month
 

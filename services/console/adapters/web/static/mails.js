@@ -1,7 +1,7 @@
 // Mails that came as answers: what waits, one with its text and files, joined to a document, taken or refused by a person.
 // Whatever a mail says is set as text; no page of it is ever shown.
 
-import { Refused, ask, order } from "./api.js";
+import { ask, newestOf, order, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -15,12 +15,10 @@ const CALM_MS = 15000;
 const query = new URLSearchParams(location.search);
 const view = { all: query.get("list") === "all", id: query.get("id"), limit: PAGE };
 let page = { waiting: 0, rows: [], more: false };
-let generation = 0;
 let timer = null;
 let opener = null;
 let shown = null;
 
-const worded = (error) => t(`error.${error instanceof Refused ? error.code : "internal"}`);
 const sender = (one) => [one.sender_name, one.sender && `<${one.sender}>`].filter(Boolean).join(" ");
 const subject = (one) => one.subject || t("mails.no_subject");
 const why = (code) => (has(`mails.why.${code}`) ? t(`mails.why.${code}`) : code);
@@ -33,18 +31,17 @@ function remember() {
   history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }
 
-async function load() {
-  clearTimeout(timer);
-  const mine = (generation += 1);
-  try {
-    const answer = await ask(`/api/v1/mails?everything=${view.all}&limit=${view.limit}`);
-    if (mine !== generation) return;
+const fetched = newestOf(
+  (answer) => {
     page = answer;
     draw();
-  } catch (error) {
-    if (mine === generation) say(worded(error), true);
-  }
-  if (mine === generation) timer = setTimeout(load, CALM_MS);
+  },
+  (error) => say(worded(error), true),
+);
+
+async function load() {
+  clearTimeout(timer);
+  if (await fetched(`/api/v1/mails?everything=${view.all}&limit=${view.limit}`)) timer = setTimeout(load, CALM_MS);
 }
 
 function draw() {

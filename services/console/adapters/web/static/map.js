@@ -1,7 +1,7 @@
 // The map: a mark per unit, or per community where there are many. Shape and word say what colour says; the list beside it
 // has the same marks for the keyboard. It is read anew when the live stream says that units changed.
 
-import { Refused, ask } from "./api.js";
+import { newestOf, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as fresh from "./fresh.js";
 import { TILE, fit, pixelOf, scheme, tilesOf, zoomed } from "./map_ground.js";
@@ -30,7 +30,6 @@ let hot = null;
 let token = "";
 let waiting = null;
 let readAt = 0;
-let generation = 0;
 
 const word = (shape) => (shape === "partly" ? t("connection.partly") : HEALTH.includes(shape) ? t(`health.${shape}`) : t(`connection.${shape}`));
 const keyOf = (mark) => mark.unit_id ?? `${mark.town}/${mark.community}`;
@@ -47,20 +46,20 @@ function remember() {
   history.replaceState(null, "", text ? `?${text}` : location.pathname);
 }
 
-async function load() {
-  const mine = (generation += 1);
-  readAt = performance.now();
-  const asked = new URLSearchParams();
-  for (const name of ["town", "community"]) if (where[name]) asked.set(name, where[name]);
-  try {
-    const answer = await ask(`/api/v1/map?${asked}`);
-    if (mine !== generation) return;
+const fetched = newestOf(
+  (answer) => {
     found = answer;
     say("");
     draw();
-  } catch (error) {
-    if (mine === generation) say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
-  }
+  },
+  (error) => say(worded(error), true),
+);
+
+async function load() {
+  readAt = performance.now();
+  const asked = new URLSearchParams();
+  for (const name of ["town", "community"]) if (where[name]) asked.set(name, where[name]);
+  await fetched(`/api/v1/map?${asked}`);
 }
 
 // At most one reading is planned; a hidden page plans none, and looks again when it is seen.

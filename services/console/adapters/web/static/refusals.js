@@ -1,6 +1,6 @@
 // What was refused: counts, the newest first, one of them with its bytes, and the order to decide anew.
 
-import { Refused, ask, order } from "./api.js";
+import { Refused, ask, newestOf, order, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import { detailOf } from "./refusal_details.js";
@@ -19,7 +19,6 @@ const query = new URLSearchParams(location.search);
 const view = { reason: query.get("reason") ?? "", gateway: query.get("gateway") ?? null, state: query.get("state") ?? "", limit: PAGE };
 const chosen = new Set();
 let page = { total: 0, rows: [], reasons: [], gateways: [] };
-let generation = 0;
 let timer = null;
 let opener = null;
 let shown = null;
@@ -36,20 +35,20 @@ function asked() {
   return wanted;
 }
 
-async function load() {
-  clearTimeout(timer);
-  const mine = (generation += 1);
-  const wanted = asked();
-  wanted.set("limit", String(view.limit));
-  try {
-    const answer = await ask(`/api/v1/refusals?${wanted}`);
-    if (mine !== generation) return;
+const fetched = newestOf(
+  (answer) => {
     page = answer;
     draw();
-  } catch (error) {
-    if (mine === generation) say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
-  }
-  if (mine === generation) timer = setTimeout(load, page.rows.some((row) => row.waiting) ? WAITING_MS : CALM_MS);
+  },
+  (error) => say(worded(error), true),
+);
+
+async function load() {
+  clearTimeout(timer);
+  const wanted = asked();
+  wanted.set("limit", String(view.limit));
+  const last = await fetched(`/api/v1/refusals?${wanted}`);
+  if (last) timer = setTimeout(load, page.rows.some((row) => row.waiting) ? WAITING_MS : CALM_MS);
 }
 
 function filterBy(change) {
@@ -140,7 +139,7 @@ async function open(id) {
   try {
     shown = await ask(`/api/v1/refusals/${id}`);
   } catch (error) {
-    say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+    say(worded(error), true);
     return;
   }
   sheet();
@@ -211,7 +210,7 @@ async function save() {
   try {
     for (const row of rows) lines.push(JSON.stringify(await ask(`/api/v1/refusals/${row.refusal_id}`)));
   } catch (error) {
-    say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+    say(worded(error), true);
     return;
   }
   const link = h("a", { href: URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "application/x-ndjson" })), download: "refusals.jsonl" });

@@ -1,6 +1,6 @@
 // The register: find an entity and see all its versions, propose a change by a form or a file, decide about proposals.
 
-import { Refused, ask, order } from "./api.js";
+import { Refused, ask, newestOf, order, worded } from "./api.js";
 import { byId, h, patchList, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -30,10 +30,9 @@ let page = { total: 0, rows: [] };
 let entity = null;
 let form = null; // what the form is about: { kind, id, columns } or { file: true }
 let seen = null; // what the box is about: { handed } or { proposal }
-let generation = 0;
 
 const minute = (instant) => stamp(instant).slice(0, 16);
-const complain = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+const complain = (error) => say(worded(error), true);
 const said = (pair) => pair[state.lang === "zh" ? 0 : 1];
 const kindName = (kind) => t(`registry.kind.${kind}`);
 const nameOf = (facts) => (state.lang === "en" && facts.name_en) || facts.name || (state.lang === "en" ? facts.name_en : facts.name_zh) || facts.name_zh || "";
@@ -50,16 +49,13 @@ function keep() {
 
 // --- the list
 
+const fetched = newestOf((answer) => {
+  page = { total: answer.total ?? answer.rows.length, rows: answer.rows, waiting: answer.waiting };
+  draw();
+}, complain);
+
 async function load() {
-  const mine = (generation += 1);
-  try {
-    const answer = await ask(listPath());
-    if (mine !== generation) return;
-    page = { total: answer.total ?? answer.rows.length, rows: answer.rows, waiting: answer.waiting };
-    draw();
-  } catch (error) {
-    if (mine === generation) complain(error);
-  }
+  await fetched(listPath());
 }
 
 function listPath() {

@@ -1,6 +1,6 @@
 // One report, as the server has worded it: the same words as in its PDF and its workbook.
 
-import { Refused, ask } from "./api.js";
+import { Refused, newestOf, worded } from "./api.js";
 import { byId, h, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -9,7 +9,6 @@ import { number, t } from "./text.js";
 
 const LONG = 10; // characters: a cell with more may break
 const query = new URLSearchParams(location.search);
-let generation = 0;
 
 function asked(more = {}) {
   const wanted = new URLSearchParams({ lang: state.lang, ...more });
@@ -17,19 +16,19 @@ function asked(more = {}) {
   return wanted;
 }
 
+const fetched = newestOf(
+  (sheet) => {
+    say("");
+    draw(sheet);
+  },
+  (error) => say(worded(error), true),
+);
+
 async function load() {
-  const mine = (generation += 1);
   const list = new URLSearchParams({ of: query.get("of") ?? "", value: query.get("value") ?? "" });
   byId("all").href = `/reports?${list}`;
   for (const format of ["pdf", "xlsx"]) byId(format).href = `/api/v1/reports/export?${asked({ format })}`;
-  try {
-    const sheet = await ask(`/api/v1/reports/one?${asked()}`);
-    if (mine !== generation) return;
-    say("");
-    draw(sheet);
-  } catch (error) {
-    if (mine === generation) say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
-  }
+  await fetched(`/api/v1/reports/one?${asked()}`);
 }
 
 function draw(sheet) {

@@ -1,6 +1,6 @@
 // Which reports there are of a district, street or department: closed periods, and those that are not closed yet.
 
-import { Refused, ask, newestOf } from "./api.js";
+import { ask, newestOf, worded } from "./api.js";
 import { byId, h, say, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -50,7 +50,7 @@ async function load() {
   if (await fetched(`/api/v1/reports?${asked()}`)) draw();
 }
 
-const tell = (error) => say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+const tell = (error) => say(worded(error), true);
 
 function controls() {
   byId("subject").replaceChildren(...GROUPS.map((group) => [group, known.subjects.filter((one) => one.dimension === group)])

@@ -1,6 +1,6 @@
 // How FireNet itself is. What nobody could look at stands as unknown, and never as well.
 
-import { Refused, ask } from "./api.js";
+import { ask, worded } from "./api.js";
 import { byId, h, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -19,7 +19,7 @@ async function load() {
     say("");
   } catch (error) {
     seen = null; // what was seen before says nothing of now
-    say(t(`error.${error instanceof Refused ? error.code : "internal"}`), true);
+    say(worded(error), true);
   }
   draw();
   setTimeout(load, EVERY_MS);
