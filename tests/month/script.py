@@ -92,6 +92,7 @@ def pack_of(pace: Pace) -> str:
     said["scopes"] = {name: scope for name, scope in said["scopes"].items() if name in pace.scopes}
     said["targets"] = {name: target for name, target in said["targets"].items() if target["scope"] in pace.scopes}
     said["dimensions"] = list(pace.dimensions)
+    del said["evaluation"]  # it scores towns, which a small month does not publish
     said |= {"default_profile": "MONTH", "blind_after_s": pace.tick_s * 3 // 2, "close_after_s": 2 * HOUR}
     said["publication"] = {"availability": "0.9", "cure_limit_s": HOUR, "findings": ["day", "month"]}
     return yaml.safe_dump(said, allow_unicode=True, sort_keys=False)
