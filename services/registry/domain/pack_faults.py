@@ -170,6 +170,7 @@ def _of_evaluations(pack: object, scopes: set[str]) -> Iterator[Fault]:
         if said_union is None
         else [name for _, name in texts(said_union)]
     )
+    unsound = len(set(union)) < len(union) or not scopes.issuperset(union)  # is told there
     joined = {"+".join(union), *(str(target.get("scope")) for _, target in named(pack, "targets"))}
     published = {*scopes, *(each for each in joined if each and scopes.issuperset(each.split("+")))}
     for name, said in named(pack, "evaluation"):
@@ -177,7 +178,9 @@ def _of_evaluations(pack: object, scopes: set[str]) -> Iterator[Fault]:
         yield from _unknown(counted, dimension, ("evaluation", name, "dimension"), _DIMENSION)
         for code, criterion in named(said, "criteria"):
             path: Path = ("evaluation", name, "criteria", code)
-            yield from _unknown(published, part(criterion, "rate", "scope"), (*path, "rate", "scope"), _PUBLISHED)
+            scope = part(criterion, "rate", "scope")
+            if not (unsound and "+" in str(scope)):
+                yield from _unknown(published, scope, (*path, "rate", "scope"), _PUBLISHED)
             number = _NUMBER_OF.get(str(part(criterion, "rate", "metric")))
             if number is not None and part(pack, "publication", number) is None:
                 expected = Said(

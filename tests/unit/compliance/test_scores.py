@@ -182,9 +182,10 @@ def test_what_was_entered_stands_when_another_district_gets_a_pack_and_for_its_o
     both = policies([Pack.model_validate(yaml.safe_load(said)) for said in (LONG, other)])
     figures = [cited(Ratio(1, 1), march, town) for town in ("sample/T1", "sample/T2", "zeta/T1")]
     entries = [entry("20", march, "T1"), entry("10", march, "sample/T2", entry_id="S2")]
+    entries.append(entry("5", march, "zeta/T1", entry_id="S3")._replace(district="zeta"))
     found = evaluated(both, figures, entries)
     given = {each.body_id: each.marks[2].entry for each in found if each.window == march}
-    assert given == {"sample/T1": entries[0], "sample/T2": entries[1], "zeta/T1": None}
+    assert given == {"sample/T1": entries[0], "sample/T2": entries[1], "zeta/T1": entries[2]}
 
 
 def test_time_that_we_did_not_see_leaves_points_between_two_and_judges_nobody_who_may_have_been_good() -> None:
