@@ -596,6 +596,7 @@ CREATE TABLE compliance.scores (
     revision integer NOT NULL,
     scheme_id text NOT NULL,
     score json NOT NULL,
+    withdrawn boolean NOT NULL,
     CONSTRAINT scores_grade_check CHECK ((grade = ANY (ARRAY['excellent'::text, 'good'::text, 'competent'::text, 'not_competent'::text]))),
     CONSTRAINT scores_list_check CHECK ((list = ANY (ARRAY['green'::text, 'red'::text]))),
     CONSTRAINT scores_period_kind_check CHECK ((period_kind = ANY (ARRAY['month'::text, 'quarter'::text, 'year'::text]))),
@@ -619,6 +620,7 @@ CREATE VIEW compliance.scores_now AS
     list,
     pack_id,
     pack_version,
+    withdrawn,
     score
    FROM compliance.scores
   ORDER BY scheme_id, body_id, period_kind, period_from, revision DESC;
@@ -1082,13 +1084,14 @@ CREATE TABLE registry.manual_scores (
     district text NOT NULL,
     entry_id text NOT NULL,
     month date NOT NULL,
+    most integer NOT NULL,
     points numeric,
     reason text NOT NULL,
     recorded_at timestamp with time zone NOT NULL,
     scheme_id text NOT NULL,
+    CONSTRAINT manual_scores_check CHECK (((points >= (0)::numeric) AND (points <= (most)::numeric))),
     CONSTRAINT manual_scores_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
-    CONSTRAINT manual_scores_pkey PRIMARY KEY (entry_id),
-    CONSTRAINT manual_scores_points_check CHECK ((points >= (0)::numeric))
+    CONSTRAINT manual_scores_pkey PRIMARY KEY (entry_id)
 );
 CREATE INDEX manual_scores_of_body ON registry.manual_scores USING btree (body_id, month);
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from schemas.base import Identifier, ShortText, Wire
-from services.kernel.words import Dimension, Grade
+from services.kernel.words import UNNAMED, Dimension, Grade, PublishedMetric
 
 WHOLE = 100
 """What the points of all criteria come to, and the weights of a roll-up."""
@@ -31,7 +31,7 @@ class RateOf(Wire):
     criteria alone; without it the criterion stays open.
     """
 
-    metric: Identifier
+    metric: PublishedMetric
     scope: ScopeText
     none_at: Share = "0"
     full_at: Share = "1"
@@ -126,6 +126,8 @@ class Evaluation(Wire):
     def _is_whole(self) -> Self:
         if sum(each.points for each in self.criteria.values()) != WHOLE:
             raise ValueError(f"the points of all criteria must come to {WHOLE}")
+        if self.dimension in UNNAMED and not self.bodies and any(each.manual for each in self.criteria.values()):
+            raise ValueError(f"a person enters points for `bodies` that are named, where they are by {self.dimension}")
         if both := set(self.green) & set(self.red):
             raise ValueError(f"a grade stands on one list: {min(both)}")
         return self

@@ -14,6 +14,8 @@ from schemas.evaluation import Evaluation, ScopeText, Share
 from services.kernel.words import (
     COUNTED_ALWAYS,
     DIMENSIONS_UNLESS_SAID,
+    NUMBER_OF,
+    UNION_UNLESS_SAID,
     BodyKind,
     CaseCondition,
     CaseEvent,
@@ -28,10 +30,6 @@ from services.kernel.words import (
 
 YEAR_S = 366 * 86400
 """The longest span a pack may name: beyond it is a slip of the keyboard, and far beyond it no calendar goes."""
-
-
-UNION_UNLESS_SAID = ("S1", "S2")
-"""What packs meant before they could say it: those of these scopes that they have."""
 
 
 class UnitFact(StrEnum):
@@ -483,13 +481,21 @@ class Pack(Wire):
 
     @model_validator(mode="after")
     def _evaluates_what_it_counts(self) -> Self:
-        rates = [each.rate for said in self.evaluation.values() for each in said.criteria.values()]
-        named_by_rates = {scope for rate in rates if rate is not None for scope in rate.scope.split("+")}
-        if missing := named_by_rates - set(self.scopes):
-            raise ValueError(f"evaluation names scopes that the pack does not have: {sorted(missing)}")
+        criteria = (each for said in self.evaluation.values() for each in said.criteria.values())
+        rates = [each.rate for each in criteria if each.rate is not None]
+        if missing := {rate.scope for rate in rates} - set(self.published_scopes()):
+            raise ValueError(f"evaluation names scopes that are not published: {sorted(missing)}")
+        numbers = {NUMBER_OF[rate.metric] for rate in rates if rate.metric in NUMBER_OF}
+        if missing := {each for each in numbers if getattr(self.publication, each) is None}:
+            raise ValueError(f"evaluation names figures that need of `publication`: {sorted(missing)}")
         if undivided := {each.dimension for each in self.evaluation.values()} - set(self.dimensions):
             raise ValueError(f"evaluation scores by what dimensions do not name: {sorted(undivided)}")
         return self
+
+    def published_scopes(self) -> list[str]:
+        """Return the scopes of figures that are published: all, their union, and what targets join; each once."""
+        names = [*self.scopes, "+".join(self.union_scopes()), *(target.scope for target in self.targets.values())]
+        return list(dict.fromkeys(name for name in names if name))
 
     def union_scopes(self) -> tuple[Identifier, ...]:
         """Return the scopes whose units have a duty to be connected."""

@@ -8,10 +8,11 @@ CREATE TABLE registry.manual_scores (
     criterion_id text        NOT NULL,
     month        date        NOT NULL CHECK (extract(day FROM month) = 1),
     points       numeric,                           -- NULL: what was entered before is taken back
+    most         integer     NOT NULL,              -- of how many points, by the pack that held when they were entered
     reason       text        NOT NULL,
     account      text        NOT NULL,
     recorded_at  timestamptz NOT NULL,
-    CHECK (points >= 0)
+    CHECK (points >= 0 AND points <= most)
 );
 CREATE INDEX manual_scores_of_body ON registry.manual_scores (body_id, month);
 
@@ -31,6 +32,7 @@ CREATE TABLE compliance.scores (
     list         text        CHECK (list IN ('green', 'red')),
     pack_id      text        NOT NULL,              -- in force on the period's last day
     pack_version integer     NOT NULL,
+    withdrawn    boolean     NOT NULL,              -- packs and figures that stand make no such score any more
     score        json        NOT NULL,              -- all of it, as `python -m services.compliance evaluate` prints it
     PRIMARY KEY (scheme_id, body_id, period_kind, period_from, revision)
 );

@@ -365,7 +365,10 @@ class ScoreStore(Protocol):
         ...
 
     async def save(self, scores: Sequence[Score]) -> int:
-        """Store a revision of each that is not as it stands; return how many. Again: nothing changes."""
+        """Store a revision of each that is not as it stands; return how many. Again: nothing changes.
+
+        They are all that there are: what stands and is not among them is withdrawn, by a revision too.
+        """
         ...
 
 

@@ -222,6 +222,9 @@ DIMENSIONS_UNLESS_SAID: tuple[Dimension, ...] = (
 )  # fmt: skip
 """What is counted where a pack does not say, or none is known."""
 
+UNNAMED = (Dimension.COMMUNITY,)
+"""By these slices are whatever a unit's row has: no body of the register, so nobody can enter points for one."""
+
 COUNTED_ALWAYS = (Dimension.DISTRICT, Dimension.DEPARTMENT)
 """The wall and the live metrics stand on these."""
 
@@ -622,6 +625,35 @@ class Period(StrEnum):
 
 PERIODS_BY_LENGTH = tuple(Period)
 """Shortest first."""
+
+
+class PublishedMetric(StrEnum):
+    """What is published of closed periods; the formula of each is in compliance."""
+
+    ACCESS_RATE = "access_rate"
+    LIVE_NETWORKING_RATE = "live_networking_rate"
+    ONLINE_RATE = "online_rate"
+    TIME_WEIGHTED_NETWORKING_RATE = "time_weighted_networking_rate"
+    COVERAGE = "coverage"
+    MEETING_UNITS_RATE = "meeting_units_rate"
+    DATA_COMPLETENESS = "data_completeness"
+    DEVICE_INTACT_RATE = "device_intact_rate"
+    ISOLATION_RATE = "isolation_rate"
+    FAULT_CURE_TIMELY_RATE = "fault_cure_timely_rate"
+    TESTED_IN_TIME_RATE = "tested_in_time_rate"
+    TRANSMISSION_TIMELY_RATE = "transmission_timely_rate"
+    DUTY_CHECK_ANSWER_RATE = "duty_check_answer_rate"
+
+
+NUMBER_OF = {
+    PublishedMetric.MEETING_UNITS_RATE: "availability",
+    PublishedMetric.FAULT_CURE_TIMELY_RATE: "cure_limit_s",
+    PublishedMetric.TRANSMISSION_TIMELY_RATE: "transmission_limit_s",
+}
+"""What `publication` of the pack must say for a figure of these to be published."""
+
+UNION_UNLESS_SAID = ("S1", "S2")
+"""What packs meant by `union` before they could say it: those of these scopes that they have."""
 
 
 class Grade(StrEnum):

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from schemas.base import Wire
 from schemas.codec import first_problem
+from schemas.evaluation import WHOLE
 from schemas.inputs import InputError
 from services.compliance.domain import period
 from services.compliance.domain.blocking import TargetAsk
@@ -124,9 +125,10 @@ class WireEntry(Wire):
     criterion_id: Name
     month: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-01$", strict=True)]
     points: Annotated[str, StringConstraints(pattern=r"^\d{1,3}(\.\d)?$", strict=True)] | None
+    most: int = Field(ge=1, le=WHOLE)
     reason: Name = "-"
     account: Name = "-"
-    district: Name = "-"
+    district: Name
     recorded_at: Instant = "1970-01-01"
 
 
@@ -191,8 +193,9 @@ def _entry(said: WireEntry) -> Entry:
         raise InputError("bad_ask", f"month {said.month}") from error
     points = None if said.points is None else Fraction(said.points)
     return Entry(
-        said.entry_id, said.scheme_id, said.body_id, said.criterion_id, month, points, said.account, said.reason
-    )
+        said.entry_id, said.district, said.scheme_id, said.body_id, said.criterion_id, month, points, said.most,
+        said.account, said.reason,
+    )  # fmt: skip
 
 
 def _read(model: type[AskT], raw: bytes) -> AskT:

@@ -32,18 +32,12 @@ def _policy(pack: wire.Pack) -> Policy:
         profiles={name: _profile(profile) for name, profile in pack.profiles.items()},
         default_profile=pack.default_profile,
         common_cause=CommonCause(cause.by, cause.units, whole_micros(cause.window_s)),
-        published=_published(pack),
+        published=pack.published_scopes(),
         dimensions=pack.dimensions,
         publication=_publication(pack.publication),
         test_duties=[_test_duty(duty) for duty in pack.test_duty],
         schemes=[_scheme(name, said, pack) for name, said in sorted(pack.evaluation.items())],
     )
-
-
-def _published(pack: wire.Pack) -> list[str]:
-    """Return the scopes, their union, and what targets join; each once."""
-    names = [*pack.scopes, "+".join(pack.union_scopes()), *(target.scope for target in pack.targets.values())]
-    return list(dict.fromkeys(name for name in names if name))
 
 
 def _publication(said: wire.Publication) -> Publication:
@@ -90,7 +84,7 @@ def _criterion(code: str, said: WireCriterion) -> Criterion:
     if rate is None:
         return Criterion(code, said.points, called)
     return Criterion(
-        code, said.points, called, rate.metric, rate.scope, Fraction(rate.none_at), Fraction(rate.full_at),
+        code, said.points, called, rate.metric.value, rate.scope, Fraction(rate.none_at), Fraction(rate.full_at),
         rate.left_out_if_empty,
     )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 
 from services.compliance.adapters.postgres_facts import translated
-from services.compliance.adapters.score_rows import cited_of, entry_of, score_row, score_text
+from services.compliance.adapters.score_rows import cited_of, entry_of, score_row, score_text, withdrawn_row
 from services.compliance.adapters.statements import SQL
 from services.compliance.domain.scores import Cited, Entry, Score
 from services.kernel.calendar import micros
@@ -36,13 +36,14 @@ class PostgresScores:
         with translated():
             async with self._pool.connection() as connection, connection.transaction():
                 rows = await (await connection.execute(SQL["standing_scores"])).fetchall()
-                standing = {(*row[:3], micros(row[3])): (row[4], row[5]) for row in rows}
+                standing = {(*row[:3], micros(row[3])): row for row in rows}
                 new = []
                 for score in scores:
                     of = (score.scheme.scheme_id, score.body_id, score.window.kind.value, score.window.start)
-                    revision, text = standing.get(of, (0, ""))
-                    if text != score_text(score):
-                        new.append(score_row(score, revision + 1))
+                    row = standing.pop(of, None)
+                    if row is None or row[5] != score_text(score):
+                        new.append(score_row(score, 1 if row is None else row[4] + 1))
+                new += [withdrawn_row(row) for row in standing.values() if not row[-1]]
                 if new:
                     async with connection.cursor() as cursor:
                         await cursor.executemany(SQL["add_score"], new)

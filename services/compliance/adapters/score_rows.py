@@ -1,5 +1,6 @@
 """Scores of bodies as rows, and as the command line prints them."""
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -23,9 +24,9 @@ def cited_of(row: Sequence[Any]) -> Cited:
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
-    entry_id, scheme_id, body_id, criterion_id, month, points, account, reason = row
+    entry_id, district, scheme_id, body_id, criterion_id, month, points, most, account, reason = row
     given = None if points is None else Fraction(points)
-    return Entry(entry_id, scheme_id, body_id, criterion_id, day_number(month), given, account, reason)
+    return Entry(entry_id, district, scheme_id, body_id, criterion_id, day_number(month), given, most, account, reason)
 
 
 def score_row(score: Score, revision: int) -> tuple[Any, ...]:
@@ -33,8 +34,24 @@ def score_row(score: Score, revision: int) -> tuple[Any, ...]:
     return (
         scheme.scheme_id, score.body_id, score.window.kind.value, moment(score.window.start),
         moment(score.window.end), revision, low, high, _word(score.grade), score.is_provisional,
-        _word(score.list), scheme.pack_id, scheme.pack_version, score_text(score),
+        _word(score.list), scheme.pack_id, scheme.pack_version, False, score_text(score),
     )  # fmt: skip
+
+
+def withdrawn_row(row: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the revision after the one that stands, which says that no such score is made any more."""
+    *of, begins, revision, said, ends, pack_id, pack_version, _ = row
+    score = json.loads(said) | _OF_NOTHING
+    return (
+        *of, begins, ends, revision + 1, None, None, None, True, None, pack_id, pack_version, True,
+        json_line(score).rstrip("\n"),
+    )  # fmt: skip
+
+
+_OF_NOTHING: dict[str, Any] = {
+    "low": None, "high": None, "grade": None, "worst": None, "best": None, "provisional": True, "list": None,
+    "gaps": [], "criteria": [], "parts": [], "years_not_competent": 0, "rule_holds": False, "hard_rule": None,
+}  # fmt: skip
 
 
 def score_text(score: Score) -> str:

@@ -6,6 +6,7 @@ Sources: docs/domain/compliance.md 1.4; the pack gives weights, bands and the cl
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -13,8 +14,8 @@ from typing import NamedTuple
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.formulas.score import ANYTHING, Span, given, mean, of_points, weighted
 from services.compliance.domain.period import Window, window_of, windows_between
-from services.compliance.domain.policy import Policies
-from services.compliance.domain.publishing import Key
+from services.compliance.domain.policy import Policies, Policy
+from services.compliance.domain.publishing import Key, is_published
 from services.compliance.domain.scheme import Criterion, Scheme
 from services.kernel.calendar import day_of
 from services.kernel.ratio import Ratio
@@ -32,14 +33,19 @@ class Cited(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What somebody entered for a criterion, of a body and the month that begins on a day. None: taken back."""
+    """What somebody entered for a criterion, of a body and the month that begins on a day. None: taken back.
+
+    `most`: of how many points, by the pack that held then. `body_id` without the district, or behind it and a slash.
+    """
 
     entry_id: str
+    district: str
     scheme_id: str
     body_id: str
     criterion_id: str
     month: int
     points: Fraction | None
+    most: int
     account: str
     reason: str
 
@@ -124,25 +130,31 @@ class Score:
         return tuple(dict.fromkeys(found))
 
 
-def month_score(
-    scheme: Scheme, body_id: str, window: Window, figures: Mapping[tuple[str, str], Cited], entries: Mapping[str, Entry]
-) -> Score:
-    """Return a month's score from the figures of the body's slice by (metric, scope), and its entries by criterion."""
+Figures = Mapping[tuple[str, str], Cited | None]
+"""Of one slice and month, by metric and scope. None: published, and nothing that it counts was ever in the slice."""
+
+
+def month_score(scheme: Scheme, body_id: str, window: Window, figures: Figures, entries: Mapping[str, Entry]) -> Score:
+    """Return a month's score from the figures of the body's slice, and its entries by criterion."""
     marks = [_mark(each, figures, entries.get(each.criterion_id)) for each in scheme.criteria]
+    if all(mark.is_left_out for mark in marks if mark.criterion.metric is not None):
+        # nothing was measured: what a person entered would be the whole score, and a slip in the register a sanction
+        marks = [mark._replace(is_left_out=False) for mark in marks]
     counted = [(mark.criterion.points, mark.share or ANYTHING) for mark in marks if not mark.is_left_out]
     return _scored(scheme, body_id, window, weighted(counted), any(mark.is_open for mark in marks), marks=marks)
 
 
-def _mark(criterion: Criterion, figures: Mapping[tuple[str, str], Cited], entry: Entry | None) -> Mark:
+def _mark(criterion: Criterion, figures: Figures, entry: Entry | None) -> Mark:
     if criterion.metric is None:
-        # more than can be had now: it was entered under another pack, and what it is worth is not for us to say
-        if entry is None or entry.points is None or entry.points > criterion.points:
+        # of another number of points: it was entered under another pack, and what it is worth is not for us to say
+        if entry is None or entry.points is None or entry.most != criterion.points:
             return Mark(criterion, None, ScoreGap.NOT_ENTERED, entry=entry)
         return Mark(criterion, of_points(entry.points, criterion.points), entry=entry)
-    cited = figures.get((criterion.metric, criterion.scope))
-    if cited is None:
+    of = criterion.metric, criterion.scope
+    if of not in figures:
         return Mark(criterion, None, ScoreGap.NO_FIGURE)
-    share = given(cited.ratio, criterion.none_at, criterion.full_at)
+    cited = figures[of]
+    share = None if cited is None else given(cited.ratio, criterion.none_at, criterion.full_at)
     if share is None:
         left_out = criterion.left_out_if_empty
         return Mark(criterion, None, ScoreGap.NOTHING_COUNTED, left_out, cited)
@@ -185,57 +197,71 @@ def _scored(
     return Score(scheme, body_id, window, span, worst, best, is_open, marks, parts)
 
 
-Figures = Mapping[tuple[str, str], Cited]
-"""Of one slice and month, by metric and scope."""
-
-
 def evaluated(policies: Policies, figures: Iterable[Cited], entries: Iterable[Entry]) -> list[Score]:
     """Return the score of every month that has published figures, and of every quarter and year that ends with one.
 
     Which scheme holds is said by the pack of the period's last day. `entries` in the order in which they were made: of
     several for one criterion, body and month the last holds.
     """
-    by_month: dict[Window, dict[tuple[str, str], dict[tuple[str, str], Cited]]] = {}
+    by_month: dict[Window, dict[tuple[str, str], dict[tuple[str, str], Cited | None]]] = {}
     for cited in figures:
         slices = by_month.setdefault(cited.key.window, {})
         slices.setdefault((cited.key.slice_kind, cited.key.slice_id), {})[cited.key.metric, cited.key.scope] = cited
-    entered: dict[tuple[Subject, int], dict[str, Entry]] = {}
+    entered: dict[tuple[str, str, str, int], dict[str, Entry]] = {}
     for entry in entries:
-        of = Subject(entry.scheme_id, entry.body_id), entry.month
+        # a body is called otherwise once another district has a pack, and what was entered for it stands
+        of = entry.district, entry.scheme_id, entry.body_id.rpartition("/")[2], entry.month
         entered.setdefault(of, {})[entry.criterion_id] = entry
     found: list[Score] = []
     for district in policies.districts():
         prefix = f"{district}/" if len(policies.districts()) > 1 else ""
         months = [
-            month_score(scheme, body_id, window, by_slice, entered.get((Subject(scheme.scheme_id, body_id), day), {}))
+            month_score(
+                scheme,
+                prefix + body_id,
+                window,
+                _with_nothing(scheme, pack, by_slice),
+                entered.get((district, scheme.scheme_id, body_id, day_of(window.start)), {}),
+            )
             for window, slices in sorted(by_month.items())
-            for scheme in _schemes(policies, district, window)
+            for pack in _pack(policies, district, window)
+            for scheme in pack.schemes
             for body_id, by_slice in _bodies(scheme, slices, prefix)
-            for day in (day_of(window.start),)
         ]
         found += [*months, *_longer(policies, district, months)]
     return found
 
 
-def _schemes(policies: Policies, district: str, window: Window) -> Sequence[Scheme]:
-    try:
-        return policies.in_force(district, day_of(window.end - 1)).schemes
-    except Refused:
-        return ()  # nobody can judge a period on whose last day no pack holds
+def _pack(policies: Policies, district: str, window: Window) -> Iterator[Policy]:
+    """Yield the pack by which a period is scored; none where none holds on its last day: nobody can judge it."""
+    with suppress(Refused):
+        yield policies.in_force(district, day_of(window.end - 1))
+
+
+def _with_nothing(scheme: Scheme, pack: Policy, figures: Figures) -> Figures:
+    """Add what the pack publishes and nobody published: no unit of its scope was in the slice that month.
+
+    Of a slice that has none of the scheme's figures we know nothing, not that there was nothing.
+    """
+    asked = {(each.metric, each.scope) for each in scheme.criteria if each.metric is not None}
+    if not asked & figures.keys():
+        return figures
+    of_nothing = {(m, scope) for m, scope in asked if scope in pack.published and is_published(m, pack)}
+    return dict.fromkeys(of_nothing) | dict(figures)
 
 
 def _bodies(scheme: Scheme, slices: Mapping[tuple[str, str], Figures], prefix: str) -> Iterator[tuple[str, Figures]]:
-    """Yield each body of a district with the figures of its slice."""
+    """Yield each body of a district, without what its id begins with, and the figures of its slice."""
     kind = scheme.dimension.value
     if scheme.bodies:
         for body_id, body in sorted(scheme.bodies.items()):
-            yield prefix + body_id, slices.get((kind, prefix + body.slice_id), {})
+            yield body_id, slices.get((kind, prefix + body.slice_id), {})
         return
     for (slice_kind, slice_id), figures in sorted(slices.items()):
         used = any(scheme.uses(metric, scope) for metric, scope in figures)
         # the slice without a name is that of units that belong to nobody
         if slice_kind == kind and slice_id.startswith(prefix) and slice_id != prefix and used:
-            yield slice_id, figures
+            yield slice_id.removeprefix(prefix), figures
 
 
 def _longer(policies: Policies, district: str, months: Sequence[Score]) -> Iterator[Score]:
@@ -248,7 +274,7 @@ def _longer(policies: Policies, district: str, months: Sequence[Score]) -> Itera
         by_subject.setdefault(score.subject, {})[score.window] = score
     running: dict[tuple[Subject, Window], int] = {}
     for window in _ending_with(months):
-        for scheme in _schemes(policies, district, window):
+        for scheme in (each for pack in _pack(policies, district, window) for each in pack.schemes):
             for subject, scored in sorted(by_subject.items()):
                 if subject.scheme_id == scheme.scheme_id and any(_holds(window, each) for each in scored):
                     score = rolled_up(scheme, subject.body_id, window, scored)

@@ -1,7 +1,7 @@
 """Bodies are scored anew when a figure of a month was published or revised, when somebody entered points, by new packs.
 
 All scores are made of what stands, so that it does not matter in which order any of it came; a revision is stored of
-each that is another than before.
+each that is another than before, and of each that is not made any more.
 """
 
 from collections.abc import Callable
@@ -29,13 +29,12 @@ class Scoring:
     async def turn(self, policies: Policies) -> int:
         """Score what has to be scored anew; return how many scores are other than before. Raises Unavailable."""
         schemes = policies.schemes()
-        if not schemes:
-            return 0
-        made_of = schemes, await self._store.entered()
+        # without a scheme only once: what stands of an earlier pack is withdrawn
+        made_of = policies, await self._store.entered() if schemes else None
         if made_of == self._made_of:
             return 0
-        figures = await self._store.figures({scheme.dimension.value for scheme in schemes})
-        entries = await self._store.entries()
+        figures = await self._store.figures({scheme.dimension.value for scheme in schemes}) if schemes else ()
+        entries = await self._store.entries() if schemes else ()
         self._made_of = made_of
         try:
             scores = evaluated(policies, figures, entries)

@@ -193,7 +193,8 @@ def names(packs: Sequence[Row], departments: Iterable[Row]) -> Names:
         packs={str(each.content.get("pack_id", "")): _named(each.content) for each in known},
         steps=steps,
         targets=_targets(standing),
-        evaluations={code: row for pack in standing for code, row in pack.get("evaluation", {}).items()},
+        evaluations={f"{pack.get('pack_id', '')}/{code}": row
+                     for pack in standing for code, row in pack.get("evaluation", {}).items()},
     )  # fmt: skip
 
 

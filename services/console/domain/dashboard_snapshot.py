@@ -26,7 +26,7 @@ class Names:
     """Display names of accounts of brigade and centre that have an English one, by the Chinese one."""
     targets: Mapping[str, Target] = field(default_factory=dict)
     evaluations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """How bodies are scored, as the pack has it."""
+    """How bodies are scored, as the pack has it, by pack and scheme: two districts may call theirs the same."""
 
     def on_the_wall(self, scope: str) -> bool:
         """Tell whether the scope is one that the pack puts on the wall; without a pack every scope is shown.

@@ -50,6 +50,7 @@ def shown(held: ManualScore) -> dict[str, Any]:
         "criterion_id": asked.criterion_id,
         "month": asked.month.isoformat(),
         "points": None if asked.points is None else format(asked.points.normalize(), "f"),
+        "most": held.most,
         "reason": asked.reason,
         "account": held.account,
         "recorded_at": held.recorded_at.isoformat(),

@@ -24,10 +24,10 @@ class PostgresScores:
             SQL["score_add"],
             (
                 score.entry_id, score.district, asked.scheme_id, asked.body_id, asked.criterion_id, asked.month,
-                asked.points, asked.reason, score.account, score.recorded_at,
+                asked.points, score.most, asked.reason, score.account, score.recorded_at,
             ),
         )  # fmt: skip
 
     async def listed(self, limit: int) -> Sequence[ManualScore]:
         cursor = await self._connection.execute(SQL["scores_listed"], (limit,))
-        return [ManualScore(row[0], row[1], NewScore(*row[2:8]), row[8], row[9]) for row in await cursor.fetchall()]
+        return [ManualScore(row[0], row[1], NewScore(*row[2:8]), *row[8:]) for row in await cursor.fetchall()]

@@ -32,17 +32,20 @@ class NewScore:
 
 @dataclass(frozen=True, slots=True)
 class ManualScore:
-    """What somebody entered; `month` is the first day of it."""
+    """What somebody entered; `month` is the first day of it. `most`: of how many points, by the pack that held then."""
 
     entry_id: str
     district: str
     asked: NewScore
+    most: int
     account: str
     recorded_at: datetime
 
 
-def checked(asked: NewScore, by: Person, policy: Policy | None, known: Collection[str], today: date) -> NewScore:
-    """Return what is entered, its month as the first day. Raises AdjustmentRefused.
+def checked(
+    asked: NewScore, by: Person, policy: Policy | None, known: Collection[str], today: date
+) -> tuple[NewScore, int]:
+    """Return what is entered, its month as the first day, and of how many points. Raises AdjustmentRefused.
 
     `policy`: of the body's district on the last day of the month. `known`: the bodies of the register.
     """
@@ -64,7 +67,8 @@ def checked(asked: NewScore, by: Person, policy: Policy | None, known: Collectio
     points = asked.points
     if points is not None and not (points.is_finite() and 0 <= points <= most and points % TENTH == 0):
         raise bad(f"points: 0 to {most}, with one decimal at most")
-    return NewScore(asked.scheme_id, asked.body_id, asked.criterion_id, month, points, text("reason", asked.reason))
+    reason = text("reason", asked.reason)
+    return NewScore(asked.scheme_id, asked.body_id, asked.criterion_id, month, points, reason), most
 
 
 def entry(held: ManualScore, by: Person) -> AuditEntry:
@@ -82,6 +86,7 @@ def entry(held: ManualScore, by: Person) -> AuditEntry:
             "criterion": asked.criterion_id,
             "month": asked.month.isoformat(),
             "points": None if asked.points is None else str(asked.points),
+            "most": held.most,
             "reason": asked.reason,
         },
     )

@@ -9,7 +9,14 @@ from datetime import date
 from difflib import get_close_matches
 from itertools import pairwise
 
-from services.kernel.words import COUNTED_ALWAYS, DIMENSIONS_UNLESS_SAID, FindingKind
+from services.kernel.words import (
+    COUNTED_ALWAYS,
+    DIMENSIONS_UNLESS_SAID,
+    NUMBER_OF,
+    UNION_UNLESS_SAID,
+    UNNAMED,
+    FindingKind,
+)
 from services.registry.domain.errors import shortened
 from services.registry.domain.ladder_holes import ladder_holes, unheard_clocks
 from services.registry.domain.pack_tree import Fault, Path, items, named, names, part, texts
@@ -113,6 +120,14 @@ WHOLE = 100
 _POINTS = Said(f"criteria whose points come to {WHOLE}", f"各考核项分值合计 {WHOLE}")
 _WEIGHTS = Said(f"weights that come to {WHOLE}", f"权重合计 {WHOLE}")
 _DIMENSION = Said("one of the `dimensions` of the pack", "dimensions 中的维度")
+_PUBLISHED = Said(
+    "a scope whose figures are published: one of the `scopes`, their `union`, or that of a target, written as there",
+    "已发布指标的统计范围：scopes 之一、union 或 targets 所列，写法相同",
+)
+_NUMBER_OF = {metric.value: number for metric, number in NUMBER_OF.items()}
+_NAMED = Said(
+    "points of a person for `bodies` that are named, a town or a department", "人工评分仅限 bodies 所列机构、街镇或部门"
+)
 _KIND = Said("a kind of finding", "问题类型")
 
 
@@ -145,16 +160,36 @@ def _twice(named: Iterator[tuple[Path, object]] | Sequence[tuple[Path, object]])
         seen.add(name)
 
 
-def _of_evaluations(pack: object, scopes: Collection[str]) -> Iterator[Fault]:
+def _of_evaluations(pack: object, scopes: set[str]) -> Iterator[Fault]:
     """Yield what an evaluation names that the pack does not count."""
     counted = [name for _, name in texts(part(pack, "dimensions"))] or list(DIMENSIONS_UNLESS_SAID)
+    unnamed = [each for each in UNNAMED if each in counted]
+    said_union = part(pack, "union")
+    union = (
+        [name for name in UNION_UNLESS_SAID if name in scopes]
+        if said_union is None
+        else [name for _, name in texts(said_union)]
+    )
+    unsound = len(set(union)) < len(union) or not scopes.issuperset(union)  # is told there
+    joined = {"+".join(union), *(str(target.get("scope")) for _, target in named(pack, "targets"))}
+    published = {*scopes, *(each for each in joined if each and scopes.issuperset(each.split("+")))}
     for name, said in named(pack, "evaluation"):
-        yield from _unknown(counted, said.get("dimension"), ("evaluation", name, "dimension"), _DIMENSION)
+        dimension = said.get("dimension")
+        yield from _unknown(counted, dimension, ("evaluation", name, "dimension"), _DIMENSION)
         for code, criterion in named(said, "criteria"):
-            for scope in str(part(criterion, "rate", "scope") or "").split("+"):
-                if scope:
-                    path: Path = ("evaluation", name, "criteria", code, "rate", "scope")
-                    yield from _unknown(scopes, scope, path, _SCOPE)
+            path: Path = ("evaluation", name, "criteria", code)
+            scope = part(criterion, "rate", "scope")
+            if not (unsound and "+" in str(scope)):
+                yield from _unknown(published, scope, (*path, "rate", "scope"), _PUBLISHED)
+            number = _NUMBER_OF.get(str(part(criterion, "rate", "metric")))
+            if number is not None and part(pack, "publication", number) is None:
+                expected = Said(
+                    f"a figure that is published: set `publication: {number}`",
+                    f"已发布的指标：请设定 publication 的 {number}",
+                )
+                yield Fault((*path, "rate", "metric"), expected, str(part(criterion, "rate", "metric")))
+            if criterion.get("manual") is True and dimension in unnamed and not said.get("bodies"):
+                yield Fault((*path, "manual"), _NAMED, str(dimension))
         points = [_number(criterion.get("points")) for _, criterion in named(said, "criteria")]
         yield from _not_whole(points, ("evaluation", name, "criteria"), _POINTS)
         weights = [_number(part(said, "year", each)) for each in ("months", "quarters")]

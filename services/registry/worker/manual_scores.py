@@ -1,7 +1,7 @@
 """People enter points for an evaluation; each entry stands in the audit."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.kernel.calendar import date_of, day_number, period_days
 from services.kernel.words import Period
@@ -10,7 +10,7 @@ from services.registry.domain.entities import Kind
 from services.registry.domain.errors import AdjustmentRefusal
 from services.registry.domain.manual_scores import ManualScore, NewScore, checked, entry
 from services.registry.domain.policy import Policies
-from services.registry.ports import Store
+from services.registry.ports import Register, Store
 from services.registry.worker.importing import instant, load_policies, today_in_shanghai
 from services.runtime.clock import Clock
 
@@ -24,7 +24,7 @@ class ManualScoreService:
 
     async def enter(self, asked: NewScore, by: Person) -> ManualScore:
         async with self._store.transaction() as register:
-            now = await instant(register, self._clock)
+            now = await self._after_all(register)
             policies = await load_policies(register)
             district = _district(policies, asked.body_id)
             last_day = date_of(period_days(Period.MONTH, asked.month)[1]) - timedelta(days=1)
@@ -32,12 +32,17 @@ class ManualScoreService:
             policy = None if found is None else found.content
             known = await register.ids(Kind.DEPARTMENT) | set(() if policy is None else policy.bodies)
             today = today_in_shanghai(now)
-            asked = checked(asked, by, policy, known, today)
+            asked, most = checked(asked, by, policy, known, today)
             number = await register.scores.count(today.year) + 1
-            held = ManualScore(f"S{today.year}-{number:06d}", district, asked, by.account, now)
+            held = ManualScore(f"S{today.year}-{number:06d}", district, asked, most, by.account, now)
             await register.scores.add(held)
             await register.adjustments.audit(entry(held, by))
             return held
+
+    async def _after_all(self, register: Register) -> datetime:
+        """Return now, but after every entry: with a clock set back, what was taken back must not hold again."""
+        now, last = await instant(register, self._clock), await register.scores.listed(1)
+        return max([now, *(each.recorded_at + timedelta(microseconds=1) for each in last)])
 
     async def listed(self, limit: int) -> Sequence[ManualScore]:
         """Return the newest, the newest first."""

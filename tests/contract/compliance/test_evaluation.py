@@ -14,26 +14,29 @@ from services.compliance.adapters.log_fold import ArchiveFold
 from services.compliance.adapters.postgres_facts import PostgresFacts
 from services.compliance.adapters.postgres_scores import PostgresScores
 from services.compliance.cli import figures
+from services.compliance.domain.scores import evaluated
 from services.compliance.metrics import ClosingMetrics
 from services.compliance.worker.closing import Closing
 from services.compliance.worker.scoring import Scoring
+from services.kernel.ratio import Ratio
 from services.runtime.postgres import Pool, open_pool
 from tests.contract.compliance.closings import EVERYTHING, PLACES, Archived, sent, until_done
 from tests.contract.compliance.scenario import DAY, PACK, Scenario
 from tests.fakes.clock import ManualClock
 from tests.fakes.compliance import NOW
-from tests.unit.compliance.test_scores import EVALUATION
+from tests.unit.compliance.test_scores import EVALUATION, known, month, months
 
 SLOW = (
     PACK.replace("default_profile: CN-FAST", "default_profile: NB-BATTERY").replace(
         "blind_after_s: 60", "blind_after_s: 90000"
     )
     + "\nclose_after_s: 7200\n"
-    + EVALUATION
+    + EVALUATION.replace("scope: S1, left_out", "scope: S3, left_out")
 )
 ENTRY = {
     "entry_id": "S2026-000001", "district": "sample", "scheme_id": "towns", "body_id": "T001", "criterion_id": "patrol",
-    "month": "2026-03-01", "points": "20", "reason": "visited", "account": "li", "recorded_at": "2026-04-02T01:00:00Z",
+    "month": "2026-03-01", "points": "20", "most": 20, "reason": "visited", "account": "li",
+    "recorded_at": "2026-04-02T01:00:00Z",
 }  # fmt: skip
 
 
@@ -61,8 +64,9 @@ def scored(pool: Pool, root: Path) -> Closing:
 def march(work: Path) -> Scenario:
     told = Scenario(work)
     told.unit("U1").gateway("G1", "U1")
-    told.unit("U2", town="T002").gateway("G2", "U2")
+    told.unit("U2", town="T002", fire_alarm_system=False).gateway("G2", "U2")  # access is not asked of it
     told.ticks(0, 24 * DAY, DAY)
+    told.unit("U3", town="T003", key_unit=False).gateway("G3", "U3")  # in no scope that is evaluated
     told.heartbeats(30, 24 * DAY, DAY, gateway="G1", unit="U1")
     return told
 
@@ -84,7 +88,7 @@ def enter(dsn: str) -> None:
         )
 
 
-def answered(archived: Archived, work: Path, entries: list[dict[str, str]]) -> list[dict[str, Any]]:
+def answered(archived: Archived, work: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     facts = archived.facts(work, SLOW)
     ask = {"from": "2026-01-01", "to": "2027-01-01", "entries": entries}
     (work / "ASK.json").write_text(json.dumps(ask), "utf-8")
@@ -105,6 +109,25 @@ def bare(score: dict[str, Any]) -> dict[str, Any]:
     return score | {"criteria": criteria}
 
 
+async def test_a_score_that_is_not_made_any_more_is_withdrawn_once_and_may_come_again(
+    pool: Pool, migrated_database: str
+) -> None:
+    scores = PostgresScores(pool)
+    made = evaluated(known(), *months(Ratio(1, 1), "20", [month(3)]))
+    assert [await scores.save(made), await scores.save(made)] == [2, 0]  # a month and the quarter that ends with it
+    assert [await scores.save(made[:1]), await scores.save(made[:1])] == [1, 0]
+    assert [await scores.save([]), await scores.save([])] == [1, 0]
+    with psycopg.connect(migrated_database) as connection:
+        standing = connection.execute(
+            "SELECT revision, low, grade, provisional, list, withdrawn, score->>'body', score->>'list' "
+            "FROM compliance.scores_now ORDER BY period_kind"
+        ).fetchall()
+    assert standing == [(2, None, None, True, None, True, "T1", None)] * 2
+
+    assert await scores.save(made) == 2
+    assert [row[3]["list"] for row in stored(migrated_database) if row[2] == 3] == ["green", None]
+
+
 async def test_a_closed_month_is_scored_and_again_when_somebody_enters_points(
     pool: Pool, migrated_database: str, tmp_path: Path
 ) -> None:
@@ -121,6 +144,7 @@ async def test_a_closed_month_is_scored_and_again_when_somebody_enters_points(
     assert all(score["provisional"] and "not_entered" in score["gaps"] for score in by_body.values())
     assert by_body["T001"]["criteria"][0]["figure"]["revision"] == 1
     assert by_body["T001"]["criteria"][0]["figure"]["id"]
+    assert [score["criteria"][1]["left_out"] for score in by_body.values()] == [False, True]
     assert sorted(map(json.dumps, map(bare, answered(archived, tmp_path / "pipe", [])))) == sorted(
         json.dumps(bare(row[3])) for row in first
     )

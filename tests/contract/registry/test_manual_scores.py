@@ -55,6 +55,7 @@ async def test_what_is_entered_is_kept_numbered_and_audited_and_the_last_comes_f
     second = await service.enter(asked(points=None, reason="录错"), LI)
 
     assert (first.entry_id, first.asked.month, first.district) == ("S2026-000001", MARCH, "sample")
+    assert [first.most, second.most] == [20, 20]
     assert await service.listed(10) == [second, first]
     async with store.transaction() as register:
         links = await register.adjustments.audited()
@@ -63,6 +64,16 @@ async def test_what_is_entered_is_kept_numbered_and_audited_and_the_last_comes_f
         ("score", "S2026-000001", "li"), ("score", "S2026-000002", "li")
     ]  # fmt: skip
     assert [link.entry.detail["points"] for link in links] == ["15.5", None]
+
+
+async def test_a_clock_set_back_does_not_bring_back_what_was_taken_back(store: Store) -> None:
+    first = await ManualScoreService(store=store, clock=ManualClock(T0)).enter(asked(), LI)
+    earlier = ManualScoreService(store=store, clock=ManualClock(T0 - timedelta(hours=1)))
+    second = await earlier.enter(asked(points=None), LI)
+    third = await earlier.enter(asked(points=Decimal(3)), LI)
+
+    assert first.recorded_at < second.recorded_at < third.recorded_at
+    assert await earlier.listed(10) == [third, second, first]
 
 
 @pytest.mark.parametrize(

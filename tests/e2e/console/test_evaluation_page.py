@@ -16,13 +16,14 @@ from services.kernel.ratio import Ratio
 from tests.e2e.console import test_page as live
 from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario
-from tests.unit.compliance.test_scores import cited, entry, known, month
+from tests.unit.compliance.test_scores import LONG, cited, entry, known, month
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
     pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
 ]
+CHECKED = "    criteria:\n      ledger: {points: 1, manual: true, name_zh: 台账, name_en: Ledger, clause: x}\n"
 WIDTHS = (1920, 1366, 390)
 
 
@@ -36,11 +37,21 @@ async def browser() -> AsyncIterator[Chromium]:
 
 def put_scores(dsn: str) -> None:
     march = month(3)
+    other = (
+        LONG.replace("pack_id: sample", "pack_id: zeta")
+        .replace("    criteria:\n", CHECKED)
+        .replace("points: 60", "points: 59")
+    )
     towns = {"dongjie": Ratio(1, 1), "nanjie": Ratio(0, 1), "health": Ratio(3, 4, unknown=1)}
     figures = [cited(ratio, march, town) for town, ratio in towns.items()]
     figures += [cited(ratio, march, town, metric="access_rate") for town, ratio in towns.items()]
     entries = [entry("20", march, "dongjie", "S2026-000001"), entry("0", march, "nanjie", "S2026-000002")]
-    rows = [score_row(score, 1) for score in evaluated(known(), figures, entries)]
+    # another district that calls its scheme the same, and has one criterion more
+    scores = [
+        *evaluated(known(), figures, entries),
+        *evaluated(known(other), [cited(Ratio(1, 1), march, "zeta/T1")], []),
+    ]
+    rows = [score_row(score, 1) for score in scores]
     with psycopg.connect(dsn) as connection:
         connection.cursor().executemany(SQL["add_score"].encode(), rows)
 
@@ -64,10 +75,13 @@ async def test_scores_are_read_by_period_in_both_languages_at_every_width(
         await page.select_option("#period", "month:2026-03-01")
         await at.has("#lists section:nth-child(1)", "东街街道、100.0、优秀")
         await at.has("#lists section:nth-child(2)", "、0.0、不称职")
-        await at.has("#schemes tbody tr:nth-child(2)", "未定（不称职至优秀）、暂定")
-        await at.has("#schemes tbody tr:nth-child(2)", "人工评分未录入")
-        await at.has("#schemes tbody tr:nth-child(1)", "S2026-000001")
+        await at.has("#schemes section:nth-child(1) tbody tr:nth-child(2)", "未定（不称职至优秀）、暂定")
+        await at.has("#schemes section:nth-child(1) tbody tr:nth-child(2)", "人工评分未录入")
+        await at.has("#schemes section:nth-child(1) tbody tr:nth-child(1)", "S2026-000001")
         await expect(page.locator("#enter select[name=criterion] option")).to_have_count(1)
+        await expect(page.locator("#schemes section:nth-child(1) thead")).not_to_contain_text("台账")
+        await at.has("#schemes section:nth-child(2) thead", "台账 (1)")
+        await expect(page.locator("#schemes section:nth-child(2) tbody tr")).to_have_count(1)
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 900})
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -75,8 +89,8 @@ async def test_scores_are_read_by_period_in_both_languages_at_every_width(
             await page.screenshot(path=tmp_path / f"evaluation-{width}.png", full_page=True)
         assert await live._serious(page) == []
         await page.select_option("#period", "quarter:2026-01-01")
-        await at.has("#schemes thead", "2026-01")
-        await at.has("#schemes tbody tr:nth-child(1)", "缺月份得分")
+        await at.has("#schemes section:nth-child(1) thead", "2026-01")
+        await at.has("#schemes section:nth-child(1) tbody tr:nth-child(1)", "缺月份得分")
 
 
 async def test_a_department_sees_its_own_score_and_enters_nothing(browser: Chromium, site: Console) -> None:

@@ -15,14 +15,18 @@ PATROL = {
 
 
 def put_scores(dsn: str) -> None:
-    rows = [("health", 1, "50.0"), ("health", 2, "60.0"), ("education", 1, "70.0")]
+    rows = [
+        ("health", 1, "50.0", False), ("health", 2, "60.0", False), ("sample/health", 1, "65.0", False),
+        ("education", 1, "70.0", False), ("finance", 1, "10.0", False), ("finance", 2, None, True),
+    ]  # fmt: skip
     with psycopg.connect(dsn) as connection:
-        for body, revision, low in rows:
+        for body, revision, low, withdrawn in rows:
             connection.execute(
                 "INSERT INTO compliance.scores (scheme_id, body_id, period_kind, period_from, period_to, revision, "
-                "low, high, grade, provisional, list, pack_id, pack_version, score) VALUES ('towns', %s, 'month', "
-                "'2026-02-28T16:00Z', '2026-03-31T16:00Z', %s, %s, %s, NULL, true, NULL, 'sample-2026', 1, %s)",
-                (body, revision, low, low, json.dumps({"body": body, "low": low})),
+                "low, high, grade, provisional, list, pack_id, pack_version, withdrawn, score) VALUES ('towns', %s, "
+                "'month', '2026-02-28T16:00Z', '2026-03-31T16:00Z', %s, %s, %s, NULL, true, NULL, 'sample-2026', 1, "
+                "%s, %s)",
+                (body, revision, low, low, withdrawn, json.dumps({"body": body, "low": low})),
             )
 
 
@@ -40,12 +44,14 @@ async def test_scores_are_shown_by_slice_and_points_are_entered_by_the_brigade_a
         put_scores(here.dsn)
         async with here.console.signed_in("brigade") as brigade:
             board = await brigade.json("/api/v1/evaluation")
-            assert seen(board) == [("education", 1, "70.0"), ("health", 2, "60.0")]
+            assert seen(board) == [
+                ("education", 1, "70.0"), ("health", 2, "60.0"), ("sample/health", 1, "65.0")
+            ]  # fmt: skip
             assert (board["board"]["shown"], board["board"]["may_enter"]) == (
                 {"kind": "month", "first": "2026-03-01"}, True
             )  # fmt: skip
             assert board["names"]["health"][0] == "卫生健康局"
-            assert board["rules"]["towns"]["bands"] == {"excellent": 90, "good": 80, "competent": 60}
+            assert board["rules"]["sample-2026/towns"]["bands"] == {"excellent": 90, "good": 80, "competent": 60}
             assert (await brigade.json("/api/v1/evaluation", period="year", **{"from": "2026-01-01"}))["board"][
                 "rows"
             ] == []
@@ -58,7 +64,9 @@ async def test_scores_are_shown_by_slice_and_points_are_entered_by_the_brigade_a
             assert code(await enter(brigade, PATROL, **{"X-CSRF-Token": "forged"})) == (403, "forged")
         async with here.console.signed_in("health") as health:
             board = await health.json("/api/v1/evaluation")
-            assert (seen(board), board["board"]["may_enter"]) == ([("health", 2, "60.0")], False)
+            assert (seen(board), board["board"]["may_enter"]) == (
+                [("health", 2, "60.0"), ("sample/health", 1, "65.0")], False
+            )  # fmt: skip
             assert code(await enter(health, PATROL)) == (403, "not_allowed")
 
         with psycopg.connect(here.dsn) as connection:

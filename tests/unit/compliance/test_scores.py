@@ -14,11 +14,11 @@ from schemas.pack import Pack
 from services.compliance.adapters.packs import policies
 from services.compliance.domain.period import Window, window_of
 from services.compliance.domain.policy import Policies
-from services.compliance.domain.publishing import Key
+from services.compliance.domain.publishing import FORMULAS, Key, is_published
 from services.compliance.domain.scores import Cited, Entry, Score, evaluated
 from services.kernel.calendar import day_number, day_of
 from services.kernel.ratio import Ratio
-from services.kernel.words import EvaluationList, Grade, Period, ScoreGap
+from services.kernel.words import NUMBER_OF, EvaluationList, Grade, Period, PublishedMetric, ScoreGap
 from tests.contract.compliance.scenario import PACK
 
 EVALUATION = """
@@ -56,10 +56,9 @@ def cited(
     return Cited(Key(metric, "S1", kind, town, window), 1, ratio)
 
 
-def entry(points: str | None, window: Window, town: str = "T1", entry_id: str = "S1") -> Entry:
-    return Entry(
-        entry_id, "towns", town, "patrol", day_of(window.start), None if points is None else Fraction(points), "li", "x"
-    )
+def entry(points: str | None, window: Window, town: str = "T1", entry_id: str = "S1", most: int = 20) -> Entry:
+    given = None if points is None else Fraction(points)
+    return Entry(entry_id, "sample", "towns", town, "patrol", day_of(window.start), given, most, "li", "x")
 
 
 def months(ratio: Ratio, points: str | None, windows: Iterable[Window]) -> tuple[list[Cited], list[Entry]]:
@@ -71,6 +70,22 @@ def months(ratio: Ratio, points: str | None, windows: Iterable[Window]) -> tuple
 def only(found: list[Score], window: Window) -> Score:
     (score,) = [each for each in found if each.window == window]
     return score
+
+
+@pytest.mark.parametrize("metric", list(FORMULAS))
+def test_a_pack_says_of_the_same_figures_as_compliance_that_they_are_published(metric: str) -> None:
+    number = NUMBER_OF.get(PublishedMetric(metric))
+    (bare,) = known().among("sample", *[day_of(month(3).start)] * 2)
+    assert is_published(metric, bare) is (number is None)
+    said = {} if number is None else {"publication": {number: "0.9" if number == "availability" else 60}}
+    (full,) = policies([Pack.model_validate(yaml.safe_load(LONG) | said)]).among(
+        "sample", *[day_of(month(3).start)] * 2
+    )
+    assert is_published(metric, full)
+
+
+def test_no_figure_is_published_that_packs_cannot_name() -> None:
+    assert {each.value for each in PublishedMetric} == set(FORMULAS)
 
 
 def test_points_grow_evenly_between_none_and_all_and_a_full_score_has_its_grade() -> None:
@@ -114,25 +129,63 @@ def test_a_grade_that_nothing_open_can_change_is_told_but_stays_provisional() ->
     assert (score.grade, score.is_provisional) == (Grade.NOT_COMPETENT, True)
 
 
-@pytest.mark.parametrize("points", [None, "20.1"])
-def test_what_was_taken_back_or_is_more_than_can_be_had_is_open(points: str | None) -> None:
+@pytest.mark.parametrize(("points", "most"), [(None, 20), ("20", 25), ("10", 10)])
+def test_what_was_taken_back_or_was_given_of_another_number_of_points_is_open(points: str | None, most: int) -> None:
     march = month(3)
     figures, _ = months(Ratio(1, 1), None, [march])
-    score = only(evaluated(known(), figures, [entry("20", march), entry(points, march, entry_id="S2")]), march)
-    assert score.gaps == (ScoreGap.NOT_ENTERED,)
+    entries = [entry("20", march), entry(points, march, entry_id="S2", most=most)]
+    assert only(evaluated(known(), figures, entries), march).gaps == (ScoreGap.NOT_ENTERED,)
 
 
-def test_a_figure_that_is_missing_is_open_and_one_of_nothing_is_left_out_where_the_pack_says_so() -> None:
+def test_a_rate_of_nothing_is_open_and_left_out_where_the_pack_says_so() -> None:
     march = month(3)
-    empty = only(evaluated(known(), [cited(Ratio(0, 0), march, metric="access_rate")], [entry("20", march)]), march)
-    assert empty.gaps == (ScoreGap.NO_FIGURE,)
-    assert empty.marks[1].is_left_out
+    figures = [cited(Ratio(0, 0), march), cited(Ratio(0, 0), march, metric="access_rate")]
+    empty = only(evaluated(known(), figures, [entry("20", march)]), march)
+    assert (empty.gaps, empty.is_provisional) == ((ScoreGap.NOTHING_COUNTED,), True)
+    assert [mark.is_left_out for mark in empty.marks] == [False, True, False]
     # 20 of the 80 points that are left are sure, the 60 of the rate are open
     assert empty.span == (Fraction(1, 4), Fraction(1))
 
-    nothing = only(evaluated(known(), [cited(Ratio(0, 0), march)], [entry("20", march)]), march)
-    assert nothing.gaps == (ScoreGap.NOTHING_COUNTED, ScoreGap.NO_FIGURE)
-    assert nothing.is_provisional
+
+def test_a_figure_that_is_published_of_no_part_in_which_nobody_was_is_one_of_nothing() -> None:
+    march = month(3)
+    said = LONG.replace("scope: S1, left_out", "scope: S3, left_out")
+    score = only(evaluated(known(said), [cited(Ratio(1, 1), march)], [entry("20", march)]), march)
+    assert (score.marks[1].is_left_out, score.marks[1].figure) == (True, None)
+    assert (score.grade, score.is_provisional) == (Grade.EXCELLENT, False)
+
+
+def test_of_a_body_without_any_figure_nothing_is_left_out() -> None:
+    march = month(3)
+    said = LONG.replace(
+        "    dimension: town\n",
+        "    dimension: town\n    bodies: {station: {name_zh: 派出所, name_en: Station, slice: T2}}\n",
+    )
+    figures, entries = months(Ratio(1, 1), "20", [march])
+    score = only(evaluated(known(said), figures, [each._replace(body_id="station") for each in entries]), march)
+    assert (score.body_id, score.gaps, score.span) == ("station", (ScoreGap.NO_FIGURE,), (Fraction(1, 5), Fraction(1)))
+
+
+def test_where_nothing_was_measured_what_a_person_entered_is_not_the_whole_score() -> None:
+    march = month(3)
+    said = LONG.replace('none_at: "0.5"', 'none_at: "0.5", left_out_if_empty: true')
+    figures, entries = months(Ratio(0, 0), "0", [march])
+    score = only(evaluated(known(said), figures, entries), march)
+    assert (score.span, score.list) == ((Fraction(0), Fraction("0.8")), None)
+    assert (score.gaps, score.is_provisional) == ((ScoreGap.NOTHING_COUNTED,), True)
+    assert not any(mark.is_left_out for mark in score.marks)
+
+
+def test_what_was_entered_stands_when_another_district_gets_a_pack_and_for_its_own_district_alone() -> None:
+    march = month(3)
+    other = LONG.replace("district: sample", "district: zeta").replace("pack_id: ", "pack_id: zeta-")
+    both = policies([Pack.model_validate(yaml.safe_load(said)) for said in (LONG, other)])
+    figures = [cited(Ratio(1, 1), march, town) for town in ("sample/T1", "sample/T2", "zeta/T1")]
+    entries = [entry("20", march, "T1"), entry("10", march, "sample/T2", entry_id="S2")]
+    entries.append(entry("5", march, "zeta/T1", entry_id="S3")._replace(district="zeta"))
+    found = evaluated(both, figures, entries)
+    given = {each.body_id: each.marks[2].entry for each in found if each.window == march}
+    assert given == {"sample/T1": entries[0], "sample/T2": entries[1], "zeta/T1": entries[2]}
 
 
 def test_time_that_we_did_not_see_leaves_points_between_two_and_judges_nobody_who_may_have_been_good() -> None:

@@ -13,7 +13,7 @@ from services.compliance.worker.scoring import Scoring
 from services.kernel.ratio import Ratio
 from tests.contract.compliance.scenario import PACK
 from tests.fakes.compliance import MemoryScores
-from tests.unit.compliance.test_scores import cited, entry, known, month
+from tests.unit.compliance.test_scores import LONG, cited, entry, known, month
 
 
 @pytest.fixture
@@ -50,9 +50,16 @@ async def test_what_could_not_be_stored_is_tried_again(store: MemoryScores) -> N
     assert await of.turn(known()) == 2
 
 
-async def test_a_pack_without_evaluation_scores_nobody(store: MemoryScores) -> None:
-    assert await work(store).turn(known(PACK)) == 0
-    assert store.saved == []
+async def test_a_pack_without_evaluation_scores_nobody_and_withdraws_once_what_stands(store: MemoryScores) -> None:
+    of, without = work(store), known(PACK)
+    assert [await of.turn(known()), await of.turn(without), await of.turn(without)] == [2, 0, 0]
+    assert store.saved[1:] == [[]]
+
+
+async def test_a_pack_with_the_same_schemes_is_another_one(store: MemoryScores) -> None:
+    of = work(store)
+    assert await of.turn(known()) == 2
+    assert await of.turn(known(LONG.replace("district: sample", "district: sample # corrected"))) == 2
 
 
 async def test_a_fault_of_ours_is_told_and_stops_nothing(store: MemoryScores, monkeypatch: pytest.MonkeyPatch) -> None:

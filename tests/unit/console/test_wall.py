@@ -84,3 +84,17 @@ async def test_a_scope_without_a_target_of_the_live_rate_is_not_judged() -> None
 
 async def test_without_a_pack_every_scope_is_shown() -> None:
     assert set((await shown(Names()))["rates"]) == {"ALL", "S", "KEY", "S1", "S2", "S3"}
+
+
+def test_two_districts_may_call_their_schemes_the_same() -> None:
+    def pack(district: str, points: int) -> tuple[date, date, Any]:
+        body = {
+            "pack_id": f"{district}-2026", "version": 1, "district": district, "valid_from": "2026-01-01",
+            "valid_to": "2026-12-31", "evaluation": {"towns": {"bands": {"good": points}}},
+        }  # fmt: skip
+        return date(2026, 3, 4), date(2025, 1, 1), {"pack": body}
+
+    known = names([pack("a", 80), pack("b", 70)], [])
+    assert {code: row["bands"]["good"] for code, row in known.evaluations.items()} == {
+        "a-2026/towns": 80, "b-2026/towns": 70
+    }  # fmt: skip

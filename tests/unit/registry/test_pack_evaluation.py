@@ -16,7 +16,14 @@ SAMPLE = PACK_FILE.read_text("utf-8")
         ("good: 80", "good: 95", "    bands:", "evaluation.towns.bands.good", "fewer than the 90"),
         ("quarters: 40", "quarters: 50", "    year:", "evaluation.towns.year", "come to 100"),
         ("dimension: town\n", "dimension: community\n", "    dimension:", "evaluation.towns.dimension", "one of"),
-        ("scope: S2, left", "scope: S9, left", "      access:", "evaluation.towns.criteria.access.rate.scope", "name"),
+        ("scope: S2, left", "scope: S9, left", "      access:", "evaluation.towns.criteria.access.rate.scope",
+         "published"),
+        ("scope: S1+S2, none", "scope: S2+S1, none", "      intact:", "evaluation.towns.criteria.intact.rate.scope",
+         "written as there"),
+        ("metric: access_rate, scope: S2, left", "metric: meeting_units_rate, scope: S2, left", "      access:",
+         "evaluation.towns.criteria.access.rate.metric", "availability"),
+        ("metric: access_rate, scope: S2, left", "metric: acces_rate, scope: S2, left", "      access:",
+         "evaluation.towns.criteria.access.rate.metric", "access_rate"),
         ('none_at: "0.8"', 'none_at: "1"', "      networking:", "evaluation.towns.criteria.networking.rate", "below"),
         ("patrol: {points: 20, manual: true", "patrol: {points: 20", "      patrol:",
          "evaluation.towns.criteria.patrol", "one of the two"),
@@ -32,6 +39,18 @@ def test_what_is_wrong_is_told_at_its_place(was: str, now: str, at: str, column:
     assert (error.column, error.row) == (column, line)
     assert expected in error.expected
     assert error.char > 0
+
+
+def test_nobody_can_enter_points_for_slices_that_are_no_bodies() -> None:
+    by_community = SAMPLE.replace("dimension: town\n", "dimension: community\n").replace(
+        "dimensions: [district,", "dimensions: [community, district,"
+    )
+    with pytest.raises(FileRefused) as refused:
+        read_pack_text(by_community)
+    assert [error.column for error in refused.value.errors] == [
+        "evaluation.towns.criteria.patrol.manual", "evaluation.towns.criteria.reports.manual"
+    ]  # fmt: skip
+    assert all("bodies" in error.expected for error in refused.value.errors)
 
 
 def test_several_mistakes_are_told_together() -> None:

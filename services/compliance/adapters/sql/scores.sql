@@ -4,18 +4,19 @@ FROM compliance.figures_now
 WHERE period_kind = 'month' AND slice_kind = ANY (%s)
 
 -- entries --
-SELECT entry_id, scheme_id, body_id, criterion_id, month, points, account, reason
+SELECT entry_id, district, scheme_id, body_id, criterion_id, month, points, most, account, reason
 FROM registry.manual_scores ORDER BY recorded_at, entry_id
 
 -- newest_entry --
 SELECT count(*), max(recorded_at) FROM registry.manual_scores
 
 -- standing_scores --
-SELECT scheme_id, body_id, period_kind, period_from, revision, score::text FROM compliance.scores_now
+SELECT scheme_id, body_id, period_kind, period_from, revision, score::text, period_to, pack_id, pack_version, withdrawn
+FROM compliance.scores_now
 
 -- add_score --
 INSERT INTO compliance.scores (
     scheme_id, body_id, period_kind, period_from, period_to, revision, low, high, grade, provisional, list, pack_id,
-    pack_version, score
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    pack_version, withdrawn, score
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING

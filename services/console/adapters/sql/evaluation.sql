@@ -1,21 +1,24 @@
--- Scores of bodies that stand. Whoever has a part of the district alone sees the score of his own body.
+-- Scores of bodies that stand. Whoever has a part of the district alone sees the score of his own body, whose id begins
+-- with the district and a slash where there are several.
 
 -- scored_periods --
 SELECT period_kind, (period_from AT TIME ZONE 'Asia/Shanghai')::date
-FROM compliance.scores
-WHERE %(whole)s OR body_id = %(own)s
+FROM compliance.scores_now
+WHERE NOT withdrawn AND (%(whole)s OR split_part(body_id, '/', -1) = %(own)s)
 GROUP BY period_kind, period_from
 ORDER BY max(period_to) DESC, period_kind
 LIMIT %(most)s
 
 -- scores_of_period --
-SELECT DISTINCT ON (scheme_id, body_id) revision, recorded_at, score
-FROM compliance.scores
-WHERE period_kind = %(kind)s AND period_from = %(begins)s AND (%(whole)s OR body_id = %(own)s)
-ORDER BY scheme_id, body_id, revision DESC
+SELECT revision, recorded_at, score
+FROM compliance.scores_now
+WHERE period_kind = %(kind)s AND period_from = %(begins)s AND NOT withdrawn
+  AND (%(whole)s OR split_part(body_id, '/', -1) = %(own)s)
+ORDER BY scheme_id, body_id
 
 -- schemes_of_period --
-SELECT DISTINCT scheme_id FROM compliance.scores WHERE period_kind = %(kind)s AND period_from = %(begins)s
+SELECT DISTINCT scheme_id FROM compliance.scores_now
+WHERE period_kind = %(kind)s AND period_from = %(begins)s AND NOT withdrawn
 
 -- circulars --
 SELECT d.document_id, d.case_id, coalesce(d.own_number, ''), d.issued_at,

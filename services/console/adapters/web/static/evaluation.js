@@ -16,6 +16,8 @@ let wanted = null;
 
 const called = (said) => (state.lang === "en" ? said.en || said.zh : said.zh);
 const bodyName = (score) => (score.body_called ? called(score.body_called) : named(names[score.body.split("/").pop()], score.body));
+// two districts may call their schemes the same, and mean other criteria by it
+const schemeOf = (score) => `${score.pack.pack_id}/${score.scheme}`;
 const range = (one) => (one.low === null ? "—" : one.low === one.high ? one.low : `${one.low}–${one.high}`);
 const day = (instant) => new Date(Date.parse(instant) + SHANGHAI_H * 3600 * 1000).toISOString().slice(0, 10);
 const periodName = (one) => `${t(`history.period.${one.kind}`)} ${one.first.slice(0, one.kind === "year" ? 4 : 7)}`;
@@ -42,8 +44,8 @@ function draw() {
   byId("period").replaceChildren(...board.periods.map((one) => h("option", { value: `${one.kind}:${one.first}`, selected: `${one.kind}:${one.first}` === chosen }, periodName(one))));
   const scores = board.rows.map((row) => row.score);
   byId("lists").replaceChildren(...(scores.length ? ["green", "red"].map((list) => panelOfList(list, scores)) : []));
-  const schemes = [...new Set(scores.map((score) => score.scheme))];
-  byId("schemes").replaceChildren(...schemes.map((scheme) => panelOfScheme(board.rows.filter((row) => row.score.scheme === scheme))));
+  const schemes = [...new Set(scores.map(schemeOf))];
+  byId("schemes").replaceChildren(...schemes.map((scheme) => panelOfScheme(board.rows.filter((row) => schemeOf(row.score) === scheme))));
   show(byId("empty"), scores.length === 0);
   byId("rules").replaceChildren(...Object.entries(rules).map(panelOfRules));
   form(scores);
@@ -58,8 +60,8 @@ function panelOfList(list, scores) {
 }
 
 function panelOfScheme(rows) {
-  const { scheme, called: name, parts } = rows[0].score;
-  const id = `scheme-${scheme}`;
+  const { scheme, pack, called: name, parts } = rows[0].score;
+  const id = `scheme-${pack.pack_id}/${scheme}`;
   const heads = rows[0].score.criteria.length
     ? rows[0].score.criteria.map((one) => `${called(one.called)} (${one.points})`)
     : parts.map((one) => day(one.from).slice(0, 7));
