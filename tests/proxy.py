@@ -41,6 +41,8 @@ class Proxy:
         self._dice = random.Random(seed)
         self._server: asyncio.Server | None = None
         self._open: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
+        self._unaware = False
+        self._left: list[asyncio.StreamWriter] = []
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -62,10 +64,18 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def cut_line(self) -> None:
+        """End every call for its caller; the server does not hear of it, as where a line is cut."""
+        self._unaware = True
+        await self.cut()
+        self._unaware = False
+
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
         await self.cut()
+        for writer in self._left:
+            await _end(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.calls += 1
@@ -92,7 +102,10 @@ class Proxy:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            await _end(their_writer)
+            if self._unaware:
+                self._left.append(their_writer)
+            else:
+                await _end(their_writer)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool) -> None:
         carried = 0

@@ -21,6 +21,8 @@ STAMP = "%Y%m%dT%H%M%SZ"
 LEVEL = 1
 """Of gzip: the log is text and shrinks by it as well, and a standstill is short."""
 CHUNK = 1 << 20
+DATABASE = "*/data/PG_VERSION"
+"""PostgreSQL writes it first: where it is not, there is no database."""
 
 
 class BackupError(Exception):
@@ -29,13 +31,16 @@ class BackupError(Exception):
 
 def backup(folder: Path, to: Path, now: datetime) -> Path:
     """Copy `folder` to a new file in `to` and return it. Raises BackupError, PartError where it runs, OSError."""
-    if not folder.is_dir():
-        raise BackupError(f"there is nothing in {folder}")
+    folder = folder.resolve()  # a link to it is named, its content meant
+    if not any(folder.glob(DATABASE)):
+        raise BackupError(f"there is nothing in {folder}: no database")
     if to.resolve().is_relative_to(folder.resolve()):
         raise BackupError(f"{to} lies in {folder}: a copy belongs on another disk")
     with only_one(folder):
         if running := list(_running(folder)):
             raise BackupError(f"{', '.join(running)} still runs in {folder}: end it first")
+        if outward := next(_outward(folder), None):
+            raise BackupError(f"{outward} leads out of {folder}: what is there would not be in the copy")
         to.mkdir(mode=0o700, parents=True, exist_ok=True)
         target = to / f"{PREFIX}{now.strftime(STAMP)}{SUFFIX}"
         if target.exists():
@@ -62,6 +67,9 @@ def restore(source: Path, folder: Path, now: datetime) -> tuple[Path, Path | Non
     `source` is a copy, or a folder whose newest copy is meant. It is compared with its checksum and unpacked beside
     `folder` before anything there is touched. Raises BackupError, PartError where it runs, OSError.
     """
+    folder = folder.resolve()
+    if disk := next((one for one in _folders(folder) if one.is_mount()), None):
+        raise BackupError(f"{disk} is a mount point: keep all data in one folder on that disk")
     copy = _newest(source) if source.is_dir() else source
     with only_one(folder):
         if running := list(_running(folder)):
@@ -75,6 +83,9 @@ def restore(source: Path, folder: Path, now: datetime) -> tuple[Path, Path | Non
         except (tarfile.TarError, EOFError) as error:
             shutil.rmtree(fresh, ignore_errors=True)
             raise BackupError(f"{copy} cannot be read: {error}") from error
+        if not any(fresh.glob(DATABASE)):
+            shutil.rmtree(fresh)
+            raise BackupError(f"there is no database in {copy}")
         before = None
         if folder.exists():
             before = folder.with_name(f"{folder.name}.before-{now.strftime(STAMP)}")
@@ -106,6 +117,18 @@ def _sum(path: Path) -> str:
         while piece := file.read(CHUNK):
             total.update(piece)
     return total.hexdigest()
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    return (Path(path) for path, _, _ in os.walk(folder))
+
+
+def _outward(folder: Path) -> Iterator[Path]:
+    """Yield links that are of no use in a copy: they lead out of `folder`, or would lead back to it from elsewhere."""
+    for path in _folders(folder):
+        for link in filter(Path.is_symlink, path.iterdir()):
+            if link.readlink().is_absolute() or not link.resolve().is_relative_to(folder):
+                yield link
 
 
 def _running(folder: Path) -> Iterator[str]:

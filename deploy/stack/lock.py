@@ -18,6 +18,7 @@ def only_one(folder: Path) -> Iterator[None]:
     The lock lies beside the folder: `make demo` empties that before it begins.
     Raises:  PartError naming the process that holds it.
     """
+    folder = folder.resolve()  # by whatever link it is named
     path = folder.parent / f"{folder.name}.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

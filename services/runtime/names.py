@@ -4,6 +4,8 @@ A session ends with its process, so the name of one that was killed is free at o
 open and says nothing on it: whoever waits for its name has that session ended. When the process goes on it finds that
 out with its next word, asks for its name again and ends itself if another has it.
 
+Where the line to the server was cut, the server keeps our session as well, without us: we end it when we come back.
+
 Nobody waits for a database: without an answer a process works under the name that it would ask for first, and asks
 when it can. What it then may not do is said by the epochs of partitions, not by the name.
 """
@@ -35,8 +37,13 @@ CLOCK = SystemClock()
 NAMES_OF_A_HOST = 64
 """Processes of one service on one host that find a name of their own."""
 CLOSING_S = 1.0
+APPLICATION = "firenet-name "
 S = TypeVar("S", bound=NamedSettings)
 Session = psycopg.Connection[tuple[Any, ...]]
+
+
+class _Shared(Exception):
+    """The sessions are given to other clients between two words, as a pooler does: they keep no lock for us."""
 
 
 class NameLost(TaskDied):
@@ -45,6 +52,19 @@ class NameLost(TaskDied):
     def __init__(self, name: str) -> None:
         super().__init__("name")
         self.args = (f"another process works under the name {name}",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """The session that has the lock of a name."""
+
+    pid: int
+    application: str
+    silent_s: float | None
+
+    @property
+    def who(self) -> str:
+        return self.application.removeprefix(APPLICATION).partition("/")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,8 @@ class NameHolder:
         self._thread = threading.Thread(target=self._run, name="name", daemon=True)
         self._answered_s = CLOCK.monotonic()
         self._name: str | None = None
+        who = f"{socket.gethostname()[:24]}, process {os.getpid()}"
+        self._application = f"{APPLICATION}{who}/{secrets.token_hex(4)}"  # no more than the 63 bytes that are kept
         self.held_by: str | None = None
         """Who works under the name that we wait for: host and process."""
         self.lost = False
@@ -104,9 +126,7 @@ class NameHolder:
             with self._deciding:
                 waits = self.held_by is not None
                 if self._name is None and CLOCK.monotonic() - self._answered_s > self._patience_s(waits):
-                    # nobody has the second one: the holder of the first may well be there
-                    self._name = f"{self._names[0]}-{secrets.token_hex(2)}" if waits else self._names[0]
-                    get_logger().warning("instance_name_not_asked_for", name=self._name, why="no answer of PostgreSQL")
+                    self._go_on_unasked("no answer of PostgreSQL")
                 if self._name is not None:
                     return self._name
             self._news.clear()
@@ -121,6 +141,13 @@ class NameHolder:
     def _patience_s(self, waits: bool) -> float:
         return self._pace.away_s if waits else self._pace.answer_s
 
+    def _go_on_unasked(self, why: str) -> None:
+        """Work under the name that we have, or the first; `_deciding` is held."""
+        if self._name is None:
+            # nobody has the second one: the holder of the first may well be there
+            self._name = self._names[0] if self.held_by is None else f"{self._names[0]}-{secrets.token_hex(2)}"
+        get_logger().warning("instance_name_not_asked_for", name=self._name, why=why)
+
     async def _any_news(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._pace.answer_s / 4):
@@ -131,31 +158,48 @@ class NameHolder:
             self._loop.call_soon_threadsafe(what)
 
     def _run(self) -> None:
-        who = f"{socket.gethostname()[:32]}, process {os.getpid()}"
+        arguments = {**connect_arguments("name"), "application_name": self._application}
         while not self._ended.is_set():
-            with contextlib.suppress(psycopg.Error, OSError):
-                arguments = {**connect_arguments("name"), "application_name": f"firenet-name {who}"}
-                with psycopg.connect(self._dsn, autocommit=True, **arguments) as session:
+            try:
+                # a statement prepared on one session of a pooler is not known on the next: an error instead of a proof
+                with psycopg.connect(self._dsn, autocommit=True, prepare_threshold=None, **arguments) as session:
                     self._talk(session)
+            except _Shared:
+                with self._deciding:
+                    self._go_on_unasked("a pooler in transaction mode stands before PostgreSQL and keeps no lock")
+                self._tell(self._news.set)
+                return
+            except (psycopg.Error, OSError):
+                pass
             self._ended.wait(self._pace.every_s / 4)
 
     def _talk(self, session: Session) -> None:
-        """Take a name or ours again, then show that we live, until the name is lost. Raises what psycopg does."""
+        """Take a name or ours again, then show that we live, until the name is lost.
+
+        Raises:  _Shared; and what psycopg does.
+        """
         since_s, held = CLOCK.monotonic(), False
+        backend = self._speak(session)
         while not self._ended.is_set():
+            if self._speak(session) != backend:
+                raise _Shared
             if held:
-                session.execute("SELECT 1")
+                pass
             elif self._name is not None:
                 held = self._take(session, self._name)
-                if not held:
-                    self._lose(session)
+                if not held and (holder := self._living_holder(session, self._name)):
+                    self._lose(holder)
                     return
             elif self.held_by is None or CLOCK.monotonic() - since_s >= self._pace.away_s:
                 held = self._seek(session)
-            else:
-                session.execute("SELECT 1")  # after an outage who had the name comes first
+            # else after an outage who had the name comes first
             self._answered_s = CLOCK.monotonic()
             self._ended.wait(self._pace.every_s if held else self._pace.every_s / 4)
+
+    def _speak(self, session: Session) -> int:
+        """Show that we live and return which process of the server hears it."""
+        (pid,) = session.execute(SQL["name_speak"].encode()).fetchall()[0]
+        return int(pid)
 
     def _seek(self, session: Session) -> bool:
         for name in self._names:
@@ -175,28 +219,37 @@ class NameHolder:
         row = session.execute(SQL["name_take"].encode(), {"key": self._key(name)}).fetchone()
         return row is not None and bool(row[0])
 
-    def _holder(self, session: Session, name: str) -> tuple[int, str, float | None] | None:
+    def _living_holder(self, session: Session, name: str) -> _Holder | None:
+        """Return who has the name. A session that nobody speaks on is ended, and nobody has the name.
+
+        Such are ours of before the line was cut, which the server keeps until it misses us, and that of a frozen
+        process. Raises _Shared where the session does other work as well.
+        """
         row = session.execute(SQL["name_holder"].encode(), {"key": self._key(name)}).fetchone()
-        return None if row is None else (row[0], row[1].removeprefix("firenet-name "), row[2])
+        if row is None:
+            return None
+        holder = _Holder(*row)
+        if not holder.application.startswith(APPLICATION):
+            raise _Shared
+        frozen = holder.silent_s is not None and holder.silent_s > self._pace.frozen_s
+        if holder.application != self._application and not frozen:
+            return holder
+        silent_s = None if holder.silent_s is None else round(holder.silent_s, 1)
+        get_logger().warning("instance_name_taken_over", name=name, by=holder.who, silent_s=silent_s)
+        session.execute(SQL["name_end_holder"].encode(), {"pid": holder.pid})
+        return None
 
     def _wait_for_holder(self, session: Session) -> None:
-        """Say once who has the name; have the session of a frozen one ended."""
+        """Say once who has the name."""
         name = self._names[0]
-        found = self._holder(session, name)
-        if found is None:
-            return
-        pid, who, silent_s = found
-        if self.held_by != who:
-            self.held_by = who
-            get_logger().warning("instance_name_in_use", name=name, by=who, meaning="waiting until it is free")
+        holder = self._living_holder(session, name)
+        if holder is not None and self.held_by != holder.who:
+            self.held_by = holder.who
+            get_logger().warning("instance_name_in_use", name=name, by=holder.who, meaning="waiting until it is free")
             self._tell(self._news.set)
-        if silent_s is not None and silent_s > self._pace.frozen_s:
-            get_logger().warning("instance_name_taken_over", name=name, by=who, silent_s=round(silent_s, 1))
-            session.execute(SQL["name_end_holder"].encode(), {"pid": pid})
 
-    def _lose(self, session: Session) -> None:
-        found = self._holder(session, self._name or "")
-        get_logger().error("instance_name_lost", name=self._name, by=found[1] if found else "")
+    def _lose(self, holder: _Holder) -> None:
+        get_logger().error("instance_name_lost", name=self._name, by=holder.who)
         self.lost = True
         self._ended.set()
         self._tell(self._stop.set)

@@ -1,5 +1,8 @@
 -- The names of processes. A session holds the lock of a name; what it last did shows that its process is not frozen.
 
+-- name_speak --
+SELECT pg_backend_pid()
+
 -- name_take --
 SELECT pg_try_advisory_lock(hashtextextended(%(key)s, 0))
 
@@ -7,7 +10,7 @@ SELECT pg_try_advisory_lock(hashtextextended(%(key)s, 0))
 SELECT pg_advisory_unlock(hashtextextended(%(key)s, 0))
 
 -- name_holder --
-SELECT activity.pid, activity.application_name,
+SELECT activity.pid, coalesce(activity.application_name, ''),
        extract(epoch FROM clock_timestamp() - greatest(activity.query_start, activity.state_change))::float8
 FROM pg_locks AS lock JOIN pg_stat_activity AS activity ON activity.pid = lock.pid
 WHERE lock.locktype = 'advisory' AND lock.granted AND lock.objsubid = 1

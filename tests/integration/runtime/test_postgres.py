@@ -47,6 +47,12 @@ async def test_pool_replaces_connections_that_the_server_dropped(database: str) 
         assert row == (2,)
 
 
+async def test_the_server_asks_as_well_whether_the_line_is_there(database: str) -> None:
+    async with open_pool(database, "test") as pool, pool.connection() as connection:
+        answer = await connection.execute("SELECT current_setting('tcp_keepalives_idle')::int")  # asks the socket
+        assert await answer.fetchone() == (10,)
+
+
 async def test_frozen_in_the_middle_of_a_pipeline_keeps_its_locks_only_so_long(database: str) -> None:
     """What a frozen process does for the server: it says nothing more, and its session counts as busy."""
     with psycopg.connect(database, autocommit=True) as other:

@@ -1,7 +1,9 @@
 """A copy of what `make run` keeps, put back: as it was, or not touched at all."""
 
+import hashlib
 import os
 import shutil
+import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +22,7 @@ LATER = datetime(2026, 3, 9, 13, tzinfo=UTC)
 def folder(tmp_path: Path) -> Path:
     found = tmp_path / "run"
     (found / "postgres" / "data").mkdir(parents=True, mode=0o700)
+    (found / "postgres" / "data" / "PG_VERSION").write_text("18\n")
     (found / "kafka").mkdir()
     (found / "kafka" / "0.log").write_bytes(bytes(range(256)) * 1000)
     (found / "secret").write_text("key")
@@ -112,6 +115,55 @@ def test_a_copy_into_itself_of_nothing_or_over_another_is_refused(folder: Path, 
     backup(folder, tmp_path / "copies", NOON)
     with pytest.raises(BackupError, match="there already"):
         backup(folder, tmp_path / "copies", NOON)
+
+
+def test_a_folder_named_by_a_link_is_copied_and_put_back_where_it_lies(folder: Path, tmp_path: Path) -> None:
+    link = tmp_path / "named"
+    link.symlink_to(folder)
+    before = state(folder)
+    with only_one(link), pytest.raises(PartError, match="runs already"):
+        backup(folder, tmp_path / "copies", NOON)
+    copy = backup(link, tmp_path / "copies", NOON)
+    (folder / "secret").write_text("broken")
+    restore(copy, link, LATER)
+    assert link.readlink() == folder
+    assert state(folder) == before
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_what_a_link_leads_out_to_is_not_left_out_in_silence(folder: Path, tmp_path: Path, *, absolute: bool) -> None:
+    (folder / "kafka").rename(tmp_path / "other disk")
+    (folder / "kafka").symlink_to(tmp_path / "other disk" if absolute else "../other disk")
+    with pytest.raises(BackupError, match="run/kafka leads out of"):
+        backup(folder, tmp_path / "copies", NOON)
+    assert not (tmp_path / "copies").exists()
+
+
+def test_without_a_database_nothing_is_copied_and_nothing_put_back(folder: Path, tmp_path: Path) -> None:
+    copy = backup(folder, tmp_path / "copies", NOON)
+    with tarfile.open(copy, "w:gz") as tar:
+        tar.add(folder / "link", arcname=".")
+    Path(f"{copy}.sha256").write_text(f"{hashlib.sha256(copy.read_bytes()).hexdigest()}  {copy.name}\n")
+    before = state(folder)
+    with pytest.raises(BackupError, match="no database"):
+        restore(copy, folder, LATER)
+    assert state(folder) == before
+    (folder / "postgres" / "data" / "PG_VERSION").unlink()
+    with pytest.raises(BackupError, match="no database"):
+        backup(folder, tmp_path / "copies", LATER)
+
+
+@pytest.mark.parametrize("disk", ["run", "run/kafka"])
+def test_a_mount_point_is_named_before_anything_is_unpacked(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: str
+) -> None:
+    copy = backup(folder, tmp_path / "copies", NOON)
+    before = state(folder)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / disk)
+    with pytest.raises(BackupError, match=f"{disk} is a mount point"):
+        restore(copy, folder, LATER)
+    assert state(folder) == before
+    assert not folder.with_name("run.restoring").exists()
 
 
 def test_the_command_copies_and_puts_back_where_run_keeps_its_data(
