@@ -29,8 +29,8 @@ def put_score(dsn: str, body: str, revision: int, low: str, grade: str | None = 
     with psycopg.connect(dsn) as connection:
         connection.execute(
             "INSERT INTO compliance.scores (scheme_id, body_id, period_kind, period_from, period_to, revision, low, "
-            "high, grade, provisional, list, pack_id, pack_version, score) VALUES ('towns', %s, 'month', "
-            "'2026-02-28T16:00Z', '2026-03-31T16:00Z', %s, %s, %s, %s, %s, %s, 'sample-2026', 1, %s)",
+            "high, grade, provisional, list, pack_id, pack_version, withdrawn, score) VALUES ('towns', %s, 'month', "
+            "'2026-02-28T16:00Z', '2026-03-31T16:00Z', %s, %s, %s, %s, %s, %s, 'sample-2026', 1, false, %s)",
             (body, revision, low, score["high"], grade, grade is None, score["list"], json.dumps(score)),
         )
 
