@@ -11,6 +11,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.errors import NoPack
+from services.alerts.domain.escalation.pack_rules import FlappingRules
 from services.alerts.domain.escalation.triggers import Overdue
 from services.alerts.domain.ids import CaseId
 from services.alerts.worker.case_work import CaseWorkService
@@ -138,6 +139,25 @@ async def test_shelving_ends_by_its_time_stops_nothing_and_is_never_for_what_bur
     assert harness.store.tables.shelved[case_id].until - harness.clock.now() == timedelta(hours=24)
     assert await work.unshelve(case_id, CENTRE) is Reply.DONE
     assert [one["note"] for one in entries(harness, "shelved")] == ["等运营商", ""]
+
+
+async def test_what_is_shelved_is_in_sight_again_when_its_trouble_begins_anew() -> None:
+    """Also of a case that flaps, which stays the same case from its first drop on."""
+    flapping = FlappingRules(2, timedelta(hours=1), timedelta(hours=2), (Recipient.CENTRE,), "proposal")
+    for rules in ({}, {"flapping": flapping}):
+        harness = made(**rules)
+        case_id, work = await lost(harness), work_on(harness)
+        for drop in range(3):
+            assert await work.shelve(case_id, CENTRE, timedelta(hours=24), "") is Reply.DONE
+            await harness.pass_time(60)
+            await harness.take(event(Happening.ENDED, cause=f"lost-{drop or 'U1'}", seconds=harness.clock.monotonic()))
+            await harness.pass_time(60)
+            assert stands(harness, case_id).is_open is (bool(rules) and drop > 0)
+            # two clocks: found, by the one of rules, before it was shelved
+            await harness.take(event(cause=f"lost-{drop + 1}", seconds=harness.clock.monotonic() - 300))
+            assert stands(harness, case_id).is_open
+            async with harness.store.transaction() as transaction:
+                assert (await transaction.work(case_id, harness.clock.now())).shelved_until is None, drop
 
 
 async def test_the_next_step_is_taken_now_when_somebody_says_so_but_none_that_would_say_what_is_not() -> None:

@@ -58,11 +58,13 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`case` is the case afterwards; None when there is none and none is needed."""
+    """`case` is the case afterwards; None when there is none and none is needed. `begins_anew`: its trouble was over,
+    or quiet, and is back: what somebody has put out of sight is in sight again."""
 
     action: Action
     reason: str
     case: Case | None = None
+    begins_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,9 @@ def decide(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
         return Decision(Action.IGNORED, "case_already_closed", known.same)
     if recent is not None and _reopens(recent, event, terms):
         case = _reopen(recent, event, terms, now)
-        return Decision(Action.REOPENED, "flapping" if case.flapping.holds_open else "dropped_again", case)
+        return Decision(
+            Action.REOPENED, "flapping" if case.flapping.holds_open else "dropped_again", case, begins_anew=True
+        )
     return Decision(Action.OPENED, event.cause, open_case(event, terms, now))
 
 
@@ -184,7 +188,7 @@ def _again(known: Known, case: Case, event: Event, terms: Terms, now: datetime) 
         seen = replace(seen, finding_id=event.finding_id, closes=_closes(seen.closes, event))
         if case.flapping.quiet_until is None:
             return Decision(Action.SIGHTED, "joined", seen)
-        return Decision(Action.SIGHTED, "flapping", _flaps(seen, event, terms, now))
+        return Decision(Action.SIGHTED, "flapping", _flaps(seen, event, terms, now), begins_anew=True)
     key = _component_key(event)
     if key in case.fire.burning:
         return Decision(Action.SIGHTED, "same_component", seen)
