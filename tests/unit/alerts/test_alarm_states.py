@@ -164,12 +164,12 @@ async def test_the_next_step_is_taken_now_when_somebody_says_so_but_none_that_wo
     harness = made()
     case_id, work = await lost(harness), work_on(harness)
     await harness.pass_time(60)
-    assert await work.escalate(case_id, HEALTH, "") is Reply.NOT_FOUND
-    assert await work.escalate(case_id, CENTRE, "节日") is Reply.DONE
-    assert await work.escalate(case_id, CENTRE, "") is Reply.ALREADY
+    assert await work.escalate(case_id, HEALTH, "H1", "") is Reply.NOT_FOUND
+    assert await work.escalate(case_id, CENTRE, "H1", "节日") is Reply.DONE
+    assert await work.escalate(case_id, CENTRE, "H1", "") is Reply.ALREADY
     await harness.pass_time(1)
     assert (case_id, "H1") in harness.store.tables.steps
-    assert await work.escalate(case_id, CENTRE, "") is Reply.NOTHING_NEXT, "the ladder has ended"
+    assert await work.escalate(case_id, CENTRE, "H1", "") is Reply.ALREADY, "the ladder has ended"
     assert [one["step"] for one in entries(harness, "escalated")] == ["H1"]
     waits = (
         LOST[0],
@@ -179,7 +179,24 @@ async def test_the_next_step_is_taken_now_when_somebody_says_so_but_none_that_wo
     harness.directory.pack.ladders[CaseKind.CONNECTION_LOST] = waits
     other = await lost(harness, "U2")
     await harness.pass_time(120)
-    assert await work.escalate(other, CENTRE, "") is Reply.NOTHING_NEXT, "the reply is not overdue"
+    assert await work.escalate(other, CENTRE, "H2", "") is Reply.NOTHING_NEXT, "the reply is not overdue"
+
+
+async def test_a_click_that_comes_twice_or_from_two_people_takes_one_step() -> None:
+    harness = made()
+    harness.directory.pack.ladders[CaseKind.CONNECTION_LOST] = (*LOST, step("H2", 20, Recipient.DEPARTMENT))
+    case_id, work = await lost(harness), work_on(harness)
+    await harness.pass_time(60)
+    seen = stands(harness, case_id).next_step
+    assert seen == "H1"
+    assert await work.escalate(case_id, CENTRE, seen, "") is Reply.DONE
+    await harness.pass_time(1)
+    assert stands(harness, case_id).next_step == "H2"
+    for who in (CENTRE, Who("colleague", None, "console")):
+        assert await work.escalate(case_id, who, seen, "") is Reply.ALREADY
+    await harness.pass_time(60)
+    assert [code for _, code in harness.store.tables.steps] == ["H0", "H1"]
+    assert len(entries(harness, "escalated")) == 1
 
 
 async def test_a_case_put_to_a_common_cause_is_one_of_its_members() -> None:
@@ -198,5 +215,5 @@ async def test_a_case_put_to_a_common_cause_is_one_of_its_members() -> None:
     assert await work.merge(case_id, common.case_id, CENTRE) is Reply.ALREADY
     held = stands(harness, case_id)
     assert (held.grouping.common_case_id, held.next_step_at) == ("CC", now + timedelta(hours=3))
-    assert await work.escalate(case_id, CENTRE, "") is Reply.NOTHING_NEXT, "it is held with the others"
+    assert await work.escalate(case_id, CENTRE, "H0", "") is Reply.NOTHING_NEXT, "it is held with the others"
     assert len(entries(harness, "merged")) == 2
