@@ -100,6 +100,7 @@ CREATE TABLE alerts.cases (
     held_until timestamp with time zone,
     kind text NOT NULL,
     ladder jsonb NOT NULL,
+    lapse_delay_s double precision NOT NULL DEFAULT 0,
     last_sighting_at timestamp with time zone NOT NULL,
     lead_department text NOT NULL DEFAULT ''::text,
     lease_until timestamp with time zone,
