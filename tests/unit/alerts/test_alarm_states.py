@@ -11,13 +11,13 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.errors import NoPack
-from services.alerts.domain.escalation.pack_rules import FlappingRules
+from services.alerts.domain.escalation.pack_rules import FlappingRules, GroupingRules
 from services.alerts.domain.escalation.triggers import Overdue
 from services.alerts.domain.ids import CaseId
 from services.alerts.worker.case_work import CaseWorkService
 from services.kernel.words import ClockKind, Recipient, StepExit
 from tests.fakes.alerts_store import states
-from tests.unit.alerts.build import event, step
+from tests.unit.alerts.build import T0, event, step
 from tests.unit.alerts.harness import Harness
 
 CENTRE, HEALTH = Who("officer", None, "console"), Who("clerk", "health", "console")
@@ -72,6 +72,44 @@ async def test_what_somebody_took_and_did_not_end_in_time_is_nobody_s_again_and_
         assert entry["by"] == "officer"
         assert await harness.acknowledgements.acknowledge(case_id, CENTRE, "again") is Reply.DONE
         assert ClockKind.UN_ACKNOWLEDGE in stands(harness, case_id).clocks.running, "its time begins anew"
+
+
+async def test_after_a_lapse_steps_keep_the_distance_of_the_pack_and_hold_up_none_that_waits_for_nobody() -> None:
+    """Taken at once they told manager, street and department together, or six times the same."""
+    ladder = (
+        step("H0", 0, Recipient.CENTRE),
+        step("H1", 1, Recipient.UNIT_MANAGER, exits=UNTIL_TAKEN),
+        step("H2", 3, Recipient.STREET, exits=UNTIL_TAKEN),
+        step("H3", 7, Recipient.BRIGADE, exits=UNTIL_TAKEN),
+        step("H4", 14, Recipient.DEPARTMENT),
+        step("H5", 15, Recipient.DEPARTMENT, exits=UNTIL_TAKEN),
+    )
+    harness = Harness("U1", ladders={CaseKind.CONNECTION_LOST: ladder}, un_acknowledge=LAPSES)
+    case_id = await lost(harness)
+    await harness.acknowledgements.acknowledge(case_id, CENTRE, "")
+    await harness.pass_time(26 * HOUR, every=HOUR / 8)
+    taken = {one.step: round((one.taken_at - T0) / timedelta(hours=1)) for one in harness.store.tables.steps.values()}
+    # lapsed after 8 hours: seven hours late, but H4 comes in its time, and H3 before it
+    assert taken == {"H0": 0, "H1": 8, "H2": 10, "H3": 14, "H4": 14, "H5": 22}
+
+
+async def test_a_lapse_of_a_common_cause_does_not_send_all_its_repeats_at_once() -> None:
+    grouping = GroupingRules(timedelta(seconds=10), timedelta(seconds=300), timedelta(hours=4), least=3, named=2)
+    lapses = {CaseKind.COMMON_CAUSE: timedelta(hours=24)}
+    harness = Harness("U1", "U2", "U3", grouping=grouping, un_acknowledge=lapses)
+    await harness.take(*[event(of=name, cause=f"lost-{name}") for name in ("U1", "U2", "U3")])
+    await harness.pass_time(60, every=10)
+    common = next(one for one in harness.store.tables.cases.values() if one.is_common)
+    await harness.acknowledgements.acknowledge(common.case_id, CENTRE, "")
+
+    def repeats() -> list[str]:
+        return [code for case_id, code in harness.store.tables.steps if case_id == common.case_id and ".r" in code]
+
+    await harness.pass_time(25 * HOUR, every=HOUR / 2)
+    assert stands(harness, common.case_id).acknowledged is None
+    assert len(repeats()) == 1
+    await harness.pass_time(4 * HOUR, every=HOUR / 2)
+    assert len(repeats()) == 2
 
 
 async def test_without_a_time_in_the_pack_or_without_a_pack_it_stays_taken() -> None:

@@ -31,7 +31,7 @@ from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
 from services.alerts.domain.case.subject import SubjectFacts
-from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder
+from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder, held_back
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.noise.flapping import Flapping
 from services.kernel.words import ClockKind
@@ -270,9 +270,11 @@ def close(case: Case, reason: str, now: datetime) -> Case:
 
 
 def lapsed(case: Case, now: datetime, pace: Pace) -> Case:
-    """Return the case that somebody took and that did not end in time: nobody has taken it, and steps that were not
-    taken for that are due again, though not before a hold or a quiet time ends."""
+    """Return the case that somebody took and that did not end in time: nobody has taken it, and of the steps that were
+    not taken for that the first is due again, the others in the pack's distance from it, though none before a hold or
+    a quiet time ends."""
     free = replace(case, acknowledged=None, clocks=case.clocks.set(ClockKind.UN_ACKNOWLEDGE, None))
+    free = replace(free, lapse_delay=free.lapse_delay + held_back(free, now, pace))
     again = clock_from(free, now, timedelta(0), pace)
     return again if again.flapping.quiet_until is None else _quiet(again, again.flapping)
 
@@ -303,6 +305,7 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         ),
         grouping=Grouping(case.grouping.cause_key),
         acknowledged=None,
+        lapse_delay=timedelta(0),
         clocks=case.clocks.set(ClockKind.UN_ACKNOWLEDGE, None),
         flapping=_begun(case.flapping, event, terms.rules),
         closes=_closes(case.closes, event),
