@@ -100,6 +100,7 @@ CREATE TABLE alerts.cases (
     held_until timestamp with time zone,
     kind text NOT NULL,
     ladder jsonb NOT NULL,
+    lapse_delay_s double precision NOT NULL DEFAULT 0,
     last_sighting_at timestamp with time zone NOT NULL,
     lead_department text NOT NULL DEFAULT ''::text,
     lease_until timestamp with time zone,
@@ -188,6 +189,7 @@ UNION ALL
    FROM ((alerts.notices n
      JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
      JOIN documents.openings o ON (((o.document_id = n.document_id) AND (o.party = w.party) AND ((o.who = ''::text) OR (o.who = n.contact_id)))))
+  WHERE (n.state = 'accepted'::text)
 UNION ALL
  SELECT n.case_id,
     n.notice_id,
@@ -196,7 +198,7 @@ UNION ALL
     r.via AS source
    FROM (alerts.notices n
      JOIN alerts.receipts r USING (case_id, body_code))
-  WHERE (r.at >= n.created_at)
+  WHERE ((n.state = 'accepted'::text) AND (r.at >= n.created_at))
 UNION ALL
  SELECT n.case_id,
     n.notice_id,
@@ -206,6 +208,7 @@ UNION ALL
    FROM ((alerts.notices n
      JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
      JOIN documents.receipts r ON (((r.document_id = n.document_id) AND (r.party = w.party))))
+  WHERE (n.state = 'accepted'::text)
 UNION ALL
  SELECT n.case_id,
     n.notice_id,
@@ -221,7 +224,7 @@ UNION ALL
          SELECT a.at
            FROM alerts.audit_pending a
           WHERE ((a.case_id = n.case_id) AND (a.action = ANY (ARRAY['acknowledged'::text, 'acknowledged_after_end'::text])))) t)
-  WHERE ((t.at >= n.created_at) AND (c.subject_kind <> 'body'::text) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)))
+  WHERE ((n.state = 'accepted'::text) AND (t.at >= n.created_at) AND (c.subject_kind <> 'body'::text) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)))
 UNION ALL
  SELECT n.case_id,
     n.notice_id,
@@ -231,6 +234,7 @@ UNION ALL
    FROM ((alerts.notices n
      JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
      JOIN documents.submissions s ON (((s.document_id = n.document_id) AND (s.party = w.party))))
+  WHERE (n.state = 'accepted'::text)
 UNION ALL
  SELECT n.case_id,
     n.notice_id,
@@ -240,7 +244,7 @@ UNION ALL
    FROM ((alerts.notices n
      JOIN alerts.verifications v USING (case_id))
      JOIN alerts.cases c USING (case_id))
-  WHERE ((v.at >= n.created_at) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)));
+  WHERE ((n.state = 'accepted'::text) AND (v.at >= n.created_at) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)));
 
 CREATE TABLE alerts.digests (
     address text NOT NULL,

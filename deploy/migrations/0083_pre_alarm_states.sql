@@ -10,6 +10,9 @@ CREATE TABLE alerts.shelved (
     CHECK (until > since AND until <= since + interval '24 hours')
 );
 
+-- By how many seconds steps come later that were not taken while somebody had the case, whose acknowledgement lapsed.
+ALTER TABLE alerts.cases ADD COLUMN lapse_delay_s double precision NOT NULL DEFAULT 0;
+
 -- The bits are those of AlarmFact. Of a case that is over nothing else is looked up: there are years of them. A view and no
 -- function: PostgreSQL runs a function with questions in it row by row.
 CREATE VIEW alerts.alarm_facts AS
@@ -34,7 +37,3 @@ SELECT c.case_id, c.state, c.acknowledged_at, c.closed_at,
               THEN 32 ELSE 0 END
        END AS facts
 FROM alerts.cases c;
-
--- What came back before anybody took it stays in sight until somebody does.
-CREATE INDEX cases_returned ON alerts.cases (closed_at DESC NULLS LAST, case_id)
-    INCLUDE (lead_department, town, copy_departments, close_reason) WHERE state = 'closed' AND acknowledged_at IS NULL;

@@ -10,4 +10,3 @@ CREATE TABLE documents.mail_acts (
     reason      text        NOT NULL DEFAULT '',
     PRIMARY KEY (mail_id, number)
 );
-CREATE INDEX mails_waiting ON documents.mails (at DESC, mail_id) WHERE state = 'waiting';

@@ -21,7 +21,8 @@ CREATE TABLE documents.delivery_reports (
     PRIMARY KEY (notice_id, proof)
 );
 
--- Words and their order: kernel.words.Proof. Who is neither department, street nor people of the unit is brigade or centre.
+-- Words and their order: kernel.words.Proof. What people did says nothing of a notice that no channel accepted: they may have
+-- heard of it by another one. Who is neither department, street nor people of the unit is brigade or centre.
 CREATE VIEW alerts.delivery_proofs AS
 SELECT n.case_id, n.notice_id, 'accepted' AS proof, n.ended_at AS at, n.channel AS source
 FROM alerts.notices n WHERE n.state = 'accepted' AND n.channel <> 'apprise'
@@ -32,13 +33,15 @@ UNION ALL
 SELECT n.case_id, n.notice_id, 'read', o.first_at, o.via
 FROM alerts.notices n JOIN documents.recipients w ON w.document_id = n.document_id AND w.contact_id = n.contact_id
 JOIN documents.openings o ON o.document_id = n.document_id AND o.party = w.party AND o.who IN ('', n.contact_id)
+WHERE n.state = 'accepted'
 UNION ALL
 SELECT n.case_id, n.notice_id, 'acknowledged', r.at, r.via
-FROM alerts.notices n JOIN alerts.receipts r USING (case_id, body_code) WHERE r.at >= n.created_at
+FROM alerts.notices n JOIN alerts.receipts r USING (case_id, body_code) WHERE n.state = 'accepted' AND r.at >= n.created_at
 UNION ALL
 SELECT n.case_id, n.notice_id, 'acknowledged', r.at, r.via
 FROM alerts.notices n JOIN documents.recipients w ON w.document_id = n.document_id AND w.contact_id = n.contact_id
 JOIN documents.receipts r ON r.document_id = n.document_id AND r.party = w.party
+WHERE n.state = 'accepted'
 UNION ALL
 -- from the audit: an acknowledgement lapses, that it was given stays
 SELECT n.case_id, n.notice_id, 'acknowledged', t.at, 'taken'
@@ -49,14 +52,15 @@ CROSS JOIN LATERAL (
     SELECT a.at FROM alerts.audit_pending a
     WHERE a.case_id = n.case_id AND a.action IN ('acknowledged', 'acknowledged_after_end')
 ) t
-WHERE t.at >= n.created_at AND c.subject_kind <> 'body'
+WHERE n.state = 'accepted' AND t.at >= n.created_at AND c.subject_kind <> 'body'
   AND n.body_code NOT IN (c.lead_department, c.town, c.subject_id) AND n.body_code <> ALL (c.copy_departments)
 UNION ALL
 SELECT n.case_id, n.notice_id, 'acted', s.at, s.via
 FROM alerts.notices n JOIN documents.recipients w ON w.document_id = n.document_id AND w.contact_id = n.contact_id
 JOIN documents.submissions s ON s.document_id = n.document_id AND s.party = w.party
+WHERE n.state = 'accepted'
 UNION ALL
 SELECT n.case_id, n.notice_id, 'acted', v.at, 'verified'
 FROM alerts.notices n JOIN alerts.verifications v USING (case_id) JOIN alerts.cases c USING (case_id)
-WHERE v.at >= n.created_at AND n.body_code NOT IN (c.lead_department, c.town, c.subject_id)
+WHERE n.state = 'accepted' AND v.at >= n.created_at AND n.body_code NOT IN (c.lead_department, c.town, c.subject_id)
   AND n.body_code <> ALL (c.copy_departments);

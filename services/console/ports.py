@@ -439,8 +439,8 @@ class CaseCommands(Protocol):
 
     async def unshelve(self, case_id: str, viewer: Viewer) -> None: ...
 
-    async def escalate(self, case_id: str, viewer: Viewer, note: str) -> None:
-        """Have the next step taken now. Raises like `acknowledge`; Conflict: none waits for its time."""
+    async def escalate(self, case_id: str, viewer: Viewer, step: str, note: str) -> None:
+        """Have the next step taken now, if it still is `step`. Raises like `acknowledge`; Conflict: none waits."""
         ...
 
     async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:

@@ -3,6 +3,9 @@
 yoyo does it: it keeps the list of what was applied (by name, so a file is never renamed), takes a lock against a second
 runner, and runs plain SQL files. Each is of one of two phases, which stands in its name: `pre` may be applied while the
 version before still runs, `post` only when nothing of it runs any more.
+
+A statement that waits for a table's lock holds up everybody who comes after it: it gives up after a few seconds, and
+its file is applied again from its beginning. A file with `-- transactional: false` builds an index while others write.
 """
 
 import argparse
@@ -16,13 +19,20 @@ from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import psycopg
 
 from services.runtime.settings import ServiceSettings, load
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "deploy" / "migrations"
 LAST_WITHOUT_PHASE = 13
 """Up to here the names say nothing of a phase: they came before the rule, and count as `pre`."""
+
+LOCK_TIMEOUT_MS = 5_000
+LOCK_TRIES = 10
+REST_S = 3.0
+"""Between two tries: whoever waited behind the first one has its turn."""
 
 NAME = re.compile(r"(?P<number>\d{4})_((?P<phase>pre|post)_)?[a-z0-9_]+")
 
@@ -57,8 +67,8 @@ def migrate(dsn: str, folder: Path = MIGRATIONS, *, phase: Phase | None = None, 
 
     Without `phase` both are applied: nothing else may use the database. So are they in an empty database, where there
     is no version before. `until` leaves out what comes after that name.
-    Raises OutOfOrder, and the driver's error when the server cannot be reached or a statement fails; a failed file
-    leaves no trace.
+    Raises OutOfOrder, and the driver's error when the server cannot be reached, a statement fails, or a lock is not to
+    be had in all tries. A failed file leaves no trace, but for one without a transaction.
     """
     with _opened(dsn, folder) as (backend, migrations), backend.lock(timeout=60):
         is_empty = not backend.get_applied_migration_hashes()
@@ -66,8 +76,24 @@ def migrate(dsn: str, folder: Path = MIGRATIONS, *, phase: Phase | None = None, 
         if phase is not None and not is_empty:
             due = _of_phase(due, phase)
         names = [migration.id for migration in due]
-        backend.apply_migrations(due)
+        for migration in due:
+            _apply(backend, migration)
     return names
+
+
+def _apply(backend: Any, migration: Any) -> None:
+    for tries_left in reversed(range(LOCK_TRIES)):
+        try:
+            backend.apply_one(migration)
+            return
+        except psycopg.errors.LockNotAvailable:
+            if not tries_left:
+                raise
+        _rest()
+
+
+def _rest() -> None:
+    threading.Event().wait(REST_S)
 
 
 def left(dsn: str, folder: Path = MIGRATIONS) -> list[str]:
@@ -112,7 +138,9 @@ def _opened(dsn: str, folder: Path) -> Iterator[tuple[Any, Any]]:
         from yoyo import get_backend, read_migrations
     logging.getLogger("yoyo").setLevel(logging.WARNING)
     parts = urlsplit(dsn)
-    backend = get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg")))
+    query = dict(parse_qsl(parts.query))
+    query["options"] = f"{query.get('options', '')} -c lock_timeout={LOCK_TIMEOUT_MS}".strip()
+    backend = get_backend(urlunsplit(parts._replace(scheme="postgresql+psycopg", query=urlencode(query))))
     try:
         yield backend, read_migrations(str(folder))
     finally:

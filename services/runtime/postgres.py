@@ -4,6 +4,7 @@ import json
 import select
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from enum import IntEnum
 from typing import Any
 
 import psycopg
@@ -28,6 +29,24 @@ AWAY = (
     OSError,
 )
 """What the driver raises when the server cannot be reached or has ended the session: try again, nothing was written."""
+
+
+class AdvisoryLock(IntEnum):
+    """All keys of advisory locks that are numbers, of all services, for the server knows one set of them only.
+
+    Keys made of names (`hashtext`) are of other kinds: two halves, or 64 bits without order.
+    """
+
+    REGISTER = 7_302_118_001
+    """Imports and publishing take turns."""
+    GROUPING = 7_261_003
+    """One process at a time works on common causes."""
+    SEALING = 7_261_004
+    """One process at a time appends to the chain of the audit."""
+    GROUPS = 7_261_005
+    """One process at a time puts notices together."""
+    QUOTA = 7_261_006
+    """One process at a time counts what it takes of a quota. No fire waits for it."""
 
 
 KNOWS_TRANSACTION_TIMEOUT = 170000

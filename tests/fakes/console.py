@@ -586,8 +586,8 @@ class FakeCommands:
     async def unshelve(self, case_id: str, viewer: Viewer) -> None:
         self._do(case_id, viewer, "unshelve")
 
-    async def escalate(self, case_id: str, viewer: Viewer, note: str) -> None:
-        self._do(case_id, viewer, f"escalate {note}")
+    async def escalate(self, case_id: str, viewer: Viewer, step: str, note: str) -> None:
+        self._do(case_id, viewer, f"escalate {step} {note}")
 
     async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:
         self._do(case_id, viewer, f"merge {into}")

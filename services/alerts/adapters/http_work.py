@@ -60,6 +60,9 @@ class Shelve(By):
 
 
 class Escalate(By):
+    """`step`: which one was next when it was asked for."""
+
+    step: CaseIdText
     note: str = Field(default="", max_length=500)
 
 
@@ -113,7 +116,7 @@ def _queue_routes(router: APIRouter, work: CaseWork) -> None:
 
     @router.post("/cases/{case_id}/escalate")
     async def escalate(case_id: CaseIdPath, request: Escalate) -> dict[str, Any]:
-        return _answer(await work.escalate(CaseId(case_id), request.who, request.note))
+        return _answer(await work.escalate(CaseId(case_id), request.who, request.step, request.note))
 
     @router.post("/cases/{case_id}/merge")
     async def merge(case_id: CaseIdPath, request: Merge) -> dict[str, Any]:

@@ -14,10 +14,7 @@ from services.alerts.domain.audit.overview import RETURNED_COUNTED, Overview
 from services.alerts.domain.ids import CaseId
 from services.kernel.alarm_state import AlarmFact, alarm_state
 from services.kernel.words import AlarmState
-from services.runtime.postgres import Pool
-
-SEALING_LOCK = 7_261_004
-"""Key of the advisory lock under which one process at a time appends to the chain."""
+from services.runtime.postgres import AdvisoryLock, Pool
 
 
 class PostgresAuditLog:
@@ -28,7 +25,7 @@ class PostgresAuditLog:
 
     async def seal(self, limit: int) -> int:
         async with transaction_on(self._pool) as connection:
-            if not await try_lock(connection, SEALING_LOCK):
+            if not await try_lock(connection, AdvisoryLock.SEALING):
                 return 0
             rows = sorted(await (await connection.execute(SQL["take_pending"], (limit,))).fetchall())
             if not rows:

@@ -40,13 +40,11 @@ from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
 from services.kernel.words import Channel, ClockKind
 from services.runtime.partitions import PartitionTable
-from services.runtime.postgres import AWAY, Connection, Pool
+from services.runtime.postgres import AWAY, AdvisoryLock, Connection, Pool
 
 PARTITIONS = PartitionTable("alerts")
 LIVE_CHANNEL = "firenet_live"
 WORK_CHANNEL = "firenet_alerts"
-GROUPING_LOCK = 7_261_003
-"""Key of the advisory lock under which one process at a time works on common causes."""
 
 
 def translated(error: Exception) -> Exception:
@@ -76,7 +74,7 @@ async def transaction_on(pool: Pool, *, pipelined: bool = False) -> AsyncIterato
         raise translated(error) from error
 
 
-async def try_lock(connection: Connection, key: int) -> bool:
+async def try_lock(connection: Connection, key: AdvisoryLock) -> bool:
     """Return whether this transaction now holds the advisory lock; it does not wait for it."""
     row = await (await connection.execute(SQL["try_lock"], (key,))).fetchone()
     return row is not None and bool(row[0])
@@ -185,7 +183,7 @@ class PostgresCaseTransaction:
         return found
 
     async def alone_with_common_causes(self) -> bool:
-        return await try_lock(self._connection, GROUPING_LOCK)
+        return await try_lock(self._connection, AdvisoryLock.GROUPING)
 
     async def loose_losses(self, since: datetime, limit: int) -> list[Candidate]:
         return [

@@ -30,10 +30,7 @@ from services.alerts.domain.noise.digest import (
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import ClaimRequest, GroupTransaction, Ready, Refused
 from services.kernel.words import Channel
-from services.runtime.postgres import Connection, Pool
-
-GROUPS_LOCK = 7_261_005
-"""Key of the advisory lock under which one process at a time puts notices together."""
+from services.runtime.postgres import AdvisoryLock, Connection, Pool
 
 WriteDigest = Callable[[DigestLetter, NoticeId], tuple[str, str]]
 """Returns (subject, body) in the language of the address."""
@@ -46,7 +43,7 @@ class PostgresGroupTransaction:
         self._connection = connection
 
     async def alone(self) -> bool:
-        return await try_lock(self._connection, GROUPS_LOCK)
+        return await try_lock(self._connection, AdvisoryLock.GROUPS)
 
     async def waiting(self, now: datetime, limit: int) -> list[WaitingNotice]:
         async with self._connection.cursor(row_factory=dict_row) as cursor:

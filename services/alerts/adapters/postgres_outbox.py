@@ -24,10 +24,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import NoticeId
 from services.alerts.ports import ClaimRequest, Ready, Refused, Retell
 from services.kernel.words import Channel, FileKind
-from services.runtime.postgres import Connection, Pool
-
-QUOTA_LOCK = 7_261_005
-"""Key of the advisory lock under which one process at a time counts what it takes of a quota. No fire waits for it."""
+from services.runtime.postgres import AdvisoryLock, Connection, Pool
 
 Encode = Callable[[dict[str, Any]], tuple[str, bytes]]
 
@@ -158,7 +155,7 @@ async def _within_quotas(
     """Count what leaves by a channel with a quota, one process after the other; what is beyond it waits."""
     if not any(isinstance(one, Ready) and one.to.channel in request.quotas for one in answers):
         return answers
-    await connection.execute(SQL["quota_alone"], (QUOTA_LOCK,))
+    await connection.execute(SQL["quota_alone"], (AdvisoryLock.QUOTA,))
     await connection.execute(SQL["quota_forget"], (request.now - DAY,))
     rows = await (await connection.execute(SQL["quota_spent"], (list(request.quotas),))).fetchall()
     spent = Spent(Counter({(Channel(row[0]), row[1]): row[2] for row in rows}))

@@ -108,6 +108,7 @@ def case_row(case: Case) -> Row:
         "quiet_until": case.flapping.quiet_until,
         "closes": [_close_json(one) for one in case.closes],
         "guarded": [_guarded_json(one) for one in case.guarded],
+        "lapse_delay_s": case.lapse_delay.total_seconds(),
     }
 
 
@@ -157,6 +158,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         flapping=Flapping(tuple(row["begins"]), row["flapping_since"], row["quiet_until"]),
         closes=tuple(_close_of(one) for one in row["closes"]),
         guarded=tuple(_guarded_of(one) for one in row["guarded"]),
+        lapse_delay=timedelta(seconds=row["lapse_delay_s"]),
     )
 
 

@@ -135,8 +135,10 @@ class CaseWorkService:
             await transaction.save(changes)
         return Reply.DONE
 
-    async def escalate(self, case_id: CaseId, who: Who, note: str) -> Reply:
-        """Have the next step taken now, that else would wait for its time.
+    async def escalate(self, case_id: CaseId, who: Who, step: str, note: str) -> Reply:
+        """Have `step`, which is the next one, taken now, that else would wait for its time.
+
+        Where another one is next by now somebody was quicker, or the same click comes twice: nothing more is taken.
 
         One for what is overdue, a close or an event is not: its paper would say what is not so.
         """
@@ -146,6 +148,8 @@ class CaseWorkService:
                 return Reply.NOT_FOUND
             if not case.is_open:
                 return Reply.CLOSED
+            if case.next_step != step:
+                return Reply.ALREADY
             now = self._clock.now()
             earlier = hurried(case, now)
             if earlier is None:
@@ -154,7 +158,7 @@ class CaseWorkService:
                 return Reply.ALREADY
             changes = Changes()
             changes.put(earlier)
-            detail: Detail = {"step": case.next_step, "was_due_at": str(case.next_step_at), "note": note}
+            detail: Detail = {"step": step, "was_due_at": str(case.next_step_at), "note": note}
             self._note(changes, "escalated", case_id, who, detail)
             await transaction.save(changes)
         return Reply.DONE

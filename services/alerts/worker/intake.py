@@ -177,6 +177,8 @@ class CaseIntake:
             batch.changes.opened[case.case_id] = case
         else:
             batch.changes.put(case)
+        if decision.begins_anew:
+            batch.changes.unshelved.append(case.case_id)
         if decision.action is Action.REOPENED:
             batch.changes.cancelled[case.case_id] = Reason.REOPENED
             batch.closed.pop(case.case_id, None)

@@ -48,8 +48,8 @@ class HttpCaseCommands:
     async def unshelve(self, case_id: str, viewer: Viewer) -> None:
         await self._post(_path(case_id, "unshelve"), viewer)
 
-    async def escalate(self, case_id: str, viewer: Viewer, note: str) -> None:
-        await self._post(_path(case_id, "escalate"), viewer, note=note)
+    async def escalate(self, case_id: str, viewer: Viewer, step: str, note: str) -> None:
+        await self._post(_path(case_id, "escalate"), viewer, step=step, note=note)
 
     async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:
         await self._post(_path(case_id, "merge"), viewer, into=into)

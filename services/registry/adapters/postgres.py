@@ -16,9 +16,7 @@ from services.registry.adapters.wire import from_json, to_wire
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import StoreUnavailable
 from services.registry.ports import ImportNote
-from services.runtime.postgres import Connection, connect_arguments
-
-LOCK = 7_302_118_001
+from services.runtime.postgres import AdvisoryLock, Connection, connect_arguments
 
 
 class PostgresStore:
@@ -34,7 +32,7 @@ class PostgresStore:
             async with self._connection.transaction(force_rollback=not keep):
                 # Two imports at once could miss each other's rows; a publish beside an import could take a mark
                 # away from versions that it has not sent.
-                await self._connection.execute(SQL["register_lock"], (LOCK,))
+                await self._connection.execute(SQL["register_lock"], (AdvisoryLock.REGISTER,))
                 yield PostgresRegister(self._connection, self._imported_by)
         except psycopg.Error as error:
             raise _unavailable(error) from error

@@ -165,7 +165,7 @@ async def test_the_next_step_now_and_a_merge_are_kept(stores: Stores) -> None:
     common = case(CaseKind.COMMON_CAUSE, of="carrier:x", grouping=Grouping("carrier:x", None, at(7200)))
     await put(stores.cases, one, common)
     work = service(stores.cases, ManualClock(T0))
-    assert await work.escalate(one.case_id, CENTRE, "") is Reply.DONE
+    assert await work.escalate(one.case_id, CENTRE, "H0", "") is Reply.DONE
     async with stores.cases.transaction() as transaction:
         assert [found.case_id for found in await transaction.due(at(1), 10) if not found.is_common] == [one.case_id]
     assert await work.merge(one.case_id, common.case_id, CENTRE) is Reply.DONE

@@ -1,5 +1,6 @@
 """Digests: memory and PostgreSQL keep the same promises, and a kill between any two statements loses nothing."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -20,14 +21,17 @@ from services.alerts.domain.case.case import Case, Grouping
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
+from services.alerts.domain.delivery.budgets import Quota
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.escalation.pack_rules import GroupingRules
-from services.alerts.domain.ids import NoticeId
+from services.alerts.domain.ids import BodyCode, ContactId, NoticeId
+from services.alerts.domain.routing.contacts import Address
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import CaseStore, Changes, GroupStore, Outbox, Ready
+from services.alerts.ports import CaseStore, Changes, ClaimRequest, GroupStore, Outbox, Ready
 from services.alerts.worker.grouping import GroupingWorker
+from services.kernel.words import Channel
 from services.runtime.postgres import Pool, open_pool
 from tests.contract.alerts.test_store import Stores, digest_said, notice, said_anew, save, take
 from tests.fakes.alerts import FakeDirectory
@@ -117,6 +121,24 @@ async def post(request: pytest.FixtureRequest) -> AsyncIterator[Post]:
 
 def losses(count: int) -> list[Case]:
     return [case(of=f"U{number}", seconds=-number) for number in range(count)]
+
+
+async def test_whoever_counts_a_quota_and_whoever_puts_digests_together_do_not_wait_for_each_other(
+    migrated_database: str,
+) -> None:
+    """Else a storm of text messages holds cases, and with them their alarms, until mails are put together."""
+    async with open_pool(migrated_database, "contract", 2, 4) as pool:
+        post = on_postgres(pool, ManualClock(T0))
+        one = case()
+        text = replace(notice(one), to=Address(ContactId("c1"), BodyCode("centre"), Channel.SMS, "sms:1", None, "zh"))
+        await save(post.stores, Changes(opened={one.case_id: one}, notices=[text]))
+        lease = {Channel.SMS: timedelta(minutes=1)}
+        request = ClaimRequest(False, at(0), 9, (), (), lambda due: due, lease, (), {Channel.SMS: Quota(2, 3)})
+        async with post.groups.transaction() as grouping:
+            assert await grouping.alone()
+            async with asyncio.timeout(10):
+                (sent,) = await post.outbox.take(request)
+    assert isinstance(sent, Ready)
 
 
 async def test_what_waits_for_one_address_leaves_as_one_mail(post: Post) -> None:

@@ -193,14 +193,15 @@ class Simulation:
 
     async def work(self) -> None:
         """Somebody shelves a case, or has its next step taken now."""
-        open_ = [one.case_id for one in self.cases if one.is_open]
+        open_ = [one for one in self.cases if one.is_open]
         desk = CaseWorkService(
             store=self.harness.store, clock=self.harness.clock, acknowledgements=self.harness.acknowledgements
         )
         if open_ and self.people.random() < 0.5:
-            await desk.shelve(self.people.choice(open_), CENTRE, timedelta(hours=8), "")
+            await desk.shelve(self.people.choice(open_).case_id, CENTRE, timedelta(hours=8), "")
         elif open_:
-            await desk.escalate(self.people.choice(open_), CENTRE, "")
+            one = self.people.choice(open_)
+            await desk.escalate(one.case_id, CENTRE, one.next_step or "", "")
 
     async def edit_pack(self) -> None:
         """Another version stands from now on: what is opened from now on climbs another ladder."""

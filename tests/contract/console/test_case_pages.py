@@ -281,6 +281,54 @@ async def test_a_member_of_a_common_cause_is_listed_for_whoever_looks_for_it(emp
         assert await ids(read, CaseQuery(text="第二医院")) == ["C1"]
 
 
+async def test_what_people_did_proves_nothing_of_a_notice_that_no_channel_accepted(empty_scenario: Scenario) -> None:
+    """It is cancelled by the very act, waits, or was refused: who acted has heard by another one."""
+    empty_scenario.put(UNITS)
+    empty_scenario.open_case("C1", "U02", "connection_lost")
+    empty_scenario.execute(
+        "INSERT INTO documents.documents (document_id, source, request_id, case_id, instrument, unit_id, issuer,"
+        " issued_at, requested_at, request, state, template)"
+        " VALUES ('D1', 'alerts', 'R1', 'C1', 'I2', 'U02', 'brigade', now(), now(), '{}', 'received', 't')"
+    )
+    states = ("accepted", "pending", "sending", "dead", "cancelled")
+    for state in states:
+        empty_scenario.notice(f"centre-{state}", "C1", "H0", "centre", state)
+        empty_scenario.notice(f"signed-{state}", "C1", "H0", "health", state)
+        for number, act in enumerate(("read", "receipted", "answered")):
+            to = f"c-{state}-{number}"
+            empty_scenario.notice(f"{act}-{state}", "C1", "H1", "U02", state, contact_id=to, document_id="D1")
+            empty_scenario.execute(
+                "INSERT INTO documents.recipients (document_id, contact_id, party, is_addressee)"
+                " VALUES ('D1', %s, %s, true)",
+                [to, act],
+            )
+    empty_scenario.sign("C1", "health")
+    empty_scenario.execute("UPDATE alerts.receipts SET at = now()")
+    for statement in (
+        "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)"
+        " VALUES (now(), 'centre', 'acknowledged', 'C1', '{}')",
+        "INSERT INTO documents.openings (document_id, party, via, who, first_at, last_at)"
+        " VALUES ('D1', 'read', 'console', '', now(), now())",
+        "INSERT INTO documents.receipts (document_id, party, by, name, via, at)"
+        " VALUES ('D1', 'receipted', 'x', 'x', 'console', now())",
+        "INSERT INTO documents.submissions (submission_id, document_id, party, kind, state, by, name, text, via, at)"
+        " VALUES ('S1', 'D1', 'answered', 'reply', 'submitted', 'x', 'x', 'x', 'console', now())",
+    ):
+        empty_scenario.execute(statement)
+
+    async def proven() -> dict[str, str]:
+        async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+            sent = (await PostgresReadModel(pool, LIMIT_S).case(WHOLE, "C1")).deliveries
+        assert len(sent) == 5 * len(states)
+        return {one.notice_id: one.proof for one in sent if one.proof is not None}
+
+    done = {"signed": "acknowledged", "read": "read", "receipted": "acknowledged", "answered": "acted"}
+    wanted = {f"{name}-accepted": proof for name, proof in done.items()}
+    assert await proven() == wanted | {"centre-accepted": "acknowledged"}
+    empty_scenario.verify("C1", "centre", "true_alarm")
+    assert await proven() == wanted | {"centre-accepted": "acted"}
+
+
 async def test_no_page_reads_more_than_it_needs(empty_scenario: Scenario) -> None:
     """Of 5 000 open and 20 000 closed cases: an order with an index is read in it, nothing scans all cases."""
     empty_scenario.put(UNITS)

@@ -15,7 +15,7 @@ ACTS: list[tuple[str, dict[str, Any]]] = [
     ("verify", {"finding": "false_alarm", "note": ""}),
     ("shelve", {"minutes": 60, "note": "等运营商"}),
     ("unshelve", {}),
-    ("escalate", {"note": "节日"}),
+    ("escalate", {"step": "H1", "note": "节日"}),
     ("merge", {"into": "CC1"}),
 ]
 

@@ -141,6 +141,51 @@ def test_pre_leaves_post_for_later_whatever_the_numbers(released: str, folder: P
     assert migrate(released, folder) == []
 
 
+def test_whoever_waits_for_a_lock_lets_the_others_by_and_comes_again(
+    released: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate(released)
+    add(folder, PRE, "CREATE TABLE rules.more (a text); ALTER TABLE alerts.steps ADD COLUMN paper text")
+    monkeypatch.setattr(migrating, "LOCK_TIMEOUT_MS", 50)
+    rests = 0
+    with psycopg.connect(released) as reader, psycopg.connect(released, autocommit=True) as other:
+
+        def others_turn() -> None:
+            nonlocal rests
+            rests += 1
+            with other.transaction():
+                other.execute("LOCK TABLE alerts.steps IN ROW EXCLUSIVE MODE NOWAIT")
+            if rests == busy_for:
+                reader.rollback()
+
+        monkeypatch.setattr(migrating, "_rest", others_turn)
+        reader.execute("SELECT count(*) FROM alerts.steps")
+        busy_for = 0
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            migrate(released, folder)
+        assert rests == migrating.LOCK_TRIES - 1
+        assert left(released, folder) == [PRE]
+        rests, busy_for = 0, 2
+        assert migrate(released, folder) == [PRE]
+        assert rests == 2
+
+
+def test_an_index_whose_build_was_given_up_is_built_again(database: str) -> None:
+    """PostgreSQL leaves it behind as one that is not valid."""
+    name = "0088_pre_indexes_of_large_tables"
+    migrate(database, until="0087_pre_english_account_names")
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE INDEX cases_returned ON alerts.cases (closed_at)")
+        connection.execute(
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'alerts.cases_returned'::regclass"
+        )
+    assert name in migrate(database)
+    assert drift(database) == ""
+    with psycopg.connect(database) as connection:
+        valid = "SELECT bool_and(indisvalid) FROM pg_index"
+        assert connection.execute(valid).fetchone() == (True,)
+
+
 def test_post_waits_for_what_comes_first(released: str, folder: Path) -> None:
     add(folder, PRE, "CREATE TABLE rules.more (a text)")
     add(folder, POST, "ALTER TABLE rules.more ADD COLUMN b text")

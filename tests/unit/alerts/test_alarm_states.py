@@ -11,12 +11,13 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.errors import NoPack
+from services.alerts.domain.escalation.pack_rules import FlappingRules, GroupingRules
 from services.alerts.domain.escalation.triggers import Overdue
 from services.alerts.domain.ids import CaseId
 from services.alerts.worker.case_work import CaseWorkService
 from services.kernel.words import ClockKind, Recipient, StepExit
 from tests.fakes.alerts_store import states
-from tests.unit.alerts.build import event, step
+from tests.unit.alerts.build import T0, event, step
 from tests.unit.alerts.harness import Harness
 
 CENTRE, HEALTH = Who("officer", None, "console"), Who("clerk", "health", "console")
@@ -71,6 +72,44 @@ async def test_what_somebody_took_and_did_not_end_in_time_is_nobody_s_again_and_
         assert entry["by"] == "officer"
         assert await harness.acknowledgements.acknowledge(case_id, CENTRE, "again") is Reply.DONE
         assert ClockKind.UN_ACKNOWLEDGE in stands(harness, case_id).clocks.running, "its time begins anew"
+
+
+async def test_after_a_lapse_steps_keep_the_distance_of_the_pack_and_hold_up_none_that_waits_for_nobody() -> None:
+    """Taken at once they told manager, street and department together, or six times the same."""
+    ladder = (
+        step("H0", 0, Recipient.CENTRE),
+        step("H1", 1, Recipient.UNIT_MANAGER, exits=UNTIL_TAKEN),
+        step("H2", 3, Recipient.STREET, exits=UNTIL_TAKEN),
+        step("H3", 7, Recipient.BRIGADE, exits=UNTIL_TAKEN),
+        step("H4", 14, Recipient.DEPARTMENT),
+        step("H5", 15, Recipient.DEPARTMENT, exits=UNTIL_TAKEN),
+    )
+    harness = Harness("U1", ladders={CaseKind.CONNECTION_LOST: ladder}, un_acknowledge=LAPSES)
+    case_id = await lost(harness)
+    await harness.acknowledgements.acknowledge(case_id, CENTRE, "")
+    await harness.pass_time(26 * HOUR, every=HOUR / 8)
+    taken = {one.step: round((one.taken_at - T0) / timedelta(hours=1)) for one in harness.store.tables.steps.values()}
+    # lapsed after 8 hours: seven hours late, but H4 comes in its time, and H3 before it
+    assert taken == {"H0": 0, "H1": 8, "H2": 10, "H3": 14, "H4": 14, "H5": 22}
+
+
+async def test_a_lapse_of_a_common_cause_does_not_send_all_its_repeats_at_once() -> None:
+    grouping = GroupingRules(timedelta(seconds=10), timedelta(seconds=300), timedelta(hours=4), least=3, named=2)
+    lapses = {CaseKind.COMMON_CAUSE: timedelta(hours=24)}
+    harness = Harness("U1", "U2", "U3", grouping=grouping, un_acknowledge=lapses)
+    await harness.take(*[event(of=name, cause=f"lost-{name}") for name in ("U1", "U2", "U3")])
+    await harness.pass_time(60, every=10)
+    common = next(one for one in harness.store.tables.cases.values() if one.is_common)
+    await harness.acknowledgements.acknowledge(common.case_id, CENTRE, "")
+
+    def repeats() -> list[str]:
+        return [code for case_id, code in harness.store.tables.steps if case_id == common.case_id and ".r" in code]
+
+    await harness.pass_time(25 * HOUR, every=HOUR / 2)
+    assert stands(harness, common.case_id).acknowledged is None
+    assert len(repeats()) == 1
+    await harness.pass_time(4 * HOUR, every=HOUR / 2)
+    assert len(repeats()) == 2
 
 
 async def test_without_a_time_in_the_pack_or_without_a_pack_it_stays_taken() -> None:
@@ -140,16 +179,35 @@ async def test_shelving_ends_by_its_time_stops_nothing_and_is_never_for_what_bur
     assert [one["note"] for one in entries(harness, "shelved")] == ["等运营商", ""]
 
 
+async def test_what_is_shelved_is_in_sight_again_when_its_trouble_begins_anew() -> None:
+    """Also of a case that flaps, which stays the same case from its first drop on."""
+    flapping = FlappingRules(2, timedelta(hours=1), timedelta(hours=2), (Recipient.CENTRE,), "proposal")
+    for rules in ({}, {"flapping": flapping}):
+        harness = made(**rules)
+        case_id, work = await lost(harness), work_on(harness)
+        for drop in range(3):
+            assert await work.shelve(case_id, CENTRE, timedelta(hours=24), "") is Reply.DONE
+            await harness.pass_time(60)
+            await harness.take(event(Happening.ENDED, cause=f"lost-{drop or 'U1'}", seconds=harness.clock.monotonic()))
+            await harness.pass_time(60)
+            assert stands(harness, case_id).is_open is (bool(rules) and drop > 0)
+            # two clocks: found, by the one of rules, before it was shelved
+            await harness.take(event(cause=f"lost-{drop + 1}", seconds=harness.clock.monotonic() - 300))
+            assert stands(harness, case_id).is_open
+            async with harness.store.transaction() as transaction:
+                assert (await transaction.work(case_id, harness.clock.now())).shelved_until is None, drop
+
+
 async def test_the_next_step_is_taken_now_when_somebody_says_so_but_none_that_would_say_what_is_not() -> None:
     harness = made()
     case_id, work = await lost(harness), work_on(harness)
     await harness.pass_time(60)
-    assert await work.escalate(case_id, HEALTH, "") is Reply.NOT_FOUND
-    assert await work.escalate(case_id, CENTRE, "节日") is Reply.DONE
-    assert await work.escalate(case_id, CENTRE, "") is Reply.ALREADY
+    assert await work.escalate(case_id, HEALTH, "H1", "") is Reply.NOT_FOUND
+    assert await work.escalate(case_id, CENTRE, "H1", "节日") is Reply.DONE
+    assert await work.escalate(case_id, CENTRE, "H1", "") is Reply.ALREADY
     await harness.pass_time(1)
     assert (case_id, "H1") in harness.store.tables.steps
-    assert await work.escalate(case_id, CENTRE, "") is Reply.NOTHING_NEXT, "the ladder has ended"
+    assert await work.escalate(case_id, CENTRE, "H1", "") is Reply.ALREADY, "the ladder has ended"
     assert [one["step"] for one in entries(harness, "escalated")] == ["H1"]
     waits = (
         LOST[0],
@@ -159,7 +217,24 @@ async def test_the_next_step_is_taken_now_when_somebody_says_so_but_none_that_wo
     harness.directory.pack.ladders[CaseKind.CONNECTION_LOST] = waits
     other = await lost(harness, "U2")
     await harness.pass_time(120)
-    assert await work.escalate(other, CENTRE, "") is Reply.NOTHING_NEXT, "the reply is not overdue"
+    assert await work.escalate(other, CENTRE, "H2", "") is Reply.NOTHING_NEXT, "the reply is not overdue"
+
+
+async def test_a_click_that_comes_twice_or_from_two_people_takes_one_step() -> None:
+    harness = made()
+    harness.directory.pack.ladders[CaseKind.CONNECTION_LOST] = (*LOST, step("H2", 20, Recipient.DEPARTMENT))
+    case_id, work = await lost(harness), work_on(harness)
+    await harness.pass_time(60)
+    seen = stands(harness, case_id).next_step
+    assert seen == "H1"
+    assert await work.escalate(case_id, CENTRE, seen, "") is Reply.DONE
+    await harness.pass_time(1)
+    assert stands(harness, case_id).next_step == "H2"
+    for who in (CENTRE, Who("colleague", None, "console")):
+        assert await work.escalate(case_id, who, seen, "") is Reply.ALREADY
+    await harness.pass_time(60)
+    assert [code for _, code in harness.store.tables.steps] == ["H0", "H1"]
+    assert len(entries(harness, "escalated")) == 1
 
 
 async def test_a_case_put_to_a_common_cause_is_one_of_its_members() -> None:
@@ -178,5 +253,5 @@ async def test_a_case_put_to_a_common_cause_is_one_of_its_members() -> None:
     assert await work.merge(case_id, common.case_id, CENTRE) is Reply.ALREADY
     held = stands(harness, case_id)
     assert (held.grouping.common_case_id, held.next_step_at) == ("CC", now + timedelta(hours=3))
-    assert await work.escalate(case_id, CENTRE, "") is Reply.NOTHING_NEXT, "it is held with the others"
+    assert await work.escalate(case_id, CENTRE, "H0", "") is Reply.NOTHING_NEXT, "it is held with the others"
     assert len(entries(harness, "merged")) == 2

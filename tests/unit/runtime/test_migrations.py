@@ -1,5 +1,7 @@
 """A migration says in its name when it may be applied."""
 
+import re
+
 import pytest
 
 from deploy.schema import last_released
@@ -11,6 +13,20 @@ def test_every_migration_has_a_phase_and_a_number_of_its_own() -> None:
     assert all(phase_of(name) in Phase for name in names)
     assert len({name[:4] for name in names}) == len(names) >= LAST_WITHOUT_PHASE - 1
     assert last_released() in names
+
+
+def test_an_index_of_a_table_that_others_write_to_is_built_beside_them() -> None:
+    """Built in a transaction it holds up all writers of the table, and with them alarms, for as long as that takes."""
+    files = {path.stem: path.read_text(encoding="utf-8") for path in MIGRATIONS.glob("*.sql") if path.stem >= "0083"}
+    built = 0
+    for name, text in files.items():
+        if phase_of(name) is Phase.POST:
+            continue
+        own = set(re.findall(r"CREATE TABLE ([\w.]+)", text))
+        for how, table in re.findall(r"CREATE (?:UNIQUE )?INDEX (CONCURRENTLY )?\w+\s+ON ([\w.]+)", text):
+            assert table in own or (how and text.startswith("-- transactional: false\n")), (name, table)
+            built += table not in own
+    assert built
 
 
 @pytest.mark.parametrize(

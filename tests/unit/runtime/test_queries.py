@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from services.runtime.postgres import AdvisoryLock
 from services.runtime.queries import HEAD, PART, load_queries
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,3 +65,15 @@ def test_statements_stand_in_the_files_only(folder: Path) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and STATEMENT.search(node.value)
     ]
     assert found == []
+
+
+def test_no_two_advisory_locks_have_the_same_key_and_none_has_one_of_its_own() -> None:
+    assert len(set(AdvisoryLock)) == len(AdvisoryLock.__members__)
+    for folder in FOLDERS:
+        statements = load_queries(folder)
+        locks = [name for name, text in statements.items() if re.search(r"advisory\w*lock\w*\(%", text)]
+        code = "\n".join(path.read_text(encoding="utf-8") for path in folder.parent.glob("*.py"))
+        for name in locks:
+            keys = re.findall(rf'SQL\["{name}"\], \(([\w.]+)', code)
+            assert keys, name
+            assert all(key.startswith("AdvisoryLock.") or f"{key}: AdvisoryLock" in code for key in keys), (name, keys)

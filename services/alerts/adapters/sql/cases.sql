@@ -17,7 +17,8 @@ c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.
 c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
 c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
 c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.reported, c.ended,
-c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until, c.closes, c.guarded
+c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until, c.closes, c.guarded,
+c.lapse_delay_s
 
 -- whole_case --
 -- With its clocks and receipts, in the same round trip. A case that somebody changed while we waited for its lock comes
@@ -140,7 +141,7 @@ UPDATE alerts.cases c SET
     acknowledged_step = n.acknowledged_step, carriers = n.carriers, burning = n.burning, alarms = n.alarms,
     reported = n.reported, ended = n.ended, restored_at = n.restored_at, over_at = n.over_at, revision = c.revision + 1,
     place = n.place, begins = n.begins, flapping_since = n.flapping_since, quiet_until = n.quiet_until,
-    closes = n.closes
+    closes = n.closes, lapse_delay_s = n.lapse_delay_s
 FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
 
 -- case_names --
@@ -148,7 +149,8 @@ case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detect
 close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
 cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, step,
 held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
-alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes, guarded
+alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes, guarded,
+lapse_delay_s
 
 -- insert_cases --
 INSERT INTO alerts.cases ({case_names})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.alerts.domain.case.clocks import Clocks
 from services.alerts.domain.case.closes import Close
@@ -83,7 +83,8 @@ class Case:
     `ladder` is the snapshot taken at opening, `step` its last step that was taken. `component` opened it,
     None for the whole unit. `closure` None: open. `fire` says something in fire cases only. `receipts` come in the
     order in which they were given, at most one for a body and step. `closes` are what a body has missed so far. In
-    `guarded` times its clocks run faster; like the ladder they are as the pack had them at opening.
+    `guarded` times its clocks run faster; like the ladder they are as the pack had them at opening. `lapse_delay`: so
+    much later (real time) come steps that were held back by acknowledgements which lapsed.
     """
 
     case_id: CaseId
@@ -111,6 +112,7 @@ class Case:
     revision: int = 1
     closes: tuple[Close, ...] = ()
     guarded: tuple[GuardedTime, ...] = ()
+    lapse_delay: timedelta = timedelta(0)
 
     @property
     def is_fire(self) -> bool:

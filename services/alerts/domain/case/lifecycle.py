@@ -31,7 +31,7 @@ from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
 from services.alerts.domain.case.subject import SubjectFacts
-from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder
+from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder, held_back
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.noise.flapping import Flapping
 from services.kernel.words import ClockKind
@@ -58,11 +58,13 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`case` is the case afterwards; None when there is none and none is needed."""
+    """`case` is the case afterwards; None when there is none and none is needed. `begins_anew`: its trouble was over,
+    or quiet, and is back: what somebody has put out of sight is in sight again."""
 
     action: Action
     reason: str
     case: Case | None = None
+    begins_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,9 @@ def decide(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
         return Decision(Action.IGNORED, "case_already_closed", known.same)
     if recent is not None and _reopens(recent, event, terms):
         case = _reopen(recent, event, terms, now)
-        return Decision(Action.REOPENED, "flapping" if case.flapping.holds_open else "dropped_again", case)
+        return Decision(
+            Action.REOPENED, "flapping" if case.flapping.holds_open else "dropped_again", case, begins_anew=True
+        )
     return Decision(Action.OPENED, event.cause, open_case(event, terms, now))
 
 
@@ -184,7 +188,7 @@ def _again(known: Known, case: Case, event: Event, terms: Terms, now: datetime) 
         seen = replace(seen, finding_id=event.finding_id, closes=_closes(seen.closes, event))
         if case.flapping.quiet_until is None:
             return Decision(Action.SIGHTED, "joined", seen)
-        return Decision(Action.SIGHTED, "flapping", _flaps(seen, event, terms, now))
+        return Decision(Action.SIGHTED, "flapping", _flaps(seen, event, terms, now), begins_anew=True)
     key = _component_key(event)
     if key in case.fire.burning:
         return Decision(Action.SIGHTED, "same_component", seen)
@@ -266,9 +270,11 @@ def close(case: Case, reason: str, now: datetime) -> Case:
 
 
 def lapsed(case: Case, now: datetime, pace: Pace) -> Case:
-    """Return the case that somebody took and that did not end in time: nobody has taken it, and steps that were not
-    taken for that are due again, though not before a hold or a quiet time ends."""
+    """Return the case that somebody took and that did not end in time: nobody has taken it, and of the steps that were
+    not taken for that the first is due again, the others in the pack's distance from it, though none before a hold or
+    a quiet time ends."""
     free = replace(case, acknowledged=None, clocks=case.clocks.set(ClockKind.UN_ACKNOWLEDGE, None))
+    free = replace(free, lapse_delay=free.lapse_delay + held_back(free, now, pace))
     again = clock_from(free, now, timedelta(0), pace)
     return again if again.flapping.quiet_until is None else _quiet(again, again.flapping)
 
@@ -299,6 +305,7 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         ),
         grouping=Grouping(case.grouping.cause_key),
         acknowledged=None,
+        lapse_delay=timedelta(0),
         clocks=case.clocks.set(ClockKind.UN_ACKNOWLEDGE, None),
         flapping=_begun(case.flapping, event, terms.rules),
         closes=_closes(case.closes, event),

@@ -146,7 +146,31 @@ def clock_from(case: Case, now: datetime, first_wait: timedelta, pace: Pace) -> 
 
 
 def clock_of(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
-    """Return when time makes the step due, None when time does not."""
+    """Return when time makes the step due, None when time does not.
+
+    A step that acknowledgements held back which lapsed comes later by that, so that it keeps the pack's distance from
+    the one before; it never holds up a step behind it that waits for nobody's acknowledgement.
+    """
+    clock = _planned(case, step, pace)
+    if clock is None or not case.lapse_delay or not _waits_while_taken(step):
+        return clock
+    others = (one for one in case.ladder[case.ladder.index(step) + 1 :] if not _waits_while_taken(one))
+    limits = [planned.due_at for one in others if (planned := _planned(case, one, pace)) is not None]
+    return replace(clock, due_at=max(clock.due_at, min((clock.due_at + case.lapse_delay, *limits))))
+
+
+def _waits_while_taken(step: LadderStep) -> bool:
+    return StepExit.ACKNOWLEDGED in step.exits
+
+
+def held_back(case: Case, now: datetime, pace: Pace) -> timedelta:
+    """Return for how long the next step of a case that nobody has taken any more has been overdue for that."""
+    step = following(case)
+    clock = None if step is None or not _waits_while_taken(step) else clock_of(case, step, pace)
+    return timedelta(0) if clock is None else max(timedelta(0), now - clock.due_at)
+
+
+def _planned(case: Case, step: LadderStep, pace: Pace) -> Clock | None:
     start, calendar = case.detected_at, pace.calendar
     match step.trigger:
         case Elapsed(after):

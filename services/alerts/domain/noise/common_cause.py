@@ -170,6 +170,7 @@ def again(common: Case, cause: Cause, rules: PackRules, now: datetime, pace: Pac
         common,
         sightings=replace(seen, drops=drop),
         detected_at=cause.newest,
+        lapse_delay=timedelta(0),
         grouping=replace(common.grouping, held_until=now + pace.observed(rules.common_hold)),
         ladder=(*common.ladder[:taken], *new),
         clocks=common.clocks.set(ClockKind.STEP, Clock(now + pace.observed(rules.group_wait), new[0].code)),

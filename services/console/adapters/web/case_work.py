@@ -54,6 +54,9 @@ class ShelveBody(Body):
 
 
 class EscalateBody(Body):
+    """`step`: the next one as the reader saw it."""
+
+    step: CaseIdText
     note: Note = ""
 
 
@@ -105,7 +108,7 @@ class CaseWorkApi:
 
     async def escalate(self, request: Request, case_id: CaseId, body: EscalateBody) -> Response:
         async def hurry(case_id: str, viewer: Viewer) -> None:
-            await self._commands.escalate(case_id, viewer, body.note)
+            await self._commands.escalate(case_id, viewer, body.step, body.note)
 
         return await self._act(request, "escalate", case_id, hurry, working=True)
 

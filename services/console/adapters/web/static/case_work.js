@@ -63,7 +63,7 @@ export function queue(row, causes, changed) {
     const minutes = choice("shelve-for", "shelve.for", SHELVE_MINUTES.map((n) => [n, t("shelve.hours", { n: n / 60 })]));
     line(minutes, h("button", { type: "button", class: "ack", dataset: { role: "shelve" }, onclick: press("shelve", () => ({ minutes: Number(minutes.value) })) }, t("shelve.button")));
   }
-  if (row.next_step_at && !(row.held_until && until(row.held_until) > 0)) line(h("span", { class: "quiet" }, t("escalate.what")), h("button", { type: "button", class: "ack", dataset: { role: "escalate" }, onclick: press("escalate", () => ({})) }, t("escalate.button")));
+  if (row.next_step_at && !(row.held_until && until(row.held_until) > 0)) line(h("span", { class: "quiet" }, t("escalate.what")), h("button", { type: "button", class: "ack", dataset: { role: "escalate" }, onclick: press("escalate", () => ({ step: row.next_step })) }, t("escalate.button")));
   if (row.kind === "connection_lost" && causes.length) {
     const into = choice("merge-into", "merge.into", causes.map((one) => [one.case_id, titleOf(one)]));
     line(into, h("button", { type: "button", class: "ack", dataset: { role: "merge" }, onclick: press("merge", () => ({ into: into.value })) }, t("merge.button")));
