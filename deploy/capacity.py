@@ -125,9 +125,7 @@ class Plan:
         if self.rules_memory > 2 * 2**30:
             found.append("every process of rules holds the registry of all units: memory does not shrink with more")
         if self.kafka_disk > 100e12:
-            found.append(
-                "Kafka keeps the signals for as long as the archive does, uncompressed: keep them for less there"
-            )
+            found.append("Kafka keeps the signals beside the archive, uncompressed: keep them for less there")
         return tuple(found)
 
 

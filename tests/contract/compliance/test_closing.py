@@ -297,10 +297,12 @@ async def test_a_closed_year_is_restated_with_its_months_for_as_long_as_those_ar
     assert not registry.get_sample_value("firenet_figures_refused_total", {"period": "year"})
 
 
-async def test_a_log_that_is_folded_anew_forgets_no_trouble_check_or_point_of_before_the_archive(
-    pool: Pool, migrated_database: str, other_database: str, tmp_path: Path
+async def test_a_log_that_is_folded_anew_forgets_no_trouble_check_point_or_last_proof_of_before_it(
+    pool: Pool, migrated_database: str, other_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(worker, "FINAL_DAYS", 1)
     told = Scenario(tmp_path)
+    told.unit("U2").gateway("G2", "U2").heartbeats(31, 2 * HOUR, BEAT, gateway="G2", unit="U2")
     told.unit(fire_alarm_system=True).gateway(points=0)
     told.ticks(0, 2 * DAY + 12 * HOUR, BEAT).heartbeats(30, 2 * DAY + 12 * HOUR, BEAT)
     told.signal(2 * HOUR, "fault", point="p1").signal(3 * HOUR, "state", point="p2")
@@ -316,7 +318,8 @@ async def test_a_log_that_is_folded_anew_forgets_no_trouble_check_or_point_of_be
     async with open_pool(other_database, "test", 1, 3) as other:
         for archived, database, goes in ((shortened, pool, True), (whole, other, False)):
             archived.put(first)
-            await until_done(closing(database, archived.root, 4 * HOUR))
+            first_day_goes = closing(database, archived.root, 4 * HOUR, None, lambda *_: T0 + timedelta(days=1))
+            await until_done(first_day_goes)
             for place in [*PLACES, Place(EXCHANGES, 0)] if goes else ():
                 shutil.rmtree(days(folder_of(archived.root, place))[0])
             archived.put(more)
@@ -331,6 +334,9 @@ async def test_a_log_that_is_folded_anew_forgets_no_trouble_check_or_point_of_be
     steps = "SELECT gateway_id, command_id, step FROM compliance.checks ORDER BY position"
     assert query(migrated_database, steps) == query(other_database, steps)
     assert len(query(other_database, steps)) == 4
+    proofs = "SELECT gateway ->> 0, gateway ->> 1 FROM compliance.units, json_array_elements(kept) gateway ORDER BY 1"
+    assert query(migrated_database, proofs) == query(other_database, proofs)
+    assert [gateway_id for gateway_id, _ in query(migrated_database, proofs)] == ["G1", "G2"]
 
 
 async def test_a_process_that_ends_after_any_turn_changes_nothing(
