@@ -18,6 +18,7 @@ SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 INTERVAL_S = 60
 MOST_UNITS = 100_000_000
 DAY_S = 86_400
+YEAR_DAYS = 365
 US = 1e-6
 
 
@@ -124,9 +125,7 @@ class Plan:
         if self.rules_memory > 2 * 2**30:
             found.append("every process of rules holds the registry of all units: memory does not shrink with more")
         if self.kafka_disk > 100e12:
-            found.append(
-                "Kafka keeps the signals for as long as the archive does, uncompressed: keep them for less there"
-            )
+            found.append("Kafka keeps the signals beside the archive, uncompressed: keep them for less there")
         return tuple(found)
 
 
@@ -137,8 +136,9 @@ def plan(units: int, interval_s: int = INTERVAL_S, days: int | None = None) -> P
     rate = units / interval_s
     ingest = _processes(rate * INGEST.value * US)
     rules = _processes(rate * RULES.value * US)
-    signals = rate * DAY_S * kept
-    kafka_disk = signals * LINE.value * REPLICAS.value
+    kafka_disk = rate * DAY_S * kept * LINE.value * REPLICAS.value
+    longest = kept + YEAR_DAYS  # archive and what figures come from go by whole years
+    signals = rate * DAY_S * longest
     figures = units * FIGURES.value / 1000 / 3600
     busy = rate * WHOLE.value * US + figures
     return Plan(
@@ -154,7 +154,7 @@ def plan(units: int, interval_s: int = INTERVAL_S, days: int | None = None) -> P
         kafka_brokers=max(int(REPLICAS.value), ceil(kafka_disk / BROKER_DISK.value / FULL.value)),
         kafka_disk=kafka_disk,
         archive_disk=signals * ARCHIVED.value,
-        database_disk=(signals * STORED.value + units * kept * DAILY.value) * POSTGRES.value,
+        database_disk=(signals * STORED.value + units * longest * DAILY.value) * POSTGRES.value,
         rules_memory=RULES_BASE.value * 2**20 + units * RULES_UNIT.value * 1024,
         alerts_memory=OTHERS_BASE.value * 2**20 + units * ALERTS_UNIT.value * 1024,
         inbound=rate * ON_WIRE.value * 8,
@@ -212,8 +212,9 @@ HEAD = """<!-- Written by `python -m deploy.capacity --write` from deploy/capaci
 # Capacity on paper
 
 What a district needs, reckoned from costs that were measured. Another size: `python -m deploy.capacity --units N
---interval S` (`--days D` for how long signals are kept). Only heartbeats are counted, one every {interval} s a unit;
-all other signals are far fewer. **No run at these sizes stands behind the columns**: they multiply what was measured.
+--interval S` (`--days D` for how long signals are kept; archive and database keep whole years, up to one longer).
+Only heartbeats are counted, one every {interval} s a unit; all other signals are far fewer. **No run at these sizes
+stands behind the columns**: they multiply what was measured.
 
 """
 

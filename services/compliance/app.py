@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -22,7 +21,7 @@ from services.compliance.worker.archiving import Archiving
 from services.compliance.worker.closing import Closing
 from services.compliance.worker.scoring import Scoring
 from services.compliance.worker.sending import Sending
-from services.kernel.retention import kept_from
+from services.kernel.retention import whole_years_from
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import BatchProducer
 from services.runtime.lifecycle import Stop, supervise
@@ -124,7 +123,7 @@ def _closing(
         tell=tell,
         wake=wake,
         poll_s=settings.poll_s,
-        kept_from=lambda now, unclosed: kept_from(now, settings.keep_days, unclosed),
+        kept_from=lambda now, unclosed: whole_years_from(now, settings.keep_days, unclosed),
         scoring=Scoring(PostgresScores(pool), metrics, tell),
     )
 
@@ -150,7 +149,7 @@ def _archiving(
         ),
         metrics=ArchiveMetrics(registry, list(topics.archived)),
         clock=clock,
-        keep=timedelta(days=settings.archive_keep_days),
+        kept_from=lambda now: whole_years_from(now, settings.archive_keep_days),
         dropped_topics=frozenset(topics.archived) - kept_for_ever,
         context_topics=frozenset(topics.archived) & {EXCHANGES, REGISTRY},
         log=tell,

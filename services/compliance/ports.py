@@ -165,8 +165,8 @@ class Step:
     """What one step of the log established: everything recorded up to `known_at` (microseconds) and not before.
 
     `late_from`: how far the watermark had come before; what was received earlier comes late. `state`: of the fold after
-    it, opaque. `anew`: everything kept so far is to be dropped first. `all_units`: packs or the visibility of
-    the past changed.
+    it, opaque. `anew`: the log is read again from the beginning of the archive, and what that does not tell any more
+    stays. `all_units`: packs or the visibility of the past changed.
     """
 
     known_at: int

@@ -41,7 +41,10 @@ class ComplianceSettings(KeepingSettings):
         default=3600.0, gt=0, description="all files of the archive are finished when one is so old, seconds"
     )
     archive_keep_days: int = Field(
-        default=400, ge=1, description="how long the archive keeps signals and exchanges, days; the registry for ever"
+        default=400,
+        ge=1,
+        description="how long the archive keeps signals and exchanges at least, days; they go by whole years, so up "
+        "to a year later. The registry is kept for ever",
     )
     archive_min_free_bytes: int = Field(
         default=256 * 1024 * 1024,

@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     taken = mails.add_parser("take", help="hand it in as the reply of a party, to be accepted or returned as any")
     taken.add_argument("mail", help="its id")
     taken.add_argument("--party", required=True, help="body or part in the unit that it is from, as you have made sure")
+    taken.add_argument(
+        "--document", help="id of the document that it was listed with: refused where it has another now"
+    )
     aside = mails.add_parser("aside", help="say that it is no reply; it is kept")
     aside.add_argument("mail", help="its id")
     aside.add_argument("--reason", required=True, help="why it is none")
@@ -68,7 +71,7 @@ async def _mails(settings: DocumentsSettings, arguments: argparse.Namespace) -> 
                     print(row["mail_id"], f"{row['at']:%Y-%m-%d %H:%M}", row["sort"], row["state"], about, sep="  ")
                     print(f"    {row['sender_name']} <{row['sender']}>  {row['subject']}  ({row['files']} files)")
             elif arguments.act == "take":
-                await desk.take(arguments.mail, arguments.party, arguments.by)
+                await desk.take(arguments.mail, arguments.party, arguments.by, arguments.document)
             elif arguments.act == "join":
                 await desk.join(arguments.mail, arguments.document, arguments.by)
             else:

@@ -1,4 +1,4 @@
-"""From when on nothing may be forgotten: what alarms and states are kept for at least, and the year that is open."""
+"""From when on nothing may be forgotten: what alarms and states are kept for at least, and whole years of figures."""
 
 from datetime import datetime
 
@@ -20,3 +20,13 @@ def kept_from(now: datetime, keep_days: int, unclosed_from: datetime | None = No
     year = day_number(date_of(today - CLOSES_WITHIN_DAYS).replace(month=1, day=1))
     kept = moment(midnight(min(today - keep_days, year)))
     return kept if unclosed_from is None else min(kept, unclosed_from)
+
+
+def whole_years_from(now: datetime, keep_days: int, unclosed_from: datetime | None = None) -> datetime:
+    """Return the beginning of a year of Asia/Shanghai before which what figures come from may go.
+
+    It is the year that `kept_from` lies in: of a year that lost its first day none of its longer periods could be
+    computed again, while its months still are, and their sums would not be theirs.
+    """
+    kept = date_of(day_of(micros(kept_from(now, keep_days, unclosed_from))))
+    return moment(midnight(day_number(kept.replace(month=1, day=1))))

@@ -80,8 +80,8 @@ class KeepingSettings(NamedSettings):
         default=400,
         le=36_500,
         validation_alias="FIRENET_KEEP_DAYS",
-        description="how long alarms, states, closed cases and what figures came from are kept, days; at least "
-        f"{LEAST_DAYS}",
+        description="how long alarms, states and closed cases are kept, days; what figures came from goes by whole "
+        f"years, so up to a year later. At least {LEAST_DAYS}",
     )
 
     @field_validator("keep_days")

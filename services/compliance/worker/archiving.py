@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from services.compliance.metrics import ArchiveMetrics
@@ -44,12 +44,12 @@ class Archiving:
         archive: Archive,
         metrics: ArchiveMetrics,
         clock: Clock,
-        keep: timedelta,
+        kept_from: Callable[[datetime], datetime],
         dropped_topics: frozenset[str],
         context_topics: frozenset[str],
         log: Callable[..., Any],
     ) -> None:
-        """`keep`: how long files of `dropped_topics` stay; those of others stay for ever.
+        """`kept_from` says, by our clock, before when files of `dropped_topics` go; those of others stay for ever.
 
         `context_topics`: what the signals are read by. No file is finished while these are not read to their end:
         a reader takes it that they are archived as far as the signals are.
@@ -58,7 +58,7 @@ class Archiving:
         self._archive = archive
         self._metrics = metrics
         self._clock = clock
-        self._keep = keep
+        self._kept_from = kept_from
         self._dropped_topics = dropped_topics
         self._context_topics = context_topics
         self.log = log
@@ -155,7 +155,7 @@ class Archiving:
         now_s = self._clock.monotonic()
         if now_s >= self._clean_s:
             self._clean_s = now_s + CLEAN_EVERY_S
-            day = (self._clock.now() - self._keep).date()
+            day = self._kept_from(self._clock.now()).date()  # a file is of a day of UTC
             dropped = await self._in_thread(self._archive.drop_before, day, self._dropped_topics)
             self._metrics.dropped.inc(dropped)
             if dropped:

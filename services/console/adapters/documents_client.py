@@ -67,8 +67,8 @@ class HttpDocuments:
     async def join_mail(self, account: str, mail_id: str, document: str) -> Any:
         return await self._act_on_mail(account, mail_id, "join", {"document": document})
 
-    async def take_mail(self, account: str, mail_id: str, party: str) -> Any:
-        return await self._act_on_mail(account, mail_id, "take", {"party": party})
+    async def take_mail(self, account: str, mail_id: str, party: str, document_id: str) -> Any:
+        return await self._act_on_mail(account, mail_id, "take", {"party": party, "document_id": document_id})
 
     async def refuse_mail(self, account: str, mail_id: str, reason: str) -> Any:
         return await self._act_on_mail(account, mail_id, "refuse", {"reason": reason})

@@ -79,9 +79,9 @@ class MailDesk:
         may_handle_mails(viewer)
         return await self._documents.join_mail(viewer.username, mail_id, document)
 
-    async def take(self, viewer: Viewer, mail_id: str, party: str) -> Any:
+    async def take(self, viewer: Viewer, mail_id: str, party: str, document_id: str) -> Any:
         may_handle_mails(viewer)
-        return await self._documents.take_mail(viewer.username, mail_id, party)
+        return await self._documents.take_mail(viewer.username, mail_id, party, document_id)
 
     async def refuse(self, viewer: Viewer, mail_id: str, reason: str) -> Any:
         may_handle_mails(viewer)

@@ -33,6 +33,8 @@ class TakeBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     party: str = Field(pattern=ID)
+    document_id: str = Field(pattern=ID)
+    """The document that the mail was shown with."""
 
 
 class RefuseBody(BaseModel):
@@ -46,7 +48,7 @@ class Desk(Protocol):
 
     async def join(self, mail_id: str, document: str, by: str) -> None: ...
 
-    async def take(self, mail_id: str, party: str, by: str) -> None: ...
+    async def take(self, mail_id: str, party: str, by: str, document_id: str) -> None: ...
 
     async def set_aside(self, mail_id: str, by: str, reason: str) -> None: ...
 
@@ -86,7 +88,7 @@ class MailApi:
         return await self.one(mail_id)
 
     async def take(self, mail_id: MailId, body: TakeBody, account: Account) -> Response:
-        await self._desk.take(mail_id, body.party, account)
+        await self._desk.take(mail_id, body.party, account, body.document_id)
         return await self.one(mail_id)
 
     async def refuse(self, mail_id: MailId, body: RefuseBody, account: Account) -> Response:

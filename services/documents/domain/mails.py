@@ -187,7 +187,7 @@ def _read(raw: bytes, mail_id: str, ours: frozenset[str]) -> Mail:
         raise _OutOfBounds("too_many_parts")
     name, sender = parseaddr(_printable(str(message.get("from", ""))[: 10 * MAX_LINE]))
     sort, reason = _sort(message, sender.lower(), ours)
-    files, left_out = _files(parts) if sort is MailSort.REPLY else ((), "")
+    files, left_out = _files(parts) if sort in JOINABLE else ((), "")  # a person may find that it is an answer
     message_id, subject, text = _header(message, "message-id"), _header(message, "subject"), _text(parts)
     if message_id:  # the same mail by another way: what servers wrote on top of it differs
         said = (message_id, sender, subject, text, *(one.sha256 for one in files))
@@ -195,7 +195,7 @@ def _read(raw: bytes, mail_id: str, ours: frozenset[str]) -> Mail:
     return Mail(
         mail_id=mail_id,
         sort=sort,
-        reason=reason or left_out,
+        reason=" ".join(filter(None, (reason, left_out))),
         message_id=message_id,
         sender=sender[:MAX_LINE],
         sender_name=_printable(_words(name))[:MAX_LINE],

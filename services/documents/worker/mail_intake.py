@@ -7,7 +7,7 @@ from typing import Any
 
 from services.documents.domain import correspondence as domain
 from services.documents.domain.correspondence import Actor, Correspondence, Written
-from services.documents.domain.errors import MailboxUnavailable, NotFound, StoreUnavailable
+from services.documents.domain.errors import MailboxUnavailable, NotFound, NotPossible, StoreUnavailable
 from services.documents.domain.mails import Mail, read, refused
 from services.documents.metrics import DocumentsMetrics
 from services.documents.ports import Arrived, Mailbox, MailStore, Position, Taken, WaitingMail
@@ -107,14 +107,17 @@ class MailDesk:
         """Return the mails that wait, or all, newest first. Raises StoreUnavailable."""
         return await self._store.mails(everything=everything, limit=limit)
 
-    async def take(self, mail_id: str, party: str, by: str) -> None:
+    async def take(self, mail_id: str, party: str, by: str, document_id: str | None = None) -> None:
         """Hand the mail in as the party's reply, to be accepted or returned as any; it signs where it has not.
 
-        Raises NotFound, NotPossible, StoreUnavailable.
+        `document_id`: what it was shown as an answer to; None where nobody looked. Raises NotFound, NotPossible
+        (`changed`: somebody has joined it to another document meanwhile), StoreUnavailable.
         """
         now = self._clock.now()
 
         def step(mail: WaitingMail, stands: Correspondence) -> Iterator[Taken]:
+            if document_id not in (None, mail.document_id):
+                raise NotPossible("changed")
             if not stands.concerns(party):
                 raise NotFound
             actor = Actor(party, by, mail.sender_name or mail.sender, "mail")

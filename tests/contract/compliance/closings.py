@@ -3,7 +3,7 @@
 import io
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -126,7 +126,7 @@ def closing(
     root: Path,
     step_s: int = 3600,
     registry: CollectorRegistry | None = None,
-    kept_from: datetime = EVERYTHING,
+    kept_from: Callable[[datetime, datetime | None], datetime] = lambda *_: EVERYTHING,
 ) -> Closing:
     return Closing(
         log=ArchiveFold(root, PLACES, step_s=step_s, tell=lambda *_, **__: None),
@@ -136,7 +136,7 @@ def closing(
         tell=lambda *_, **__: None,
         wake=lambda: None,
         poll_s=1.0,
-        kept_from=lambda *_: kept_from,
+        kept_from=kept_from,
     )
 
 

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,14 @@ from deploy.stack.postgres import Postgres
 from schemas import codec
 from schemas.body_finding import BodyFinding
 from schemas.inputs import json_line
-from schemas.topics import FINDINGS, REGISTRY
+from schemas.topics import EXCHANGES, FINDINGS, REGISTRY
 from services.compliance.adapters.archive_files import days, folder_of
 from services.compliance.adapters.kafka_copy import dated_by_versions
 from services.compliance.cli import replay
-from services.compliance.ports import LogRecord
+from services.compliance.ports import LogRecord, Place
 from services.compliance.worker import closing as worker
 from services.kernel.calendar import day_of, micros
+from services.kernel.retention import whole_years_from
 from services.runtime.postgres import Pool, open_pool
 from tests.contract.compliance.archived import Sent
 from tests.contract.compliance.closings import PLACES, Archived, ask_of, closing, pack_event, sent, stored, until_done
@@ -208,7 +209,7 @@ async def test_days_whose_facts_are_gone_stay_as_published_and_later_ones_are_co
     await until_done(closing(pool, archived.root, 4 * HOUR))
     first = stored(migrated_database)
 
-    work = closing(pool, archived.root, 4 * HOUR, registry, T0 + timedelta(days=2))
+    work = closing(pool, archived.root, 4 * HOUR, registry, lambda *_: T0 + timedelta(days=2))
     await until_done(work)
     third = day_of(micros(T0)) + 2
     assert query(migrated_database, "SELECT kept_day FROM compliance.log_position") == [(third,)]
@@ -258,6 +259,84 @@ async def test_a_log_that_is_folded_anew_without_its_beginning_restates_nothing_
     assert [row for row in now if row[5] == T0] == [row for row in first if row[5] == T0]
     assert {row[5] for row in now} >= {T0, T0 + timedelta(days=2)}, "it goes on"
     assert (registry.get_sample_value("firenet_figures_refused_total", {"period": "day"}) or 0) > 0
+
+
+NEW_YEAR = 297 * DAY
+"""1 January 2027, 00:00 in Shanghai."""
+
+
+async def test_a_closed_year_is_restated_with_its_months_for_as_long_as_those_are_kept(
+    pool: Pool, migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FINAL_DAYS", 1)
+    archived, told, registry = Archived(tmp_path / "archive"), Scenario(tmp_path), CollectorRegistry()
+    told.unit().gateway()
+    told.ticks(NEW_YEAR - 3 * DAY, NEW_YEAR + 6 * HOUR, BEAT)
+    told.heartbeats(NEW_YEAR - 3 * DAY, NEW_YEAR - 10 * HOUR, BEAT)
+    archived.put(sent(told, PUBLISHING))
+
+    def as_of_february_2028(_now: datetime, unclosed_from: datetime | None) -> datetime:
+        return whole_years_from(datetime(2028, 2, 3, tzinfo=UTC), 400, unclosed_from)
+
+    work = closing(pool, archived.root, 2 * HOUR, registry, as_of_february_2028)
+    await until_done(work)
+    assert stored(migrated_database, "period_kind = 'year'")
+    told.log = []
+    told.ticks(NEW_YEAR + 6 * HOUR + BEAT, NEW_YEAR + 8.9 * HOUR, BEAT)
+    was_there = version("correction", NEW_YEAR - 10 * HOUR, NEW_YEAR, NEW_YEAR + 6.5 * HOUR, counted_as="connected")
+    approve(told, was_there, at=NEW_YEAR + 6.5 * HOUR)
+    since = (T0 + timedelta(seconds=NEW_YEAR + 6 * HOUR)).timestamp() * 1000
+    archived.put([each for each in sent(told, PUBLISHING) if each.timestamp_ms > since])
+    await until_done(work)
+
+    networking = (
+        "metric = 'time_weighted_networking_rate' AND slice_kind = 'district' AND scope = 'S1' AND revision > 1"
+    )
+    revised = {row[4] for row in stored(migrated_database, networking)}
+    assert {"day", "month", "quarter", "half_year", "year"} <= revised
+    assert not registry.get_sample_value("firenet_figures_refused_total", {"period": "year"})
+
+
+async def test_a_log_that_is_folded_anew_forgets_no_trouble_check_point_or_last_proof_of_before_it(
+    pool: Pool, migrated_database: str, other_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FINAL_DAYS", 1)
+    told = Scenario(tmp_path)
+    told.unit("U2").gateway("G2", "U2").heartbeats(31, 2 * HOUR, BEAT, gateway="G2", unit="U2")
+    told.unit(fire_alarm_system=True).gateway(points=0)
+    told.ticks(0, 2 * DAY + 12 * HOUR, BEAT).heartbeats(30, 2 * DAY + 12 * HOUR, BEAT)
+    told.signal(2 * HOUR, "fault", point="p1").signal(3 * HOUR, "state", point="p2")
+    told.check(3 * HOUR, "sent", "answered").check(33 * HOUR, "sent", "not_answered")
+    first, shortened, whole = sent(told, PUBLISHING), Archived(tmp_path / "short"), Archived(tmp_path / "whole")
+    told.log = []
+    told.ticks(2 * DAY + 12 * HOUR + BEAT, 3 * DAY + 8 * HOUR, BEAT)
+    at = T0 + timedelta(days=2, hours=13)
+    stricter = pack_event(PUBLISHING.replace("blind_after_s: 1800", "blind_after_s: 1700"), at.isoformat())
+    more = [each for each in sent(told, PUBLISHING) if each.timestamp_ms > FIRST_HALF_MS]
+    more = sorted([*more, Sent(REGISTRY, 0, stricter, int(at.timestamp() * 1000))], key=lambda each: each.timestamp_ms)
+
+    async with open_pool(other_database, "test", 1, 3) as other:
+        for archived, database, goes in ((shortened, pool, True), (whole, other, False)):
+            archived.put(first)
+            first_day_goes = closing(database, archived.root, 4 * HOUR, None, lambda *_: T0 + timedelta(days=1))
+            await until_done(first_day_goes)
+            for place in [*PLACES, Place(EXCHANGES, 0)] if goes else ():
+                shutil.rmtree(days(folder_of(archived.root, place))[0])
+            archived.put(more)
+            await until_done(closing(database, archived.root, 4 * HOUR))
+
+    # whether a test was due is not known without the time that it is due within (R45)
+    later = f"metric <> 'tested_in_time_rate' AND period_kind = 'day' AND period_from >= '{T0 + timedelta(days=1)}'"
+    columns = "metric, scope, slice_kind, slice_id, period_from, figure::text"
+    latest = f"SELECT DISTINCT ON (1, 2, 3, 4, 5) {columns} FROM compliance.figures WHERE {later} "
+    latest += "ORDER BY 1, 2, 3, 4, 5, revision DESC"
+    assert query(migrated_database, latest) == query(other_database, latest)
+    steps = "SELECT gateway_id, command_id, step FROM compliance.checks ORDER BY position"
+    assert query(migrated_database, steps) == query(other_database, steps)
+    assert len(query(other_database, steps)) == 4
+    proofs = "SELECT gateway ->> 0, gateway ->> 1 FROM compliance.units, json_array_elements(kept) gateway ORDER BY 1"
+    assert query(migrated_database, proofs) == query(other_database, proofs)
+    assert [gateway_id for gateway_id, _ in query(migrated_database, proofs)] == ["G1", "G2"]
 
 
 async def test_a_process_that_ends_after_any_turn_changes_nothing(

@@ -165,6 +165,7 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
     server.put(4, answer("D-of-nobody", subject="消监告〔2026〕99号"))
     absent = answer(first)
     absent["Auto-Submitted"] = "auto-replied"
+    absent.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="整改.jpg")
     server.put(5, absent)
     server.put(6, b"\x00\xff" * 500)
     registry, box = CollectorRegistry(), server.box()
@@ -189,7 +190,12 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
         await desk.take(waiting[first], "education", "brigade-1")
     with pytest.raises(NotPossible):
         await desk.take(waiting[first], "dongjie", "brigade-1")  # has a copy and is asked nothing
-    await desk.take(waiting[first], "health", "brigade-1")
+    await desk.join(waiting[first], second, "centre-1")
+    with pytest.raises(NotPossible, match="changed"):
+        await desk.take(waiting[first], "health", "brigade-1", first)  # as the page showed it a moment ago
+    assert (await standing(correspondences, second)).submissions == ()
+    await desk.join(waiting[first], first, "centre-1")
+    await desk.take(waiting[first], "health", "brigade-1", first)
     with pytest.raises(NotFound):
         await desk.take(waiting[first], "health", "brigade-1")
     stands = await standing(correspondences, first)
@@ -204,7 +210,9 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
     assert len(await desk.mails(everything=True)) == 5, "nothing is deleted"
     taken = await mails.mail(waiting[first])
     assert taken is not None
-    assert [(one["act"], one["by"], one["party"]) for one in taken["acts"]] == [("taken", "brigade-1", "health")]
+    assert [(one["act"], one["by"], one["party"]) for one in taken["acts"]] == [
+        ("joined", "centre-1", ""), ("joined", "centre-1", ""), ("taken", "brigade-1", "health"),
+    ]  # fmt: skip
     assert [(one["name"], one["media_type"]) for one in taken["files"]] == [("照片.jpg", "image/jpeg")]
     file = await mails.file(waiting[first], 0)
     assert file is not None
@@ -212,6 +220,9 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
     with pytest.raises(NotPossible):
         await desk.join(waiting[first], second, "brigade-1")  # taken already
     sorts = {row["sort"]: row["mail_id"] for row in await desk.mails(everything=True)}
+    hidden = await mails.file(sorts["automatic"], 0)
+    assert hidden is not None
+    assert (hidden.name, hidden.content) == ("整改.jpg", JPEG)
     with pytest.raises(NotPossible):
         await desk.join(sorts["refused"], second, "brigade-1")
     for nothing in ("消监告〔2026〕99号", "D-of-nobody", "%"):

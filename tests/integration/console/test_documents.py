@@ -301,12 +301,13 @@ async def test_a_mail_is_read_joined_taken_and_refused_by_brigade_and_centre_alo
 ) -> None:
     document_id = await book.send()
     waits, unknown = await book.receive(mail("消监告〔2026〕1号")), await book.receive(mail("无", "另一封"))
+    as_health = {"party": "health", "document_id": document_id}
     async with site.client() as stranger:
         assert (await stranger.get("/api/v1/mails")).status_code == 401
     async with site.signed_in("health") as browser:
         for path in ("/api/v1/mails", f"/api/v1/mails/{waits}", f"/api/v1/mails/{waits}/files/0", "/mails"):
             assert (await browser.http.get(path)).status_code == 403, path
-        for act, body in (("take", {"party": "health"}), ("join", {"document": "D"}), ("refuse", {"reason": "x"})):
+        for act, body in (("take", as_health), ("join", {"document": "D"}), ("refuse", {"reason": "x"})):
             assert (await browser.order(f"/api/v1/mails/{waits}/{act}", body)).status_code == 403
         assert "/mails" not in (await browser.http.get("/")).text
     async with site.signed_in("centre") as browser:
@@ -323,11 +324,14 @@ async def test_a_mail_is_read_joined_taken_and_refused_by_brigade_and_centre_alo
         assert "sandbox" in file.headers["content-security-policy"]
         assert (await browser.http.get(f"/api/v1/mails/{waits}/files/9")).status_code == 404
         assert (
-            await browser.order(f"/api/v1/mails/{waits}/take", {"party": "health"}, **{"X-CSRF-Token": "x"})
+            await browser.order(f"/api/v1/mails/{waits}/take", as_health, **{"X-CSRF-Token": "x"})
         ).status_code == 403
-        assert (await browser.order(f"/api/v1/mails/{waits}/take", {"party": "education"})).status_code == 404
+        nobody = {**as_health, "party": "education"}
+        assert (await browser.order(f"/api/v1/mails/{waits}/take", nobody)).status_code == 404
+        earlier = await browser.order(f"/api/v1/mails/{waits}/take", {**as_health, "document_id": "D-other"})
+        assert (earlier.status_code, earlier.json()["error"]["code"]) == (409, "document_changed")
         assert (await browser.order(f"/api/v1/mails/{waits}/refuse", {"reason": " "})).status_code == 409
-        taken = await browser.order(f"/api/v1/mails/{waits}/take", {"party": "health"})
+        taken = await browser.order(f"/api/v1/mails/{waits}/take", as_health)
         assert (taken.status_code, taken.json()["state"]) == (200, "taken")
         nothing = await browser.order(f"/api/v1/mails/{unknown}/join", {"document": "消监告〔2026〕9号"})
         assert (nothing.status_code, nothing.json()["error"]["code"]) == (409, "document_no_such_document")

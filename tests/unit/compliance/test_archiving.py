@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.compliance.app import readiness
 from services.compliance.metrics import ArchiveMetrics
 from services.compliance.worker import archiving
 from services.compliance.worker.archiving import Archiving
+from services.kernel.retention import whole_years_from
 from services.runtime.lifecycle import Stop
 from tests.fakes.clock import ManualClock
 from tests.fakes.compliance import NOW, MemoryLog
@@ -49,7 +50,7 @@ class Scenario:
             archive=held or archive(self.root, self.clock),
             metrics=self.metrics,
             clock=self.clock,
-            keep=timedelta(days=400),
+            kept_from=lambda now: whole_years_from(now, 400),
             dropped_topics=frozenset({SIGNALS.topic}),
             context_topics=frozenset({REGISTRY.topic}),
             log=lambda event, **fields: self.said.append((event, fields)),
@@ -181,15 +182,20 @@ async def test_a_new_day_of_the_signals_waits_for_the_registry_of_the_day_before
     assert scenario.value("clamped_total", topic=REGISTRY.topic) == 0
 
 
-async def test_old_files_are_dropped_once_an_hour(scenario: Scenario) -> None:
+async def test_old_files_are_dropped_once_an_hour_a_year_as_a_whole(scenario: Scenario) -> None:
     scenario.put(1)
     async with scenario.running():
         await eventually(caught_up(scenario, 1))
     scenario.log.put(SIGNALS, b"{}", NOON_MS + 1)
-    scenario.clock.at += timedelta(days=500)
+    scenario.clock.at = datetime(2028, 2, 4, 12, tzinfo=UTC)  # 400 days after the last day of 2026
     scenario.clock.seconds += 3600
     async with scenario.running():
         await eventually(caught_up(scenario, 2))
+    scenario.clock.seconds += 3600
+    async with scenario.running() as work:
+        await eventually(lambda: work.progress.turned_s == scenario.clock.seconds)
+    assert scenario.value("files_dropped_total") == 0
+    scenario.clock.at += timedelta(days=1)
     scenario.clock.seconds += 3600
     async with scenario.running():
         await eventually(lambda: scenario.value("files_dropped_total") == 1)

@@ -17,8 +17,8 @@ def test_a_city_by_hand() -> None:
     assert city.ingest == 2, "2000 x 42.6 us are 0.09 of a core, and one may die"
     assert city.cores == 1, "2000 x 133 us and 120 000 x 1.1 ms an hour, at most half busy"
     assert city.kafka_disk == pytest.approx(2000 * 86_400 * 100 * 463 * 3)
-    assert city.archive_disk == pytest.approx(2000 * 86_400 * 100 * 43)
-    assert city.database_disk == pytest.approx(3 * (2000 * 86_400 * 100 * 5 + 120_000 * 100 * 150))
+    assert city.archive_disk == pytest.approx(2000 * 86_400 * 465 * 43)
+    assert city.database_disk == pytest.approx(3 * (2000 * 86_400 * 465 * 5 + 120_000 * 465 * 150))
     assert city.inbound == 2000 * 350 * 8
     assert city.limits == ()
 

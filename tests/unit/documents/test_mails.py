@@ -78,6 +78,15 @@ def test_what_a_machine_wrote_is_no_answer(headers: dict[str, str], sort: MailSo
     assert (found.sort, found.reason) == (sort, reason)
 
 
+def test_what_a_header_hides_from_a_person_keeps_its_files() -> None:
+    message = mail(Auto_Submitted="auto-generated")
+    message.add_attachment(JPEG, maintype="image", subtype="jpeg", filename="照片.jpg")
+    message.add_attachment(b"MZ\x90", maintype="image", subtype="jpeg", filename="photo.jpg")
+    found = read(message.as_bytes())
+    assert (found.sort, found.reason) == (MailSort.AUTOMATIC, "auto_submitted files_left_out:1")
+    assert [(file.name, file.content) for file in found.files] == [("照片.jpg", JPEG)]
+
+
 def test_a_delivery_report_is_a_bounce() -> None:
     raw = (
         b"From: zhang@health.firenet-demo.cn\r\n"

@@ -1,10 +1,14 @@
-"""From when on nothing may go: a year at least, the open year whole, and what is not closed."""
+"""From when on nothing may go: a year at least, the open year whole, what is not closed; of figures whole years."""
 
 from datetime import UTC, datetime
 
 import pytest
 
-from services.kernel.retention import LEAST_DAYS, kept_from
+from services.kernel.retention import LEAST_DAYS, kept_from, whole_years_from
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +23,19 @@ from services.kernel.retention import LEAST_DAYS, kept_from
     ],
 )
 def test_what_has_aged_is_older_than_all_three(now: str, days: int, unclosed: str | None, expected: str) -> None:
-    def at(text: str) -> datetime:
-        return datetime.fromisoformat(text).astimezone(UTC)
-
     assert kept_from(at(now), days, at(unclosed) if unclosed else None) == at(expected)
+
+
+@pytest.mark.parametrize(
+    ("now", "unclosed", "expected"),
+    [
+        pytest.param("2027-03-03T04:00Z", "2026-12-31T16:00Z", "2025-12-31T16:00Z", id="closed and still corrected"),
+        pytest.param("2028-02-04T04:00Z", "2027-12-31T16:00Z", "2025-12-31T16:00Z", id="400 days after its end"),
+        pytest.param(
+            "2028-02-04T16:00Z", "2027-12-31T16:00Z", "2026-12-31T16:00Z", id="a day later it goes as a whole"
+        ),
+        pytest.param("2028-06-01T04:00Z", "2026-03-09T16:00Z", "2025-12-31T16:00Z", id="nothing of it is closed"),
+    ],
+)
+def test_what_figures_come_from_goes_a_year_at_a_time(now: str, unclosed: str, expected: str) -> None:
+    assert whole_years_from(at(now), 400, at(unclosed)) == at(expected)

@@ -2,7 +2,9 @@
 SELECT known_at, computed_at, published_at, published_closed, state::text, kept_day FROM compliance.log_position
 
 -- begin_anew --
-TRUNCATE compliance.heartbeats, compliance.signals, compliance.checks, compliance.units, compliance.unit_days
+-- What the archive may not hold any more stays, and is the same when it is read again: signals, for a trouble goes on
+-- until its end, steps of checks, and of units the last proofs of before what is final.
+TRUNCATE compliance.heartbeats, compliance.unit_days
 
 -- forget_registry --
 DELETE FROM compliance.records
@@ -47,7 +49,12 @@ SET unit_id = excluded.unit_id, received = excluded.received, fact = excluded.fa
 WHERE excluded.received < signals.received
 
 -- add_check --
-INSERT INTO compliance.checks (gateway_id, command_id, ordered_at, step) VALUES (%s, %s, %s, %s)
+-- A step that is read again is there already: the first one holds.
+INSERT INTO compliance.checks (gateway_id, command_id, ordered_at, step)
+SELECT n.* FROM (VALUES (%s::text, %s::text, %s::bigint, %s::text)) AS n (gateway_id, command_id, ordered_at, step)
+WHERE NOT EXISTS (
+    SELECT FROM compliance.checks c WHERE c.gateway_id = n.gateway_id AND c.command_id = n.command_id AND c.step = n.step
+)
 
 -- carries_before --
 -- Of these units those whose carry lies after an instant's day: what happened then is not computed again.

@@ -19,6 +19,7 @@ from services.console.ports import Mails
 from services.runtime.logging import get_logger
 
 MAX_DOCUMENT = 100
+ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 MailId = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,64}$")]
 Place = Annotated[int, Path(ge=0, le=1000)]
 
@@ -42,7 +43,9 @@ class JoinBody(Body):
 
 
 class TakeBody(Body):
-    party: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    party: str = Field(pattern=ID)
+    document_id: str = Field(pattern=ID)
+    """The document that the mail was shown with."""
 
 
 class RefuseBody(Body):
@@ -73,7 +76,7 @@ class MailsApi:
 
     async def take(self, request: Request, mail_id: MailId, body: TakeBody) -> Response:
         async with self._acting(request, "take", mail_id) as session:
-            return as_json(await self._mails.take(session.viewer, mail_id, body.party))
+            return as_json(await self._mails.take(session.viewer, mail_id, body.party, body.document_id))
 
     async def refuse(self, request: Request, mail_id: MailId, body: RefuseBody) -> Response:
         async with self._acting(request, "refuse", mail_id) as session:

@@ -21,7 +21,10 @@ let shown = null;
 
 const sender = (one) => [one.sender_name, one.sender && `<${one.sender}>`].filter(Boolean).join(" ");
 const subject = (one) => one.subject || t("mails.no_subject");
-const why = (code) => (has(`mails.why.${code}`) ? t(`mails.why.${code}`) : code);
+const why = (codes) => codes.split(" ").map((code) => {
+  const [name, n] = code.split(":");
+  return has(`mails.why.${name}`) ? t(`mails.why.${name}`, { n }) : code;
+}).join(" · ");
 
 function remember() {
   const wanted = new URLSearchParams();
@@ -126,7 +129,7 @@ const field = (id, key, input) => [h("label", { for: id }, t(key)), input];
 
 function taking(one) {
   const party = h("select", { id: "mail-party", name: "party", required: true }, one.parties.map((code) => h("option", { value: code }, recipientName(code))));
-  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.taken.done"), () => order(`${base()}/take`, { party: party.value })) },
+  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.taken.done"), () => order(`${base()}/take`, { party: party.value, document_id: one.document_id })) },
     h("p", { class: "quiet" }, t("mails.take.what")), field("mail-party", "mails.party", party),
     h("button", { class: "primary", type: "submit" }, t("mails.take")));
 }
