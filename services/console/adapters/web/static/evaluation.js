@@ -42,6 +42,7 @@ async function load() {
 function draw() {
   const chosen = board.shown && `${board.shown.kind}:${board.shown.first}`;
   byId("period").replaceChildren(...board.periods.map((one) => h("option", { value: `${one.kind}:${one.first}`, selected: `${one.kind}:${one.first}` === chosen }, periodName(one))));
+  byId("asked").hidden = !board.periods.length;
   const scores = board.rows.map((row) => row.score);
   byId("lists").replaceChildren(...(scores.length ? ["green", "red"].map((list) => panelOfList(list, scores)) : []));
   const schemes = [...new Set(scores.map(schemeOf))];
