@@ -190,7 +190,7 @@ def main(arguments: list[str] | None = None) -> None:
     phase = None if chosen.all else Phase.POST if chosen.post else Phase.PRE
     dsn = load(ServiceSettings).database_dsn.get_secret_value()
     if chosen.wait:
-        wait(lambda: left(dsn), _say, lambda: threading.Event().wait(2), chosen.unanswered)
+        wait(lambda: left(dsn), _say, _rest, chosen.unanswered)
         return
     try:
         names, later = migrate(dsn, phase=phase), left(dsn)

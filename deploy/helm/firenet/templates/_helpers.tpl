@@ -130,7 +130,7 @@ database does not wait for one that is away.
 
 {{/*
 What differs from service to service, and what each may reach: module, lane, status port, keys of the Secret, environment.
-The values cannot change it: an operator sizes and sets, the shape is ours.
+An operator sizes, and sets more in `env`; names, lanes and ports are ours: values.schema.json refuses them there.
 */}}
 {{- define "firenet.shape" -}}
 {{- $mqtt := printf "%s-mqtt-services" .Release.Name -}}
