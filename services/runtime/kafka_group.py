@@ -74,7 +74,7 @@ async def leave_group(bootstrap: str, group: str, member_id: str, instance: str)
 
 async def _leave(client: AIOKafkaClient, request: _LeaveGroup, group: str) -> None:
     node = await client.coordinator_lookup(CoordinationType.GROUP, group)
-    while not await client.ready(node, group=ConnectionGroup.COORDINATION):
+    while not await client.ready(node, group=ConnectionGroup.COORDINATION):  # noqa: ASYNC110 - the client tells nobody
         await asyncio.sleep(TRY_AGAIN_S)
     answer = await client.send(node, request, group=ConnectionGroup.COORDINATION)
     for code in (answer.error_code, *(code for _, _, code in answer.members)):

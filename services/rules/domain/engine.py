@@ -82,10 +82,11 @@ class Engine:
             if link is None:
                 return
             unit = self.units[unit_id]
-        if signal_id == link.beat or signal_id == link.beat_before:
-            self.anomalies[Anomaly.DUPLICATE] += 1
-            return
-        if redelivered and (same_delivery(signal_id, link.beat) or same_delivery(signal_id, link.beat_before)):
+        if (
+            signal_id == link.beat
+            or signal_id == link.beat_before
+            or (redelivered and (same_delivery(signal_id, link.beat) or same_delivery(signal_id, link.beat_before)))
+        ):
             self.anomalies[Anomaly.DUPLICATE] += 1
             return
         watermark = self.watch.watermark
