@@ -19,7 +19,14 @@ async def create_topics(bootstrap: str) -> None:
     await ensure_topics(
         bootstrap,
         [
-            TopicSpec(topic.name, topic.partitions, topic.cleanup == "compact", None, topic.max_message_bytes)
+            TopicSpec(
+                topic.name,
+                topic.partitions,
+                topic.cleanup == "compact",
+                None,
+                topic.max_message_bytes,
+                compression=topic.compression,
+            )
             for topic in all_topics().values()
         ],
     )
