@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import NodeNotReadyError
 
 from services.runtime.clock import SystemClock
@@ -56,6 +57,21 @@ async def test_a_topic_that_kafka_does_not_make_is_an_error_with_its_reason(kafk
     topics = [spec(1), replace(spec(1), replication=3)]  # on one broker
     with pytest.raises(KafkaUnavailable, match=f"topic {topics[1].name}: InvalidReplicationFactorError"):
         await ensure_topics(kafka_broker, topics)
+
+
+async def test_a_topic_that_the_broker_compresses_is_read_like_any_other(kafka_broker: str) -> None:
+    topic = replace(spec(1), compression="gzip")
+    await ensure_topics(kafka_broker, [topic])
+    values = [b"signal %d" % n for n in range(500)]
+    await produce(kafka_broker, [Record(topic.name, b"k", value) for value in values])
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker)
+    await admin.start()
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
+    await admin.close()
+    assert {entry[0]: entry[1] for entry in answer.resources[0][4]}["compression.type"] == "gzip"
+    async with AIOKafkaConsumer(topic.name, bootstrap_servers=kafka_broker, auto_offset_reset="earliest") as consumer:
+        async with asyncio.timeout(90):
+            assert [(await consumer.getone()).value for _ in values] == values
 
 
 async def test_send_many_keeps_order_per_key_and_says_where_each_record_went(kafka_broker: str) -> None:
