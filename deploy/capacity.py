@@ -49,6 +49,20 @@ RULES = Cost(38, "us a signal", "rules behind Kafka and PostgreSQL, at 26 378/s"
 ARCHIVING = Cost(20, "us a signal", "compliance, archiving with Kafka's client", "tests.bench.archive", "decision 33")
 FIGURES = Cost(1.1, "ms a unit and hour", "compliance, the figures of an hour", NONE, "RUNBOOK, Published figures")
 LINE = Cost(463, "bytes a signal", "a heartbeat on firenet.signals.v1, not compressed", "tests.bench.archive", HERE)
+ZIPPED = Cost(52, "bytes a signal", "the same as Kafka keeps it, in a large batch", "tests.bench.compression", HERE)
+BATCH = Cost(
+    322, "bytes a batch", "what each batch takes beside that: 373 a signal alone", "tests.bench.compression", HERE
+)
+ZIPPING = Cost(
+    10,
+    "us a signal",
+    "compressing it, eight in a batch; with our zlib, though it is Kafka that does it",
+    "tests.bench.compression",
+    HERE,
+)
+UNZIPPING = Cost(
+    5, "us a signal", "reading it compressed, more than not, eight in a batch", "tests.bench.compression", HERE
+)
 ARCHIVED = Cost(43, "bytes a signal", "the same in the archive", "tests.bench.archive", HERE)
 STORED = Cost(
     5, "bytes a signal", "the same in compliance.heartbeats, never removed", NONE, "RUNBOOK, Published figures"
@@ -66,8 +80,8 @@ ALERTS_UNIT = Cost(18, "KiB a unit", "alerts with 4 contacts a unit: 449 MiB at 
 OTHERS_BASE = Cost(113, "MiB", "a process of ingest; console has 88", "tests.bench.system", QUIET)
 MQTT_MOST = Cost(38_000, "signals/s", "what one Mosquitto was seen to bear", "tests.bench.telegraf", "parts.md 6")
 COSTS = (
-    WHOLE, INGEST, RULES, ARCHIVING, FIGURES, LINE, ARCHIVED, STORED, DAILY, RULES_BASE, RULES_UNIT, ALERTS_UNIT,
-    OTHERS_BASE, MQTT_MOST,
+    WHOLE, INGEST, RULES, ARCHIVING, FIGURES, LINE, ZIPPED, BATCH, ZIPPING, UNZIPPING, ARCHIVED, STORED, DAILY,
+    RULES_BASE, RULES_UNIT, ALERTS_UNIT, OTHERS_BASE, MQTT_MOST,
 )  # fmt: skip
 
 USE = Assumed(0.5, "of a core", "how busy a process is at most: room for bursts, catching up and one that died")
@@ -76,9 +90,10 @@ REPLICAS = Assumed(3, "copies", "of every record, on as many Kafka brokers")
 BROKER_DISK = Assumed(20e12, "bytes", "disk of one Kafka broker, full to four fifths")
 FULL = Assumed(0.8, "of a disk", "how full it may become")
 ON_WIRE = Assumed(350, "bytes a signal", "from a gateway: 290 of text, topic and headers of MQTT and TCP")
+BATCHES = Assumed(100, "batches a second", "from a process of ingest to a partition at most (`INGEST_BATCH_EVERY_MS`)")
 READERS = Assumed(2, "readers", "of the signals: rules and compliance")
 POSTGRES = Assumed(3.0, "times", "what rows take with indexes, the log of the database and room to clean up")
-ASSUMPTIONS = (USE, LEAST, REPLICAS, BROKER_DISK, FULL, ON_WIRE, READERS, POSTGRES)
+ASSUMPTIONS = (USE, LEAST, REPLICAS, BROKER_DISK, FULL, ON_WIRE, BATCHES, READERS, POSTGRES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +140,7 @@ class Plan:
         if self.rules_memory > 2 * 2**30:
             found.append("every process of rules holds the registry of all units: memory does not shrink with more")
         if self.kafka_disk > 100e12:
-            found.append("Kafka keeps the signals beside the archive, uncompressed: keep them for less there")
+            found.append("Kafka keeps the signals beside the archive: keep them for less there (REGISTRY_SIGNALS_DAYS)")
         return tuple(found)
 
 
@@ -135,21 +150,23 @@ def plan(units: int, interval_s: int = INTERVAL_S, days: int | None = None) -> P
     assert kept is not None, "signals are not kept for ever"
     rate = units / interval_s
     ingest = _processes(rate * INGEST.value * US)
-    rules = _processes(rate * RULES.value * US)
-    kafka_disk = rate * DAY_S * kept * LINE.value * REPLICAS.value
+    rules = _processes(rate * (RULES.value + UNZIPPING.value) * US)
+    partitions = 12 * ceil(max(2 * rules, 12) / 12)
+    stored = rate * ZIPPED.value + min(rate, ingest * partitions * BATCHES.value) * BATCH.value
+    kafka_disk = stored * DAY_S * kept * REPLICAS.value
     longest = kept + YEAR_DAYS  # archive and what figures come from go by whole years
     signals = rate * DAY_S * longest
     figures = units * FIGURES.value / 1000 / 3600
-    busy = rate * WHOLE.value * US + figures
+    busy = rate * (WHOLE.value + ZIPPING.value + READERS.value * UNZIPPING.value) * US + figures
     return Plan(
         units=units,
         interval_s=interval_s,
         rate=rate,
         ingest=ingest,
         rules=rules,
-        archive_cores=rate * ARCHIVING.value * US + figures,
+        archive_cores=rate * (ARCHIVING.value + UNZIPPING.value) * US + figures,
         cores=ceil(busy / USE.value),
-        partitions=12 * ceil(max(2 * rules, 12) / 12),
+        partitions=partitions,
         mqtt_brokers=ceil(rate / MQTT_MOST.value / USE.value),
         kafka_brokers=max(int(REPLICAS.value), ceil(kafka_disk / BROKER_DISK.value / FULL.value)),
         kafka_disk=kafka_disk,
@@ -158,7 +175,7 @@ def plan(units: int, interval_s: int = INTERVAL_S, days: int | None = None) -> P
         rules_memory=RULES_BASE.value * 2**20 + units * RULES_UNIT.value * 1024,
         alerts_memory=OTHERS_BASE.value * 2**20 + units * ALERTS_UNIT.value * 1024,
         inbound=rate * ON_WIRE.value * 8,
-        inside=rate * LINE.value * 8 * (REPLICAS.value + READERS.value),
+        inside=8 * (rate * LINE.value + stored * (REPLICAS.value - 1 + READERS.value)),
     )
 
 

@@ -137,6 +137,7 @@ def _kafka_channel(topic: Topic) -> dict[str, Any]:
                     "cleanup.policy": [topic.cleanup],
                     "retention.ms": retention,
                     "max.message.bytes": topic.max_message_bytes,
+                    "compression.type": topic.compression,
                 },
                 "bindingVersion": "0.5.0",
             }

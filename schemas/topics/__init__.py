@@ -11,7 +11,10 @@ from schemas.base import Wire
 
 
 class Topic(Wire):
-    """One Kafka topic. `event` names the model of its records in `schemas`."""
+    """One Kafka topic. `event` names the model of its records in `schemas`.
+
+    `compression`: what the broker does to the batches that it stores (decision 96); `producer`: nothing.
+    """
 
     name: str = Field(pattern=r"^firenet\.[a-z]+\.v[0-9]+$")
     description: str
@@ -24,6 +27,7 @@ class Topic(Wire):
     cleanup: Literal["delete", "compact"]
     retention_days: int | None = Field(ge=1)
     max_message_bytes: int = Field(ge=1024)
+    compression: Literal["producer", "gzip"] = "producer"
     compatibility: Literal["BACKWARD_TRANSITIVE"]
 
 

@@ -35,7 +35,16 @@ from services.ingest.domain.naming import MOST_SLOTS, Naming
 from services.ingest.domain.readiness import problems
 from services.ingest.domain.values import Format
 from services.ingest.domain.watermark import InstanceWatermark
-from services.ingest.lanes import FILTERS, Adoption, adopt_all, broker_of, client_id, follow_on, mqtt_source
+from services.ingest.lanes import (
+    FILTERS,
+    Adoption,
+    adopt_all,
+    broker_of,
+    client_id,
+    follow_on,
+    mqtt_source,
+    redelivered_before,
+)
 from services.ingest.metrics import ExchangeMetrics, MessageCountsCollector, Metrics
 from services.ingest.ports import ControlTransport
 from services.ingest.settings import IngestSettings
@@ -80,6 +89,7 @@ class Ingest:
         self._feed = RegistryFeed(settings.kafka_bootstrap, self._directory, self._metrics)
         encoder = Encoder(settings.instance)
         self._stamps = stamps = Stamps(clock)
+        self._redelivered_before = redelivered_before(stamps, self._may_connect)
         self._brokers = {
             lane: mqtt_source(settings, settings.instance, lane, stamps, self._metrics, clock, self._may_connect)
             for lane in FILTERS
@@ -213,6 +223,7 @@ class Ingest:
                 batch_every_s=self._settings.batch_every_ms / 1000 if lane in GATHERING else 0,
                 on_stored=self._dispatcher.stored,
                 overtakes=lane not in GATHERING,
+                redelivered_before=self._redelivered_before if lane in FILTERS else lambda: None,
             )
             await worker.run(stop)
         self._drained[lane].set()

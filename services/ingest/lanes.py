@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry
 
@@ -15,6 +16,7 @@ from services.ingest.adapters.stamps import Stamps
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
+from services.ingest.domain.naming import VALID_S
 from services.ingest.domain.topics import FIRE_FILTERS, MAIN_FILTERS
 from services.ingest.domain.watermark import MAX_AHEAD, InstanceWatermark
 from services.ingest.metrics import Metrics
@@ -91,6 +93,15 @@ async def follow_on(bootstrap: str, name: str, stamps: Stamps, watermark: Instan
     watermark.follow_on(last, stamps.next())
 
 
+def redelivered_before(stamps: Stamps, holds: Callable[[], bool]) -> Callable[[], datetime | None]:
+    """Return what gives the instant before which whatever was received may have gone to another process as well.
+
+    None while `holds`. Of a process that stands still the broker takes the session away, at the earliest when a claim
+    is no longer valid, and delivers what was not acknowledged to whoever adopts it (decision 95).
+    """
+    return lambda: None if holds() else stamps.next() - timedelta(seconds=VALID_S)
+
+
 class Adoption:
     """The end of a member that is gone: what waits in its sessions is stored under its name, with ticks of its own;
     the last one says that it leaves, so that nobody waits for it any more; then the broker forgets the sessions.
@@ -142,6 +153,7 @@ class Adoption:
                 batch_messages=settings.batch_messages,
                 batch_every_s=settings.batch_every_ms / 1000 if lane == "main" else 0,
                 overtakes=lane == "fire",
+                redelivered_before=redelivered_before(stamps, lambda: names.holds(name)),
             )
             for lane, source in self._sources.items()
         }

@@ -78,6 +78,10 @@ class Metrics:
         self.adopted = counter(
             "adopted_messages_total", "messages read from sessions of members that were gone", ("outcome",)
         )
+        self.marked_redelivered = counter(
+            "marked_redelivered_total",
+            "messages that waited here until another process may have read them as well: marked as redelivered",
+        )
         self.sequence_missing = counter("sequence_missing_total", "numbers that gateways skipped: lost before us")
         self.sequence_found = counter(
             "sequence_found_total", "numbers that came after they had been counted as missing: taken back"

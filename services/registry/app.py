@@ -176,7 +176,9 @@ def _unsaid(error: OSError) -> int:
 
 
 async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clock) -> int:
-    bus = KafkaBus(bootstrap=settings.kafka_bootstrap, replication=settings.replication)
+    bus = KafkaBus(
+        bootstrap=settings.kafka_bootstrap, replication=settings.replication, signals_days=settings.signals_days
+    )
     printer = Printer(sys.stdout)
     try:
         if wanted.command == "check" and wanted.packs:

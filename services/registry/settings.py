@@ -17,6 +17,13 @@ class RegistrySettings(ServiceSettings):
     max_rows: int = Field(default=200_000, ge=1, le=1_000_000, description="most rows of one file")
     listed_errors: int = Field(default=200, ge=1, le=10_000, description="most errors printed for one file")
     replication: int = Field(default=1, ge=1, le=9, description="replicas of topics that are created")
+    signals_days: int | None = Field(
+        default=None,
+        ge=7,
+        le=36_500,
+        description="days that Kafka keeps signals, in a topic that is created; the topic file says 400. No fewer than "
+        "the oldest backup of the database that you would restore",
+    )
     ca_dir: Path = Field(
         default=Path("var/ca"), description="folder of the certificate authority's key and certificate"
     )

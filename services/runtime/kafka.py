@@ -31,7 +31,10 @@ class TopicMismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """`retention_ms` None keeps for ever; `compact` keeps the last record of each key."""
+    """`retention_ms` None keeps for ever; `compact` keeps the last record of each key.
+
+    `compression`: in what form the broker keeps records; `producer`: as they came.
+    """
 
     name: str
     partitions: int
@@ -39,6 +42,7 @@ class TopicSpec:
     retention_ms: int | None
     max_message_bytes: int
     replication: int = 1
+    compression: str = "producer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ def _new_topic(spec: TopicSpec) -> NewTopic:
         "retention.ms": str(-1 if spec.retention_ms is None else spec.retention_ms),
         "max.message.bytes": str(spec.max_message_bytes),
         "message.timestamp.type": "CreateTime",
+        "compression.type": spec.compression,
     }
     return NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=configs)
 
@@ -140,14 +145,17 @@ class BatchProducer:
             await self._producer.stop()
             raise KafkaUnavailable(f"no answer from Kafka: {type(error).__name__}") from error
 
-    async def stop(self) -> None:
-        """Flush and disconnect; gives up after 10 seconds without an answer."""
-        if self._producer is not None:
-            try:
-                async with asyncio.timeout(10):
-                    await self._producer.stop()
-            except TimeoutError:
-                get_logger().warning("producer_stop_gave_up")
+    async def stop(self, limit_s: float = 10) -> None:
+        """Flush and disconnect; after `limit_s` seconds without an answer give up, and send nothing any more."""
+        producer = self._producer
+        if producer is None:
+            return
+        try:
+            async with asyncio.timeout(limit_s):
+                await producer.stop()
+        except TimeoutError:
+            get_logger().warning("producer_stop_gave_up")
+            await _abandon(producer)
 
     async def partitions(self, topic: str) -> int:
         """Return how many partitions `topic` has (asked once)."""
@@ -207,6 +215,18 @@ class BatchProducer:
             base = (await future).offset  # type: ignore[attr-defined] # aiokafka ships no types
             for step, index in enumerate(packed):
                 places[index] = (partition, base + step)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """Have `producer` send nothing more.
+
+    Left alone it would go on trying in the background, and store what it holds when Kafka is back: behind what its
+    successor has stored by then, and behind the ticks that say that nothing of before is missing.
+    """
+    sending = producer._sender.sender_task
+    if sending is not None:
+        sending.cancel()
+    await producer.client.close()
 
 
 class CompactedFollower:

@@ -16,6 +16,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import stop_consumer
+from services.runtime.kafka_group import leave_group
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.patience import backoff_s
@@ -77,9 +78,10 @@ class PartitionHandler(Protocol):
 class KafkaLoop:
     """Runs `handler` over the partitions of `topic` that the group gives to this process.
 
-    A `static` member is known to the group by its `instance`: started anew under the same name, after `kill -9` too, it
-    has its partitions back at once instead of after the session timeout. In return nobody takes them over sooner when
-    it is stopped for good, and the name must be unique: of two processes with one name each throws the other out.
+    A `static` member is known to the group by its `instance`: started anew under the same name after `kill -9` it has
+    its partitions back at once, instead of after the session timeout. Stopped in order it leaves the group when its
+    effects are saved, and the others take over at once. The name must be unique: of two processes with one name each
+    throws the other out.
     """
 
     def __init__(
@@ -150,9 +152,12 @@ class KafkaLoop:
         finally:
             if self._noting is not None:
                 self._noting.cancel()
+            member_id = "" if consumer._coordinator is None else getattr(consumer._coordinator, "member_id", "")
             await stop_consumer(consumer, REBALANCE_DRAIN_S)
             async with self._lock:
                 await self._release(self._owned)
+            if self._static and member_id and stop.is_set():
+                await leave_group(self._bootstrap, self._group, member_id, self._instance)
 
     async def _turn(self, consumer: AIOKafkaConsumer, stop: Stop) -> None:
         fetched = await consumer.getmany(timeout_ms=self._poll_ms, max_records=self._poll_records)

@@ -35,7 +35,14 @@ from tests.bench.mqtt_publisher import gateway_name
 async def prepare(bootstrap: str, gateways: int) -> None:
     """Create the topics and register `gateways` gateways."""
     specs = [
-        TopicSpec(topic.name, topic.partitions, topic.cleanup == "compact", None, topic.max_message_bytes)
+        TopicSpec(
+            topic.name,
+            topic.partitions,
+            topic.cleanup == "compact",
+            None,
+            topic.max_message_bytes,
+            compression=topic.compression,
+        )
         for topic in all_topics().values()
     ]
     await ensure_topics(bootstrap, specs)

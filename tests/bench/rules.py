@@ -309,7 +309,14 @@ def per_tick(units: int) -> int:
 async def prepare(servers: Servers, units: int, count: int) -> None:
     """Fill the registry and the log: `count` heartbeats, one minute of log time for a round of all units."""
     specs = [
-        TopicSpec(topic.name, topic.partitions, topic.cleanup == "compact", None, topic.max_message_bytes)
+        TopicSpec(
+            topic.name,
+            topic.partitions,
+            topic.cleanup == "compact",
+            None,
+            topic.max_message_bytes,
+            compression=topic.compression,
+        )
         for topic in all_topics().values()
     ]
     await ensure_topics(servers.bootstrap, specs)

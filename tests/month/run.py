@@ -91,7 +91,14 @@ class Site:
         with psycopg.connect(self.postgres.dsn("postgres"), autocommit=True) as admin:
             admin.execute(f"CREATE DATABASE {UNDISTURBED} TEMPLATE firenet".encode())
         specs = [
-            TopicSpec(topic.name, topic.partitions, topic.cleanup == "compact", None, topic.max_message_bytes)
+            TopicSpec(
+                topic.name,
+                topic.partitions,
+                topic.cleanup == "compact",
+                None,
+                topic.max_message_bytes,
+                compression=topic.compression,
+            )
             for topic in all_topics().values()
         ]
         asyncio.run(ensure_topics(self.kafka.bootstrap, specs))

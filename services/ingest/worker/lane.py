@@ -4,6 +4,7 @@ import asyncio
 import operator
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from services.ingest.domain.gaps import GapWatch
 from services.ingest.domain.sequence_steps import SequenceStep
@@ -44,12 +45,16 @@ class LaneWorker:
         on_stored: Callable[[Sequence[Outcome]], None] | None = None,
         *,
         overtakes: bool = False,
+        redelivered_before: Callable[[], datetime | None] = lambda: None,
     ) -> None:
         """`batch_every_s`: how long to gather while messages keep coming; 0 sends each at once.
 
         `overtakes`: messages of this lane come before those that the same gateways sent earlier over others.
 
         `on_stored` hears what Kafka has, before anything is proven by it; it must not raise.
+
+        `redelivered_before`: what was received before this instant and is not stored yet may have been delivered to
+        another process as well (decision 95); None while our name is ours.
         """
         self._lane = lane
         self._source = source
@@ -63,6 +68,7 @@ class LaneWorker:
         self._batch_every_s = batch_every_s
         self._on_stored = on_stored
         self._overtakes = overtakes
+        self._redelivered_before = redelivered_before
         self._log = RefusalLogger(clock)
 
     async def run(self, stop: Stop) -> None:
@@ -84,9 +90,19 @@ class LaneWorker:
 
     async def _move(self, arrivals: Sequence[Arrival], started: float) -> None:
         while arrivals:
+            arrivals = self._marked(arrivals)
             taken, decided = await self._decide(arrivals)
             await self._store_and_settle(arrivals[:taken], decided, started)
             arrivals = arrivals[taken:]
+
+    def _marked(self, arrivals: Sequence[Arrival]) -> Sequence[Arrival]:
+        """Mark what another process may have read as well: if it did, readers of the log know the delivery by that."""
+        before = self._redelivered_before()
+        if before is None or arrivals[0].received_at >= before:
+            return arrivals
+        marked = [each._replace(duplicate=True) if _is_doubtful(each, before) else each for each in arrivals]
+        self._metrics.marked_redelivered.inc(sum(map(operator.is_not, marked, arrivals)))
+        return marked
 
     async def _store_and_settle(self, arrivals: Sequence[Arrival], decided: Sequence[Outcome], started: float) -> None:
         outcomes = decided
@@ -178,3 +194,7 @@ class LaneWorker:
         else:
             self._metrics.sequence_missing.inc(missing)
             get_logger().warning("sequence_gap", missing=missing, **said)
+
+
+def _is_doubtful(arrival: Arrival, before: datetime) -> bool:
+    return arrival.received_at < before and not arrival.duplicate and arrival.probe_sent_at is None

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from schemas import codec
 from schemas.registry import RegistryEvent
-from schemas.topics import REGISTRY, Topic, all_topics
+from schemas.topics import REGISTRY, SIGNALS, Topic, all_topics
 from services.kernel.ids import derive
 from services.registry.adapters.wire import record
 from services.registry.domain.entities import Facts, History
@@ -27,14 +27,18 @@ ENVELOPE_BYTES = 1024
 class KafkaBus:
     """Connects with the first publish. Close it when done."""
 
-    def __init__(self, *, bootstrap: str, replication: int = 1, topic: str = REGISTRY) -> None:
+    def __init__(
+        self, *, bootstrap: str, replication: int = 1, topic: str = REGISTRY, signals_days: int | None = None
+    ) -> None:
+        """`signals_days`: how long Kafka keeps signals; None: as their topic file says."""
         self._bootstrap = bootstrap
         self._replication = replication
         self._topic = topic
+        self._signals_days = signals_days
         self._producer: BatchProducer | None = None
 
     async def create_topics(self) -> Sequence[str]:
-        specs = [topic_spec(topic, self._replication) for topic in all_topics().values()]
+        specs = [topic_spec(topic, self._replication, self._signals_days) for topic in all_topics().values()]
         try:
             return await ensure_topics(self._bootstrap, specs)
         except TopicMismatch as error:
@@ -85,13 +89,15 @@ def to_event(history: History[Facts], now: datetime) -> RegistryEvent:
     )
 
 
-def topic_spec(topic: Topic, replication: int) -> TopicSpec:
-    """Return what Kafka is told of a topic file."""
+def topic_spec(topic: Topic, replication: int, signals_days: int | None = None) -> TopicSpec:
+    """Return what Kafka is told of a topic file; `signals_days` goes before what that of the signals says."""
+    days = topic.retention_days if signals_days is None or topic.name != SIGNALS else signals_days
     return TopicSpec(
         name=topic.name,
         partitions=topic.partitions,
         compact=topic.cleanup == "compact",
-        retention_ms=None if topic.retention_days is None else topic.retention_days * DAY_MS,
+        retention_ms=None if days is None else days * DAY_MS,
         max_message_bytes=topic.max_message_bytes,
         replication=replication,
+        compression=topic.compression,
     )

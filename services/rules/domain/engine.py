@@ -82,12 +82,16 @@ class Engine:
             if link is None:
                 return
             unit = self.units[unit_id]
-        if signal_id == link.beat or signal_id == link.beat_before:
+        if (
+            signal_id == link.beat
+            or signal_id == link.beat_before
+            or (redelivered and (same_delivery(signal_id, link.beat) or same_delivery(signal_id, link.beat_before)))
+        ):
             self.anomalies[Anomaly.DUPLICATE] += 1
             return
-        if redelivered and (same_delivery(signal_id, link.beat) or same_delivery(signal_id, link.beat_before)):
-            self.anomalies[Anomaly.DUPLICATE] += 1
-            return
+        watermark = self.watch.watermark
+        if watermark is not None and at < watermark:
+            self.anomalies[Anomaly.BEHIND_WATERMARK] += 1
         link.beat_before = link.beat
         link.beat = signal_id
         counted = unit.deduplication
@@ -123,6 +127,8 @@ class Engine:
             self.anomalies[Anomaly.DUPLICATE] += 1
             return
         signal = news
+        if not signal.replayed and at < (self.watch.watermark or 0):
+            self.anomalies[Anomaly.BEHIND_WATERMARK] += 1  # a state of the line may stand for longer than it should
         self._keep(signal)
         if unit is None:
             return

@@ -40,4 +40,5 @@ class Anomaly(StrEnum):
     TOO_MANY_GATEWAYS = "too_many_gateways"
     TOO_MANY_POINTS = "too_many_points"
     STALE_TICK = "stale_tick"
+    BEHIND_WATERMARK = "behind_watermark"
     UNPROVEN_LOSS = "unproven_loss"

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from schemas import codec
-from services.registry.adapters.kafka import KafkaBus
+from schemas.topics import all_topics
+from services.registry.adapters.kafka import DAY_MS, KafkaBus, topic_spec
 from services.registry.adapters.wire import from_wire
 from services.registry.domain.entities import Facts, History, Kind, Version
 from services.registry.domain.errors import BusUnavailable, RecordTooLarge
@@ -97,3 +98,13 @@ async def test_no_broker_is_said_so() -> None:
 async def test_entity_with_more_versions_than_a_record_holds_is_refused() -> None:
     with pytest.raises(RecordTooLarge, match="G000001"):
         await KafkaBus(bootstrap="127.0.0.1:1").publish([history(*[gateway(vendor="v" * 200)] * 3000)], T0)
+
+
+def test_a_topic_is_made_as_its_file_says_and_signals_are_kept_for_as_long_as_is_set() -> None:
+    files = all_topics()
+    as_written = {name: topic_spec(topic, 3) for name, topic in files.items()}
+    shorter = {name: topic_spec(topic, 3, signals_days=30) for name, topic in files.items()}
+    assert as_written["signals"].retention_ms == 400 * DAY_MS
+    assert {name for name, one in shorter.items() if one != as_written[name]} == {"signals"}
+    assert shorter["signals"].retention_ms == 30 * DAY_MS
+    assert {name for name, one in as_written.items() if one.compression != "producer"} == {"signals"}

@@ -90,7 +90,14 @@ async def fresh_topics(bootstrap: str) -> None:
     finally:
         await admin.close()
     specs = [
-        TopicSpec(topic.name, topic.partitions, topic.cleanup == "compact", None, topic.max_message_bytes)
+        TopicSpec(
+            topic.name,
+            topic.partitions,
+            topic.cleanup == "compact",
+            None,
+            topic.max_message_bytes,
+            compression=topic.compression,
+        )
         for topic in all_topics().values()
     ]
 

@@ -11,6 +11,7 @@ from schemas.refusal import Refusal, Replayed
 from schemas.registry import GatewayRecord, GatewayVersion, RegistryData, RegistryEvent
 from schemas.signal import Signal, Tick, UnregisteredAlarm
 from schemas.topics import ALARMS, REFUSALS, REGISTRY, SIGNALS, all_topics
+from services.kernel.ids import DELIVERY_DIGITS
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 
 
@@ -18,7 +19,14 @@ async def create_topics(bootstrap: str) -> None:
     await ensure_topics(
         bootstrap,
         [
-            TopicSpec(topic.name, topic.partitions, topic.cleanup == "compact", None, topic.max_message_bytes)
+            TopicSpec(
+                topic.name,
+                topic.partitions,
+                topic.cleanup == "compact",
+                None,
+                topic.max_message_bytes,
+                compression=topic.compression,
+            )
             for topic in all_topics().values()
         ],
     )
@@ -57,19 +65,29 @@ class Written:
         found = [signal.data for _, _, signal in self.signals if signal.data.gateway_id == gateway_id]
         return [data.seq for data in found if data.seq is not None]
 
-    def assert_no_tick_lies(self) -> None:
-        """Whatever an instance received before the `proven_until` of a tick stands before the tick."""
-        behind: dict[tuple[int, str], datetime] = {}  # the earliest signal behind the place that we look at
+    def assert_no_tick_lies(self) -> int:
+        """Whatever an instance received before the `proven_until` of a tick stands before the tick.
+
+        A process that stood still may write once more what another has stored under its name meanwhile (decision 95):
+        behind the tick stands only a delivery that stands before it too. Returns how many there were of these.
+        """
+        first: dict[tuple[int, str, str], int] = {}  # the offset of each delivery
+        ticks: dict[tuple[int, str], list[tuple[int, Tick]]] = {}
+        furthest: dict[tuple[int, str], datetime] = {}
+        again = 0
         events: list[tuple[int, int, Signal | Tick]] = [*self.signals, *self.ticks]
-        for partition, offset, event in sorted(events, key=lambda one: one[:2], reverse=True):
+        for partition, offset, event in sorted(events, key=lambda one: one[:2]):
             writer = partition, event.data.instance
             if isinstance(event, Tick):
-                earliest = behind.get(writer, event.data.proven_until)
-                assert earliest >= event.data.proven_until, (
-                    f"tick {event.data.number} at {partition}/{offset} passed a signal of {earliest}"
-                )
-            else:
-                behind[writer] = min(event.time, behind.get(writer, event.time))
+                ticks.setdefault(writer, []).append((offset, event))
+                furthest[writer] = max(event.data.proven_until, furthest.get(writer, event.data.proven_until))
+                continue
+            place = first.setdefault((partition, event.source, event.id[:DELIVERY_DIGITS]), offset)
+            if writer in furthest and event.time < furthest[writer]:
+                at, tick = next(one for one in ticks[writer] if one[1].data.proven_until > event.time)
+                assert place < at, f"tick {tick.data.number} at {partition}/{at} passed a signal of {event.time}"
+                again += 1
+        return again
 
 
 async def read_all(bootstrap: str, since: datetime | None = None) -> Written:

@@ -70,7 +70,8 @@ async def test_what_waits_for_a_member_that_is_gone_is_read_by_one_that_is_there
     for number, how in enumerate((signal.SIGTERM, signal.SIGKILL, signal.SIGSTOP), 1):
         if how is not signal.SIGTERM:
             await goes.start()
-        goes.signal(signal.SIGSTOP)  # what is dealt out to it from now on waits at the broker
+        await load(gateways, 50)
+        goes.signal(signal.SIGSTOP)  # in the midst of it; what is dealt out to it from now on waits at the broker
         await load(gateways, 50)
         if how is not signal.SIGSTOP:
             goes.signal(how)

@@ -8,7 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import NodeNotReadyError
 
 from services.runtime.clock import SystemClock
@@ -23,6 +25,7 @@ from services.runtime.kafka import (
     ensure_topics,
     stop_consumer,
 )
+from services.runtime.kafka_group import leave_group
 from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop, LogGap, Unavailable
 from services.runtime.lifecycle import Stop, TaskDied, supervise
 
@@ -54,6 +57,21 @@ async def test_a_topic_that_kafka_does_not_make_is_an_error_with_its_reason(kafk
     topics = [spec(1), replace(spec(1), replication=3)]  # on one broker
     with pytest.raises(KafkaUnavailable, match=f"topic {topics[1].name}: InvalidReplicationFactorError"):
         await ensure_topics(kafka_broker, topics)
+
+
+async def test_a_topic_that_the_broker_compresses_is_read_like_any_other(kafka_broker: str) -> None:
+    topic = replace(spec(1), compression="gzip")
+    await ensure_topics(kafka_broker, [topic])
+    values = [b"signal %d" % n for n in range(500)]
+    await produce(kafka_broker, [Record(topic.name, b"k", value) for value in values])
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker)
+    await admin.start()
+    (answer,) = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name)])
+    await admin.close()
+    assert {entry[0]: entry[1] for entry in answer.resources[0][4]}["compression.type"] == "gzip"
+    async with AIOKafkaConsumer(topic.name, bootstrap_servers=kafka_broker, auto_offset_reset="earliest") as consumer:
+        async with asyncio.timeout(90):
+            assert [(await consumer.getone()).value for _ in values] == values
 
 
 async def test_send_many_keeps_order_per_key_and_says_where_each_record_went(kafka_broker: str) -> None:
@@ -198,10 +216,62 @@ async def test_loop_reads_on_from_the_handlers_own_offsets_and_repeats_what_was_
     assert second.values == [b"next"]
 
 
-async def test_records_that_kafka_no_longer_keeps_stop_the_loop(kafka_broker: str) -> None:
-    from aiokafka import TopicPartition
-    from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+class OwningHandler(DictHandler):
+    """Says which partitions it has."""
 
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop, 1)
+        self.owned: set[int] = set()
+
+    async def assigned(self, partition: int) -> int:
+        self.owned.add(partition)
+        return await super().assigned(partition)
+
+    async def revoked(self, partitions: Sequence[int]) -> None:
+        self.owned -= set(partitions)
+
+    async def until_it_has(self, count: int) -> None:
+        async with asyncio.timeout(90):
+            while len(self.owned) != count:  # noqa: ASYNC110 - nobody says it
+                await asyncio.sleep(0.05)
+
+
+async def members_of(bootstrap: str, group: str) -> set[str]:
+    """Return the client ids of the members that the group knows."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([group])
+        return {member[1] for member in answer.groups[0][5]}
+    finally:
+        await admin.close()
+
+
+async def test_a_static_member_that_is_stopped_leaves_its_partitions_to_the_others_at_once(kafka_broker: str) -> None:
+    topic = spec(2)
+    await ensure_topics(kafka_broker, [topic])
+    stops = Stop(), Stop()
+    goes, stays = (OwningHandler(stop) for stop in stops)
+    running = [
+        asyncio.create_task(KafkaLoop(kafka_broker, topic.name, topic.name, handler, name, static=True).run(stop))
+        for name, handler, stop in zip(("goes", "stays"), (goes, stays), stops, strict=True)
+    ]
+    await goes.until_it_has(1)
+    await stays.until_it_has(1)
+    stops[0].set()
+    async with asyncio.timeout(90):
+        await running[0]
+    assert goes.owned == set(), "saved before the others may begin"
+    assert await members_of(kafka_broker, topic.name) == {"stays"}
+    await stays.until_it_has(2)
+    assert not await leave_group(kafka_broker, topic.name, "of-an-earlier-process", "stays")
+    assert await members_of(kafka_broker, topic.name) == {"stays"}
+    stops[1].set()
+    async with asyncio.timeout(90):
+        await running[1]
+
+
+async def test_records_that_kafka_no_longer_keeps_stop_the_loop(kafka_broker: str) -> None:
     topic = spec(1)
     await ensure_topics(kafka_broker, [topic])
     await produce(kafka_broker, [Record(topic.name, b"k", b"%d" % n) for n in range(10)])

@@ -15,8 +15,10 @@ def test_a_city_by_hand() -> None:
     city = plan(120_000, 60, days=100)
     assert city.rate == 2000
     assert city.ingest == 2, "2000 x 42.6 us are 0.09 of a core, and one may die"
-    assert city.cores == 1, "2000 x 133 us and 120 000 x 1.1 ms an hour, at most half busy"
-    assert city.kafka_disk == pytest.approx(2000 * 86_400 * 100 * 463 * 3)
+    assert city.cores == 1, "2000 x 153 us and 120 000 x 1.1 ms an hour, at most half busy"
+    stored = 2000 * 52 + 2000 * 322  # no more than one in a batch: 2 processes and 12 partitions make 2400 a second
+    assert city.kafka_disk == pytest.approx(stored * 86_400 * 100 * 3)
+    assert city.inside == pytest.approx(8 * (2000 * 463 + stored * 4))
     assert city.archive_disk == pytest.approx(2000 * 86_400 * 465 * 43)
     assert city.database_disk == pytest.approx(3 * (2000 * 86_400 * 465 * 5 + 120_000 * 465 * 150))
     assert city.inbound == 2000 * 350 * 8
@@ -38,7 +40,8 @@ def test_twice_the_units_cost_at_most_twice(units: int, interval_s: int) -> None
     for name in Plan.__slots__:
         before, after = getattr(once, name), getattr(twice, name)
         if name != "interval_s":
-            assert before <= after <= 2.1 * before, name
+            most = 4 if name in ("kafka_disk", "kafka_brokers", "inside") else 2.1  # more processes, smaller batches
+            assert before <= after <= most * before, name
 
 
 def test_a_command_that_is_named_exists_and_every_cost_stands_on_the_page() -> None:

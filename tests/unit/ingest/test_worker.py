@@ -30,13 +30,15 @@ from services.ingest.metrics import MessageCountsCollector, Metrics
 from services.ingest.worker.classifier import Classifier
 from services.ingest.worker.lane import LaneWorker
 from services.ingest.worker.ticker import Ticker
-from services.kernel.words import RefusalReason
+from services.kernel.ids import DELIVERY_DIGITS
+from services.kernel.words import Flag, RefusalReason
 from services.runtime.lifecycle import Stop
 from tests.fakes.clock import ManualClock
 from tests.fakes.ingest import MemorySource, MemoryStore
 from tests.unit.ingest.build import DECODERS, NOON, UP, balanced, directory
 
 FRAMES = "firenet/v1/G000001/up/gb26875"
+FIRST, SECOND = b'{"v":1,"kind":"fire","seq":1,"text":"1"}', b'{"v":1,"kind":"fire","seq":2,"text":"2"}'
 GOOD = b'{"v":1,"kind":"heartbeat","seq":%d}'
 
 
@@ -52,6 +54,7 @@ class Bench:
         self.registry.register(MessageCountsCollector({"main": self.source.inbox.counts}))
         self.watermark = InstanceWatermark(("main",), epoch=1, since=NOON)
         self.stop = Stop()
+        self.redelivered_before: datetime | None = None
         self._directory = directory()
         self.worker = LaneWorker(
             "main",
@@ -64,6 +67,7 @@ class Bench:
             self.clock,
             batch_messages=7,
             batch_every_s=0,
+            redelivered_before=lambda: self.redelivered_before,
         )
         self.task = asyncio.create_task(self.worker.run(self.stop))
 
@@ -283,6 +287,27 @@ async def test_what_the_broker_delivers_again_after_it_was_stored_has_no_second_
     await bench.end()
     assert [event.data.kind for event in events(bench)] == ["fault", "heartbeat", "fault"]
     assert events(bench)[1].data.flags == ("redelivered", "repeated")
+
+
+async def test_what_another_process_may_have_read_by_now_is_stored_all_the_same_and_marked() -> None:
+    """A process that stood still: meanwhile one that took its name over stored the first, and said that it had."""
+    took_over = Bench()
+    took_over.source.publish(UP, FIRST)
+    await took_over.until(all_settled(took_over))
+    await took_over.end()
+    woken = Bench()
+    woken.source.publish(UP, FIRST)
+    woken.clock.forward(9)
+    woken.redelivered_before = NOON + timedelta(seconds=4)
+    woken.source.publish(UP, SECOND)
+    woken.source.probe()
+    await woken.until(all_settled(woken))
+    await woken.end()
+    first, second = events(woken)
+    assert [Flag.REDELIVERED in event.data.flags for event in (first, second)] == [True, False]
+    (known,) = events(took_over)
+    assert first.id[:DELIVERY_DIGITS] == known.id[:DELIVERY_DIGITS]
+    assert woken.metric("marked_redelivered_total") == 1
 
 
 async def test_nothing_is_confirmed_that_could_not_be_written() -> None:

@@ -165,6 +165,27 @@ def test_a_repeated_tick_and_one_of_an_older_process_prove_nothing() -> None:
     assert scenario.engine.anomalies[Anomaly.STALE_TICK] == 1
 
 
+def test_a_fire_that_was_stored_behind_the_watermark_burns_and_is_counted() -> None:
+    scenario = Scenario()
+    scenario.tick(0)
+    scenario.tick(9)
+    scenario.signal(3, "fire")
+    scenario.beat(4)
+    assert scenario.phases("fire") == ["began"]
+    assert scenario.engine.anomalies[Anomaly.BEHIND_WATERMARK] == 2
+
+
+def test_an_end_that_a_woken_process_stores_late_ends_no_fire_that_was_received_after_it() -> None:
+    scenario = Scenario()
+    scenario.tick(0)
+    scenario.signal(1, "fire", point="1/2", content="fire")
+    scenario.signal(2, "restore", restores="fire", point="1/2", content="restore")
+    scenario.signal(10, "fire", point="1/2", content="fire")
+    scenario.tick(11)
+    scenario.signal(2, "restore", restores="fire", point="1/2", content="restore")
+    assert (scenario.phases("fire"), scenario.health()) == (["began", "ended", "began"], "fire")
+
+
 def test_without_any_tick_nothing_is_ever_offline() -> None:
     scenario = Scenario()
     scenario.beat(0)

@@ -1,4 +1,4 @@
-"""Stopping a consumer of aiokafka: whose cancellation is whose."""
+"""Stopping a consumer or producer of aiokafka: whose cancellation is whose, and what goes on behind it."""
 
 import asyncio
 from types import SimpleNamespace
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.runtime.kafka import stop_consumer
+from services.runtime.kafka import BatchProducer, stop_consumer
 
 
 def consumer_that(stop: Any) -> Any:
@@ -55,3 +55,23 @@ async def test_a_cancellation_of_the_client_itself_ends_nobody() -> None:
         raise asyncio.CancelledError
 
     await stop_consumer(consumer_that(stop))
+
+
+async def test_a_producer_that_does_not_stop_sends_nothing_later() -> None:
+    closed = asyncio.Event()
+
+    async def close() -> None:
+        closed.set()
+
+    async def stop() -> None:
+        await asyncio.wait([sending])  # as aiokafka does: its own cancellation cancels nothing of what it waits for
+
+    sending = asyncio.create_task(asyncio.Event().wait())
+    producer = BatchProducer("127.0.0.1:1", "test")
+    producer._producer = SimpleNamespace(
+        stop=stop, client=SimpleNamespace(close=close), _sender=SimpleNamespace(sender_task=sending)
+    )
+    await producer.stop(limit_s=0.01)
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert closed.is_set()

@@ -43,6 +43,7 @@ FIRENET_LOG_LEVEL: {{ .Values.logLevel }}
 FIRENET_KEEP_DAYS: {{ .Values.keepDays | quote }}
 FIRENET_HTTP_HOST: 0.0.0.0
 REGISTRY_REPLICATION: {{ .Values.kafka.replication | quote }}
+REGISTRY_SIGNALS_DAYS: {{ .Values.kafka.signalsDays | quote }}
 {{- end }}
 
 {{/* A mapping as the list that a container wants, sorted, so that a change of one value is one line of difference. */}}
