@@ -4,8 +4,8 @@ Deadlines are moved lazily: a proof of life changes the link only, and the agend
 So a heartbeat costs the same however many units there are, and nobody walks over them to find a deadline.
 
 Nearly all deadlines are those of links that live, and come to nothing. They wait unordered in buckets of ten seconds,
-which hold no more than their units; only what is still due when its bucket is opened becomes an entry of the heap, which
-orders it.
+which hold no more than their units; only what is still due when its bucket is opened becomes an entry of the heap, and
+is in order there.
 """
 
 from collections.abc import Iterator, Mapping
@@ -71,10 +71,10 @@ Due = FactsDue | LinkDue | NeverConnectedDue | OverdueTest
 
 
 class Deadlines:
-    """`Link.timer`, `UnitConnection.timer` and `Testing.timer` say when each is looked at; any other entry runs out.
+    """`Link.timer`, `UnitConnection.timer` and `Testing.timer` say when each is looked at; other entries run out.
 
-    `_units_by_bucket` holds the units of which a link or the first word is looked at in a bucket to come, `_buckets` its
-    keys as a heap. Buckets before `_opened` are in the heap of entries, and so are facts and tests from the first.
+    `_units_by_bucket` holds the units of which a link or the first word is looked at in a bucket to come, `_buckets`
+    its keys as a heap. Buckets before `_opened` are in the heap of entries, and so are facts and tests from the first.
     """
 
     def __init__(self, units: Mapping[str, Unit], watch: Watch, never_grace: int) -> None:
