@@ -42,6 +42,8 @@ from tests.bench.machine import describe
 from tests.integration.rules.harness import pack_record, registry_event, registry_records, tick
 from tests.unit.rules.scenario import LISTED, OFFLINE_AFTER, PACK, PLAIN, T0
 
+CHECKPOINT_EVERY = 10_000
+"""Heartbeats: at most so many lie between two checkpoints, a tenth of a second while transitions wait."""
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
 
 
@@ -230,8 +232,13 @@ class Held:
                 name = f"U{n:06}"
                 engine = self.engines[partition_of(name.encode(), self.partitions)]
                 engine.heartbeat(Heartbeat(name, f"G-{name}", f"{number * self.units + n:032x}", at + n, n))
-            for engine in self.engines:
-                self._taken(engine)
+                if n % CHECKPOINT_EVERY == 0:
+                    self._all_taken()
+            self._all_taken()
+
+    def _all_taken(self) -> None:
+        for engine in self.engines:
+            self._taken(engine)
 
     @staticmethod
     def _taken(engine: Engine) -> None:
