@@ -3,7 +3,7 @@
 Deadlines are moved lazily: a proof of life changes the link only, and the agenda finds out when the deadline comes up.
 So a heartbeat costs the same however many units there are, and nobody walks over them to find a deadline.
 
-Nearly all deadlines are those of links that live, and come to nothing. They wait unordered in buckets of ten seconds,
+Nearly all deadlines are those of links that live, and come to nothing. They wait unordered in buckets of two seconds,
 which hold no more than their units; only what is still due when its bucket is opened becomes an entry of the heap, and
 is in order there.
 """
@@ -20,8 +20,8 @@ from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.state import Unit
 
 _FACTS, _LINK, _UNIT, _TEST = 0, 1, 2, 3
-_WIDTH = 10 * SECOND
-"""Of a bucket: much shorter than the deadlines of most links, yet no unit has a bucket to itself."""
+_WIDTH = 2 * SECOND
+"""Of a bucket: short, so that no tick has to open very many at once."""
 
 
 class _Entry(NamedTuple):
@@ -166,8 +166,10 @@ class Deadlines:
                 yield due
 
     def _open(self, target: int) -> None:
-        """Make entries of all that is looked at before `target`, and of the rest of its bucket."""
-        self._opened = max(self._opened, -(-target // _WIDTH))
+        """Make entries of all that is looked at before `target`, and of the bucket after: the tick that finds very many
+        silent has them in order already.
+        """
+        self._opened = max(self._opened, target // _WIDTH + 2)
         while self._buckets and self._buckets[0] < self._opened:
             bucket = heappop(self._buckets)
             for unit in set(self._units_by_bucket.pop(bucket)):  # the heap orders them
