@@ -10,10 +10,10 @@ from datetime import datetime
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
-from aiokafka.partitioner import murmur2
 
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
+from services.runtime.murmur2 import murmur2
 from services.runtime.patience import backoff_s
 
 BATCH_BYTES = 512 * 1024
@@ -57,7 +57,7 @@ class Record:
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Return the partition of `key` among `partitions` (murmur2, the same as every Kafka client's default)."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+    return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
 async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]:

@@ -42,6 +42,8 @@ from tests.bench.machine import describe
 from tests.integration.rules.harness import pack_record, registry_event, registry_records, tick
 from tests.unit.rules.scenario import LISTED, OFFLINE_AFTER, PACK, PLAIN, T0
 
+CHECKPOINT_EVERY = 10_000
+"""Heartbeats: at most so many lie between two checkpoints, a tenth of a second while transitions wait."""
 START = datetime(2026, 3, 2, 2, tzinfo=UTC)
 
 
@@ -193,7 +195,7 @@ class Held:
 
     def __init__(self, units: int) -> None:
         self.partitions = all_topics()["signals"].partitions
-        self.names = [f"U{n:06}" for n in range(units)]
+        self.units = units
         (_, pack_value), (_, unit_value), (_, gateway_value) = registry_records(["U000000"])
         self._pack, self._of_each = pack_value, (("unit:", unit_value), ("gateway:G-", gateway_value))
         self.view = CompactedRegistryView(lambda unit_id: partition_of(unit_id.encode(), self.partitions), 1.0)
@@ -203,10 +205,10 @@ class Held:
         """Return the processor time, without that of making the records."""
         self.view.on_record("pack:sample-2026", self._pack)
         took = 0.0
-        for first in range(0, len(self.names), 1000):
+        for first in range(0, self.units, 1000):
             records = [
-                (f"{kind}{name}", value.replace(b"U000000", name.encode()))
-                for name in self.names[first : first + 1000]
+                (f"{kind}U{n:06}", value.replace(b"U000000", b"U%06d" % n))
+                for n in range(first, min(first + 1000, self.units))
                 for kind, value in self._of_each
             ]
             began = time.process_time()
@@ -222,16 +224,21 @@ class Held:
             engine.registry(*self.view.rows(partition))
             self._taken(engine)
             self.engines.append(engine)
-        places = [partition_of(name.encode(), self.partitions) for name in self.names]
         for number in range(rounds):
             at = T0 + number * 60 * SECOND
             for engine in self.engines:
                 engine.apply(Tick("ingest-1", 1, number + 1, False, at, at, 0))
-            for n, (name, place) in enumerate(zip(self.names, places, strict=True)):
-                signal_id = f"{number * len(self.names) + n:032x}"
-                self.engines[place].heartbeat(Heartbeat(name, f"G-{name}", signal_id, at + n, n))
-            for engine in self.engines:
-                self._taken(engine)
+            for n in range(self.units):
+                name = f"U{n:06}"
+                engine = self.engines[partition_of(name.encode(), self.partitions)]
+                engine.heartbeat(Heartbeat(name, f"G-{name}", f"{number * self.units + n:032x}", at + n, n))
+                if n % CHECKPOINT_EVERY == 0:
+                    self._all_taken()
+            self._all_taken()
+
+    def _all_taken(self) -> None:
+        for engine in self.engines:
+            self._taken(engine)
 
     @staticmethod
     def _taken(engine: Engine) -> None:

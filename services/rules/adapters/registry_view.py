@@ -37,8 +37,7 @@ class CompactedRegistryView:
     """
 
     def __init__(self, partition_of: Callable[[str], int], rate: float) -> None:
-        self._hash = partition_of
-        self._positions: dict[str, int] = {}
+        self._partition_of = partition_of
         self._rate = rate
         self._all: defaultdict[int, _Held] = defaultdict(_none_held)
         self._news: defaultdict[int, _Held] = defaultdict(_none_held)
@@ -79,9 +78,3 @@ class CompactedRegistryView:
     @property
     def has_pack(self) -> bool:
         return bool(self._all[EVERY_PARTITION].packs)
-
-    def _partition_of(self, unit_id: str) -> int:
-        position = self._positions.get(unit_id)
-        if position is None:
-            position = self._positions[unit_id] = self._hash(unit_id)
-        return position

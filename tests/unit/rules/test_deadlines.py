@@ -1,5 +1,9 @@
 """The agenda says what fell due, in order, and leaves states alone; a step of supervision says what changed."""
 
+import random
+
+import pytest
+
 from services.kernel.words import Connection
 from services.rules.domain import supervision
 from services.rules.domain.effects import SIGNALS_TOPIC, Evidence
@@ -80,6 +84,48 @@ def test_the_grace_of_a_unit_runs_only_while_visibility_is_clear() -> None:
     watch.clear_since = T0 + 20
     found = list(deadlines.until(T0 + 1000))
     assert [said(due) for due in found] == [("never", "U1", T0 + GRACE + 10 + GRACE)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_happens_each_silence_is_due_at_its_instant_in_order_and_no_other(seed: int) -> None:
+    """Beside a plain walk over all links, at each watermark."""
+    made = random.Random(seed)
+    deadlines, units, watch = agenda(*(f"U{n:02}" for n in range(12)))
+    links = [(unit, unit.connection.links[0]) for unit in units.values()]
+    target, watch.watermark = T0, T0
+    for _ in range(300):
+        for unit, link in made.sample(links, made.randrange(5)):
+            state = link.state
+            link.state, link.last_proof = Connection.ONLINE, max(link.last_proof, target)
+            if state is not Connection.ONLINE:
+                deadlines.add_link(unit, link)
+        if made.random() < 0.05:  # somebody did not look for a while
+            watch.clear_since = watch.usable_since = target
+        target += made.choice((1, 250_000, 900_000, 7_000_000, 100_000_000))
+        expected, found = [], []
+        for unit, link in links:
+            copy = Link(link.registration, "G")
+            copy.state, copy.last_proof = link.state, link.last_proof
+            while (deadline := supervision.due_at(copy, watch)) is not None and deadline < target:
+                expected.append((deadline, unit.unit_id))
+                supervision.expire(copy, deadline, watch, HERE)
+        for due in deadlines.until(target):
+            assert isinstance(due, LinkDue)
+            found.append((due.deadline, due.unit.unit_id))
+            supervision.expire(due.link, due.deadline, watch, HERE)
+            deadlines.add_link(due.unit, due.link)
+        watch.watermark = target
+        assert found == sorted(expected)
+
+
+def test_what_lives_waits_in_no_order_and_is_held_once() -> None:
+    deadlines, units, watch = agenda("U1", "U2")
+    for second in range(1, 600):
+        for unit in units.values():
+            unit.connection.links[0].last_proof = when(second)
+        assert list(deadlines.until(when(second))) == []
+        watch.watermark = when(second)
+    assert len(deadlines) == 2
 
 
 def test_a_step_that_changes_nothing_returns_nothing() -> None:

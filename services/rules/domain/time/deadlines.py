@@ -1,7 +1,11 @@
 """The agenda of one partition: what falls due as the watermark moves. It says what is due and changes no state.
 
-Deadlines stand in a heap and are moved lazily: a proof of life changes the link only, and its entry finds out when it
-comes up. So a heartbeat costs the same however many units there are, and nobody walks over them to find a deadline.
+Deadlines are moved lazily: a proof of life changes the link only, and the agenda finds out when the deadline comes up.
+So a heartbeat costs the same however many units there are, and nobody walks over them to find a deadline.
+
+Nearly all deadlines are those of links that live, and come to nothing. They wait unordered in buckets of two seconds,
+which hold no more than their units; only what is still due when its bucket is opened becomes an entry of the heap, and
+is in order there.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,11 +14,14 @@ from typing import NamedTuple
 
 from services.kernel.words import Connection, FindingKind
 from services.rules.domain.supervision import due_at
+from services.rules.domain.time.instants import SECOND
 from services.rules.domain.time.watch import Watch
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.state import Unit
 
 _FACTS, _LINK, _UNIT, _TEST = 0, 1, 2, 3
+_WIDTH = 2 * SECOND
+"""Of a bucket: short, so that no tick has to open very many at once."""
 
 
 class _Entry(NamedTuple):
@@ -64,16 +71,23 @@ Due = FactsDue | LinkDue | NeverConnectedDue | OverdueTest
 
 
 class Deadlines:
-    """The heap. `Link.timer` and `UnitConnection.timer` name the entry that counts; others of theirs run out."""
+    """`Link.timer`, `UnitConnection.timer` and `Testing.timer` say when each is looked at; other entries run out.
+
+    `_units_by_bucket` holds the units of which a link or the first word is looked at in a bucket to come, `_buckets`
+    its keys as a heap. Buckets before `_opened` are in the heap of entries, and so are facts and tests from the first.
+    """
 
     def __init__(self, units: Mapping[str, Unit], watch: Watch, never_grace: int) -> None:
         self._units = units
         self._watch = watch
         self._never_grace = never_grace
         self._heap: list[_Entry] = []
+        self._units_by_bucket: dict[int, list[Unit]] = {}
+        self._buckets: list[int] = []
+        self._opened = 0
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._heap) + sum(map(len, self._units_by_bucket.values()))
 
     def add_facts(self, at: int, unit_id: str) -> None:
         """What the registry says of a unit, or of all (""), changes at `at`."""
@@ -91,7 +105,20 @@ class Deadlines:
         """Look at `link` once the watermark has passed `at`. An earlier look stands: it sets the next one."""
         if link.timer == 0 or at < link.timer:
             link.timer = at
-            heappush(self._heap, _Entry(at, _LINK, unit.unit_id, link.gateway_id))
+            if not self._put_off(unit, at):
+                heappush(self._heap, _Entry(at, _LINK, unit.unit_id, link.gateway_id))
+
+    def _put_off(self, unit: Unit, at: int) -> bool:
+        """Look at `unit` when the bucket of `at` is opened; return False when it is open already."""
+        bucket = at // _WIDTH
+        if bucket < self._opened:
+            return False
+        found = self._units_by_bucket.get(bucket)
+        if found is None:
+            found = self._units_by_bucket[bucket] = []
+            heappush(self._buckets, bucket)
+        found.append(unit)
+        return True
 
     def add_unit(self, unit: Unit) -> None:
         """Look at a unit that must be connected and never was, when its grace is over."""
@@ -101,7 +128,8 @@ class Deadlines:
 
     def _look_at_unit(self, unit: Unit, at: int) -> None:
         unit.connection.timer = at
-        heappush(self._heap, _Entry(at, _UNIT, unit.unit_id, ""))
+        if not self._put_off(unit, at):
+            heappush(self._heap, _Entry(at, _UNIT, unit.unit_id, ""))
 
     def add_test(self, unit: Unit) -> None:
         """Look at a unit that has to test when that is overdue; in doubt when it could be if visibility cleared now."""
@@ -122,6 +150,7 @@ class Deadlines:
         One by one, for what the engine makes of it may set further deadlines before `target`: a late unit goes offline
         in the same tick.
         """
+        self._open(target)
         while self._heap and self._heap[0].at < target:
             entry = heappop(self._heap)
             due: Due | None
@@ -135,6 +164,29 @@ class Deadlines:
                 due = self._test_due(entry, target)
             if due is not None:
                 yield due
+
+    def _open(self, target: int) -> None:
+        """Make entries of all that is looked at before `target`, and of the bucket after: the tick that finds very many
+        silent has them in order already.
+        """
+        self._opened = max(self._opened, target // _WIDTH + 2)
+        while self._buckets and self._buckets[0] < self._opened:
+            bucket = heappop(self._buckets)
+            for unit in set(self._units_by_bucket.pop(bucket)):  # the heap orders them
+                self._open_unit(unit, bucket)
+
+    def _open_unit(self, unit: Unit, bucket: int) -> None:
+        connection = unit.connection
+        if connection.timer // _WIDTH == bucket:
+            heappush(self._heap, _Entry(connection.timer, _UNIT, unit.unit_id, ""))
+        for link in connection.links:
+            if link.timer // _WIDTH != bucket:
+                continue
+            deadline = due_at(link, self._watch)
+            if deadline is not None and deadline > link.timer and self._put_off(unit, deadline):
+                link.timer = deadline
+            else:
+                heappush(self._heap, _Entry(link.timer, _LINK, unit.unit_id, link.gateway_id))
 
     def _link_due(self, entry: _Entry, target: int) -> LinkDue | None:
         unit = self._units[entry.unit_id]
