@@ -136,13 +136,13 @@ function taking(one) {
 
 function refusing() {
   const reason = h("input", { id: "mail-reason", name: "reason", required: true, maxlength: "500", autocomplete: "off" });
-  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.refused.done"), () => order(`${base()}/refuse`, { reason: reason.value })) },
+  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.refused.done"), () => order(`${base()}/refuse`, { reason: reason.value, seen: shown.acts.length })) },
     field("mail-reason", "mails.reason", reason), h("button", { class: "ack", type: "submit" }, t("mails.refuse")));
 }
 
 function joining(one) {
   const name = h("input", { id: "mail-document", name: "document", required: true, maxlength: "100", autocomplete: "off" });
-  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.joined.done"), () => order(`${base()}/join`, { document: name.value })) },
+  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.joined.done"), () => order(`${base()}/join`, { document: name.value, seen: shown.acts.length })) },
     field("mail-document", one.document_id ? "mails.join.other" : "mails.join.number", name), h("button", { class: "ack", type: "submit" }, t("mails.join")));
 }
 
