@@ -7,13 +7,14 @@ import psycopg
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from services.compliance.adapters.score_rows import score_row
 from services.compliance.adapters.statements import SQL
 from services.compliance.domain.scores import evaluated
 from services.kernel.ratio import Ratio
 from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario
 from tests.unit.compliance.test_scores import LONG, cited, entry, known, month
@@ -21,18 +22,10 @@ from tests.unit.compliance.test_scores import LONG, cited, entry, known, month
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 CHECKED = "    criteria:\n      ledger: {points: 1, manual: true, name_zh: 台账, name_en: Ledger, clause: x}\n"
 WIDTHS = (1920, 1366, 390)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield launched
-        await launched.close()
 
 
 def put_scores(dsn: str) -> None:
@@ -65,9 +58,9 @@ async def site(empty_scenario: Scenario) -> AsyncIterator[Console]:
 
 
 async def test_scores_are_read_by_period_in_both_languages_at_every_width(
-    browser: Chromium, site: Console, tmp_path: Path
+    chromium: Chromium, site: Console, tmp_path: Path
 ) -> None:
-    async with live.desk(browser, site, username="brigade", width=1366) as at:
+    async with live.desk(chromium, site, username="brigade", width=1366) as at:
         page = at.page
         await page.click("#menu-open")
         await page.click("#evaluation")
@@ -93,8 +86,8 @@ async def test_scores_are_read_by_period_in_both_languages_at_every_width(
         await at.has("#schemes section:nth-child(1) tbody tr:nth-child(1)", "缺月份得分")
 
 
-async def test_a_department_sees_its_own_score_and_enters_nothing(browser: Chromium, site: Console) -> None:
-    async with live.desk(browser, site, username="health", width=1366) as at:
+async def test_a_department_sees_its_own_score_and_enters_nothing(chromium: Chromium, site: Console) -> None:
+    async with live.desk(chromium, site, username="health", width=1366) as at:
         await at.page.goto(f"{at.page.url.split('/', 3)[0]}//{at.page.url.split('/', 3)[2]}/evaluation")
         await expect(at.page.locator("#schemes tbody tr")).to_have_count(1)
         await at.has("#schemes tbody", "未定（不称职至优秀）、暂定")
