@@ -12,7 +12,7 @@ __all__ = ["console_database", "empty_scenario", "refusals_broker"]
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def chromium() -> AsyncIterator[Chromium]:
-    """One for the tests of a file; every reader is a context of its own, without another's cookies, storage or cache."""
+    """One for the tests of a file; every reader has a context, with cookies and storage of its own."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
