@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
+from services.alerts.domain.delivery.attempts import DeliveryState
 from services.alerts.domain.delivery.delivery_reports import ReadReports, ReportFate, after_failure
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.metrics import AlertsMetrics
@@ -36,8 +37,10 @@ class DeliveryReportIntake:
             for taken in await self._store.take(channel, report, now, partial(after_failure, now=now)):
                 count.labels(channel, taken.fate).inc()
                 all_taken = all_taken and taken.fate is not ReportFate.UNKNOWN
-                if taken.given_up and taken.first:
-                    self._metrics.first_dead.labels(channel, report.reason or Reason.NOT_DELIVERED).inc()
+                if taken.given_up:
+                    reason = report.reason or Reason.NOT_DELIVERED
+                    self._metrics.attempts.labels(channel, DeliveryState.DEAD, reason).inc()
+                    self._metrics.first_dead.labels(channel, reason).inc(taken.first)
         return all_taken
 
 
