@@ -16,6 +16,7 @@ from services.kernel.ratio import Ratio
 from tests.e2e.console import test_page as live
 from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import Console, console
+from tests.integration.console.letters import letters
 from tests.integration.console.scenario import Scenario
 from tests.unit.compliance.test_scores import LONG, cited, entry, known, month
 
@@ -57,6 +58,14 @@ async def site(empty_scenario: Scenario) -> AsyncIterator[Console]:
         yield running
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def with_documents(empty_scenario: Scenario) -> AsyncIterator[Console]:
+    empty_scenario.stay_fresh()
+    put_scores(empty_scenario.dsn)
+    async with letters(empty_scenario.dsn) as book, console(empty_scenario.dsn, **book.settings) as running:
+        yield running
+
+
 async def test_scores_are_read_by_period_in_both_languages_at_every_width(
     chromium: Chromium, site: Console, tmp_path: Path
 ) -> None:
@@ -92,3 +101,39 @@ async def test_a_department_sees_its_own_score_and_enters_nothing(chromium: Chro
         await expect(at.page.locator("#schemes tbody tr")).to_have_count(1)
         await at.has("#schemes tbody", "未定（不称职至优秀）、暂定")
         await expect(at.page.locator("#enter-panel")).to_be_hidden()
+
+
+async def test_a_circular_is_drafted_read_and_saved_and_a_clause_is_read_where_it_is_cited(
+    chromium: Chromium, with_documents: Console, tmp_path: Path
+) -> None:
+    async with live.desk(chromium, with_documents, username="brigade", width=1366) as at:
+        page = at.page
+        await page.goto(f"{with_documents.url}/evaluation")
+        await page.select_option("#period", "month:2026-03-01")
+        scheme = page.locator("#schemes section:nth-child(1)")
+        cited = scheme.locator(".clauses details").first
+        await cited.locator("summary").click()
+        await expect(cited.locator(".clause-text p").first).not_to_be_empty()
+        await scheme.get_by_role("button", name="起草通报").click()
+        drawn = scheme.locator("li", has=page.locator("code"))
+        await expect(drawn).to_have_count(1)
+        await expect(drawn).to_contain_text("草稿")
+        await scheme.get_by_role("button", name="起草通报").click()
+        await expect(page.locator("#said, [role=status]").first).to_be_attached()
+        await expect(drawn).to_have_count(1)  # while no score changes there is one draft
+        await page.screenshot(path=tmp_path / "circular.png", full_page=True)
+        async with page.context.expect_page() as opening:
+            await drawn.get_by_role("link", name="中文网页").click()
+        paper = await opening.value
+        await expect(paper.locator("body")).to_contain_text("考核情况的通报")
+        await paper.screenshot(path=tmp_path / "circular-paper.png", full_page=True)
+        for name, begins in (("zh.pdf", b"%PDF-"), ("zh.docx", b"PK")):
+            link = drawn.get_by_role("link", name=name, exact=True)
+            if await link.count():  # none where the machine has no Chinese font
+                answer = await page.context.request.get(f"{with_documents.url}{await link.get_attribute('href')}")
+                assert answer.ok
+                assert answer.headers["content-disposition"].startswith("attachment")
+                content = await answer.body()
+                assert content.startswith(begins)
+                (tmp_path / name).write_bytes(content)
+        assert await live._serious(page) == []
