@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 CHECKED = "    criteria:\n      ledger: {points: 1, manual: true, name_zh: 台账, name_en: Ledger, clause: x}\n"
+CITED = LONG.replace("clause: x", 'clause: "001 一(七)"')
 WIDTHS = (1920, 1366, 390)
 
 
@@ -42,7 +43,7 @@ def put_scores(dsn: str) -> None:
     entries = [entry("20", march, "dongjie", "S2026-000001"), entry("0", march, "nanjie", "S2026-000002")]
     # another district that calls its scheme the same, and has one criterion more
     scores = [
-        *evaluated(known(), figures, entries),
+        *evaluated(known(CITED), figures, entries),
         *evaluated(known(other), [cited(Ratio(1, 1), march, "zeta/T1")], []),
     ]
     rows = [score_row(score, 1) for score in scores]
