@@ -2,11 +2,16 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from deploy.stack.ports import free_ports
 from services.alerts.adapters.delivery_report_port import DeliveryReportPort
@@ -14,8 +19,12 @@ from services.alerts.adapters.delivery_report_queries import ProviderQuery
 from services.alerts.adapters.guarded_http import GuardedClient
 from services.alerts.domain.delivery.delivery_reports import ReadReports, SentMessage
 from services.alerts.domain.delivery.telephony import GatewayProvider, ReportAccess
+from services.alerts.lanes.ordinary import OrdinaryLane
+from services.alerts.lanes.parts import Parts
 from services.alerts.metrics import AlertsMetrics
+from services.alerts.settings import AlertsSettings
 from services.kernel.words import Channel, Proof
+from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
 from services.runtime.public_http import PublicServer
 from tests.contract.alerts.provider_server import ProviderServer, provider_server
@@ -121,3 +130,45 @@ async def test_a_provider_is_asked_for_one_message_and_its_silence_is_no_report(
             server.answer, server.status = answer, status
             assert await query.ask(message) is None
         guarded.close()
+
+
+async def test_a_port_that_is_taken_is_tried_again_and_ends_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.json"
+    account = {"provider": "aliyun", "key_id": "i", "key": "k", "templates": {"fire": {"code": "1"}}}
+    file.write_text(json.dumps(account | {"reports": {"key": KEY, "query": True}}))
+    holder = socket.create_server(("127.0.0.1", 0))
+    port = holder.getsockname()[1]
+    settings = AlertsSettings(api_token=SecretStr("12345678"), sms_gateway=file, delivery_report_port=port)
+    registry, stop = CollectorRegistry(), Stop()
+    parts = Parts(settings, SystemClock(), registry)
+
+    def failures() -> float:
+        labels = {"task": "delivery-reports"}
+        return registry.get_sample_value("firenet_alerts_task_failures_total", labels) or 0.0
+
+    async with AsyncExitStack() as stack:
+        nothing: Any = None  # neither database nor Kafka is asked before a report comes
+        tasks = OrdinaryLane(parts, nothing, nothing, nothing, stack).tasks(asyncio.Event(), stop)
+        assert "delivery-report-questions" in tasks
+        for name, task in tasks.items():
+            if name != "delivery-reports":
+                task.close()
+        serving = asyncio.create_task(tasks["delivery-reports"])
+        while failures() == 0:
+            assert not serving.done()
+            await asyncio.sleep(0.01)
+        holder.close()
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            while (status := await answered(client, f"http://127.0.0.1:{port}/delivery-reports/sms/{KEY}")) is None:
+                assert not serving.done()
+                await asyncio.sleep(0.05)
+        assert status == 200
+        stop.set()
+        await serving
+
+
+async def answered(client: httpx.AsyncClient, url: str) -> int | None:
+    try:
+        return (await client.post(url, json=[])).status_code
+    except httpx.ConnectError:
+        return None
