@@ -183,6 +183,26 @@ UNION ALL
 UNION ALL
  SELECT n.case_id,
     n.notice_id,
+    r.proof,
+    r.at,
+        CASE r.proof
+            WHEN 'acknowledged'::text THEN 'key_press'::text
+            ELSE 'provider'::text
+        END AS source
+   FROM ((alerts.notices n
+     CROSS JOIN LATERAL ( SELECT m_1.channel,
+            m_1.message_id
+           FROM alerts.provider_messages m_1
+          WHERE (m_1.notice_id = n.notice_id)
+        UNION ALL
+         SELECT m_1.channel,
+            m_1.message_id
+           FROM alerts.provider_messages m_1
+          WHERE (m_1.notice_id = n.digest_id)) m)
+     JOIN alerts.delivery_reports r ON (((r.channel = m.channel) AND (r.message_id = m.message_id))))
+UNION ALL
+ SELECT n.case_id,
+    n.notice_id,
     'read'::text AS proof,
     o.first_at AS at,
     o.via AS source
@@ -212,19 +232,31 @@ UNION ALL
 UNION ALL
  SELECT n.case_id,
     n.notice_id,
-    'acknowledged'::text AS proof,
+        CASE t.action
+            WHEN 'verified'::text THEN 'acted'::text
+            ELSE 'acknowledged'::text
+        END AS proof,
     t.at,
-    'taken'::text AS source
+        CASE t.action
+            WHEN 'verified'::text THEN 'verified'::text
+            ELSE 'taken'::text
+        END AS source
    FROM ((alerts.notices n
-     JOIN alerts.cases c USING (case_id))
-     CROSS JOIN LATERAL ( SELECT a.at
+     CROSS JOIN LATERAL ( SELECT a.at,
+            a.actor,
+            a.action,
+            a.detail
            FROM alerts.audit a
-          WHERE ((a.case_id = n.case_id) AND (a.action = ANY (ARRAY['acknowledged'::text, 'acknowledged_after_end'::text])))
+          WHERE (a.case_id = n.case_id)
         UNION ALL
-         SELECT a.at
+         SELECT a.at,
+            a.actor,
+            a.action,
+            a.detail
            FROM alerts.audit_pending a
-          WHERE ((a.case_id = n.case_id) AND (a.action = ANY (ARRAY['acknowledged'::text, 'acknowledged_after_end'::text])))) t)
-  WHERE ((n.state = 'accepted'::text) AND (t.at >= n.created_at) AND (c.subject_kind <> 'body'::text) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)))
+          WHERE (a.case_id = n.case_id)) t)
+     LEFT JOIN console.accounts who ON ((who.username = t.actor)))
+  WHERE ((n.state = 'accepted'::text) AND (t.at >= n.created_at) AND (t.action = ANY (ARRAY['acknowledged'::text, 'acknowledged_after_end'::text, 'verified'::text])) AND ((t.detail -> ('bodies_'::text || COALESCE(who.role, 'centre'::text))) ? n.body_code))
 UNION ALL
  SELECT n.case_id,
     n.notice_id,
@@ -234,17 +266,19 @@ UNION ALL
    FROM ((alerts.notices n
      JOIN documents.recipients w ON (((w.document_id = n.document_id) AND (w.contact_id = n.contact_id))))
      JOIN documents.submissions s ON (((s.document_id = n.document_id) AND (s.party = w.party))))
-  WHERE (n.state = 'accepted'::text)
-UNION ALL
- SELECT n.case_id,
-    n.notice_id,
-    'acted'::text AS proof,
-    v.at,
-    'verified'::text AS source
-   FROM ((alerts.notices n
-     JOIN alerts.verifications v USING (case_id))
-     JOIN alerts.cases c USING (case_id))
-  WHERE ((n.state = 'accepted'::text) AND (v.at >= n.created_at) AND (((n.body_code <> c.lead_department) AND (n.body_code <> c.town)) AND (n.body_code <> c.subject_id)) AND (n.body_code <> ALL (c.copy_departments)));
+  WHERE (n.state = 'accepted'::text);
+
+CREATE TABLE alerts.delivery_reports (
+    at timestamp with time zone NOT NULL,
+    channel text NOT NULL,
+    code text NOT NULL,
+    message_id text NOT NULL,
+    proof text NOT NULL,
+    recorded_at timestamp with time zone NOT NULL,
+    CONSTRAINT delivery_reports_channel_message_id_fkey FOREIGN KEY (channel, message_id) REFERENCES alerts.provider_messages(channel, message_id) ON DELETE CASCADE,
+    CONSTRAINT delivery_reports_pkey PRIMARY KEY (channel, message_id, proof),
+    CONSTRAINT delivery_reports_proof_check CHECK ((proof = ANY (ARRAY['failed'::text, 'delivered'::text, 'acknowledged'::text])))
+);
 
 CREATE TABLE alerts.digests (
     address text NOT NULL,
@@ -356,6 +390,19 @@ CREATE TABLE alerts.partitions (
     topic text NOT NULL,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
+
+CREATE TABLE alerts.provider_messages (
+    ask_at timestamp with time zone,
+    channel text NOT NULL,
+    message_id text NOT NULL,
+    notice_id text NOT NULL,
+    sent_at timestamp with time zone NOT NULL,
+    CONSTRAINT provider_messages_channel_check CHECK ((channel = ANY (ARRAY['sms'::text, 'voice'::text]))),
+    CONSTRAINT provider_messages_pkey PRIMARY KEY (channel, message_id)
+);
+CREATE INDEX provider_messages_by_age ON alerts.provider_messages USING btree (sent_at);
+CREATE INDEX provider_messages_of_notice ON alerts.provider_messages USING btree (notice_id);
+CREATE INDEX provider_messages_to_ask ON alerts.provider_messages USING btree (ask_at) WHERE (ask_at IS NOT NULL);
 
 CREATE TABLE alerts.quota_spent (
     address text NOT NULL,

@@ -6,6 +6,7 @@ from services.alerts.domain.audit.overview import Violation
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action
 from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
+from services.alerts.domain.delivery.delivery_reports import REFUSED_AT_THE_DOOR, ReportFate
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.synthetic import RunOutcome
 from services.kernel.words import BY_TELEPHONE, AlarmState, Channel
@@ -63,6 +64,12 @@ class AlertsMetrics:
             "firenet_alerts_channel_broken",
             "1 while a channel works without a file that the settings name, which could not be used at start",
             ["channel"],
+            registry=registry,
+        )
+        self.delivery_reports = Counter(
+            "firenet_alerts_delivery_reports_total",
+            "What providers reported of text messages and calls, and what was refused as no report of theirs",
+            ["channel", "fate"],
             registry=registry,
         )
         self.first_dead = Counter(
@@ -214,10 +221,14 @@ class AlertsMetrics:
             ["task"],
             registry=registry,
         )
-        for task in ("synthetic", "synthetic-schedule", "heartbeat"):
+        for task in ("synthetic", "synthetic-schedule", "heartbeat", "delivery-reports", "delivery-report-questions"):
             self.task_failures.labels(task)
         for channel in BY_TELEPHONE:
             self.over_quota.labels(channel)
+            for fate in ReportFate:
+                self.delivery_reports.labels(channel, fate)
+        for fate in REFUSED_AT_THE_DOOR:
+            self.delivery_reports.labels("none", fate)
         self._zero()
 
     def _zero(self) -> None:

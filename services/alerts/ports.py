@@ -18,6 +18,7 @@ from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, 
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
 from services.alerts.domain.delivery.budgets import Quota
 from services.alerts.domain.delivery.consent import SendDecision
+from services.alerts.domain.delivery.delivery_reports import DeliveryReport, ReadReports, ReportFate, SentMessage
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import (
     Attached,
@@ -497,6 +498,48 @@ class DeliveryChannel(Protocol):
 
     async def send(self, notice: Ready) -> Outcome:
         """Return what the other side answered. Never raises for what the other side or the network does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TakenReport:
+    """What became of a report, or of one thing that it says. `given_up`: of the notice it is about nothing is tried on.
+
+    `first`: that was a first notice of a fire.
+    """
+
+    fate: ReportFate
+    given_up: bool = False
+    first: bool = False
+
+
+AfterFailure = Callable[[Notice, Case, Reason, int], Verdict | None]
+"""Says what becomes of an accepted notice whose last copy, of so many, did not arrive; None: nothing."""
+
+
+class DeliveryReports(Protocol):
+    """What providers report of messages. Every method raises StoreUnavailable."""
+
+    async def take(
+        self, channel: Channel, report: DeliveryReport, now: datetime, after_failure: AfterFailure
+    ) -> Sequence[TakenReport]:
+        """Write down what is new of a report, and what follows for its notice, in one transaction.
+
+        It must name a message that the channel sent, to the number that it was sent to. Of a copy that was followed by
+        another one, of a digest, and once the key was pressed a failure is written down and nothing follows.
+        """
+        ...
+
+    async def to_ask(self, channel: Channel, now: datetime, limit: int) -> Sequence[SentMessage]:
+        """Return messages whose provider is to be asked, longest due first, and put off when it is asked again."""
+        ...
+
+
+class ReportQuery(Protocol):
+    """Asks a provider for the report of one message."""
+
+    async def ask(self, message: SentMessage) -> ReadReports | None:
+        """Return what it says; None where it refused, or did not answer. Never raises for what the other side does."""
         ...
 
 

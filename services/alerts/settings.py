@@ -141,6 +141,13 @@ class AlertsSettings(KeepingSettings):
     voice_gateway: Annotated[Path | None, BeforeValidator(lambda path: path or None)] = Field(
         default=None, description="the same for voice calls"
     )
+    delivery_report_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="port that providers of text messages and calls push their delivery reports to, for those whose "
+        "gateway file has a key for it; nothing else answers there. 0: none",
+    )
     mqtt_host: Annotated[str | None, BeforeValidator(lambda host: host or None)] = Field(
         default=None,
         description="broker that notices to MQTT topics go to, a monitoring centre's; MQTT 5. None: notices to topics "

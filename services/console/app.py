@@ -31,7 +31,7 @@ from services.console.adapters.registry_client import HttpAdjustmentOrders
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.status_pages import StatusPages
 from services.console.adapters.web.oidc import ProviderParts
-from services.console.adapters.web.site import LinkParts, PageServer, SiteOptions, build_site
+from services.console.adapters.web.site import LinkParts, SiteOptions, build_site
 from services.console.domain.account_audit import AccountAct, broken_at
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
 from services.console.domain.errors import AccountExists, IdentityTaken, NotFound
@@ -61,6 +61,7 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.names import under_a_name
 from services.runtime.postgres import open_pool
+from services.runtime.public_http import PublicServer
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 READY_WITHIN_S = 10
@@ -172,7 +173,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             ),
         )
         rates = RateExport(read=read, gauges=RateGauges(registry), metrics=metrics, every_s=settings.refresh_s)
-        pages = PageServer(site, settings.http_host, settings.http_port, connections=settings.streams_total + 256)
+        pages = PublicServer(site, settings.http_host, settings.http_port, connections=settings.streams_total + 256)
 
         def readiness() -> Readiness:
             last = hub.last_read_at

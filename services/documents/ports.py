@@ -337,14 +337,20 @@ class MailStore(Protocol):
 
     async def file(self, mail_id: str, place: int) -> Upload | None: ...
 
-    async def join(self, mail_id: str, document: str, by: str, now: datetime) -> None:
-        """Write that a mail answers the document of this id or number, and waits. Raises NotFound, NotPossible."""
+    async def join(self, mail_id: str, document: str, by: str, now: datetime, seen: int | None) -> None:
+        """Write that a mail answers the document of this id or number, and waits. Raises NotFound, NotPossible.
+
+        `seen`: how many acts it had when somebody looked; None: nobody did. Was it acted on since, `mail_changed`.
+        """
         ...
 
     async def take(self, mail_id: str, party: str, by: str, now: datetime, step: TakeReply) -> None:
-        """Write what `step` makes of a waiting mail, and that it is taken. Raises NotFound, and what `step` raises."""
+        """Write what `step` makes of a waiting mail, and that it is taken.
+
+        Raises NotFound, NotPossible (`mail_decided`), and what `step` raises.
+        """
         ...
 
-    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str) -> None:
+    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str, seen: int | None) -> None:
         """Write that a waiting mail is no reply, and why. Raises NotFound."""
         ...

@@ -397,12 +397,13 @@ class Channel(StrEnum):
 
 
 class Proof(StrEnum):
-    """What is proven of a notice, the weakest first; `failed` is what a mail server said after it had accepted it.
+    """What is proven of a notice, the weakest first; `failed` is what a mail server, or a provider of text messages and
+    calls, said after it had accepted it.
 
-    `accepted`: the channel's other side took it. `delivered`: a server says that the mailbox has it. `read`: its link,
-    or its document in the console, was opened; a scanner of mails opens links too. `acknowledged`: its addressee
-    signed, or brigade or centre took the case. `acted`: a reply was handed in, or somebody found whether the alarm was
-    one.
+    `accepted`: the channel's other side took it. `delivered`: a server says that the mailbox has it, a provider that
+    the telephone has, or that somebody heard the call. `read`: its link, or its document in the console, was opened; a
+    scanner of mails opens links too. `acknowledged`: its addressee signed, pressed the key in the call or, as brigade
+    or centre, took the case. `acted`: a reply was handed in, or its addressee found whether the alarm was one.
     """
 
     ACCEPTED = "accepted"
@@ -421,13 +422,14 @@ PROVEN_BY_CHANNEL = {
     Channel.WEBHOOK: frozenset({Proof.ACCEPTED}),
     Channel.ROBOT: frozenset({Proof.ACCEPTED}),
     Channel.MQTT: frozenset({Proof.ACCEPTED}),
-    Channel.SMS: frozenset({Proof.ACCEPTED}),
-    Channel.VOICE: frozenset({Proof.ACCEPTED}),
+    Channel.SMS: frozenset({Proof.ACCEPTED, Proof.DELIVERED, Proof.FAILED}),
+    Channel.VOICE: frozenset({Proof.ACCEPTED, Proof.DELIVERED, Proof.FAILED, Proof.ACKNOWLEDGED}),
     Channel.APPRISE: frozenset[Proof](),
 }
 """What a channel itself can prove; whatever is above that, people prove by what they do, whichever way it came.
 
-Apprise only hands over. Receipts of providers of text messages and calls are not taken in.
+Apprise only hands over. Of text messages and calls more than accepted is proven where their providers' reports reach
+us.
 """
 
 BY_TELEPHONE = frozenset({Channel.SMS, Channel.VOICE})

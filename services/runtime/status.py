@@ -31,7 +31,7 @@ def process_registry() -> CollectorRegistry:
     return registry
 
 
-class _Server(uvicorn.Server):
+class UvicornServer(uvicorn.Server):
     """uvicorn would take over SIGINT and SIGTERM; the service handles them."""
 
     @contextlib.contextmanager
@@ -58,7 +58,7 @@ class StatusServer:
         config = uvicorn.Config(
             self._app, host=host, port=port, log_config=None, access_log=False, lifespan="off", server_header=False
         )
-        self._server = _Server(config)
+        self._server = UvicornServer(config)
 
     async def serve(self, stop: Stop) -> None:
         """Listen until stop. Raises OSError when the port is taken."""

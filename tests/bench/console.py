@@ -30,7 +30,7 @@ from deploy.stack.ports import HOST, free_ports
 from deploy.stack.postgres import Postgres
 from services.runtime.migrate import migrate
 from tests.bench.machine import against, describe, processors
-from tests.e2e.console.test_page import CHROMIUM, FLAGS
+from tests.e2e.console.chromium import CHROMIUM, FLAGS
 from tests.integration.console.harness import PASSWORD, add_accounts
 from tests.integration.console.scenario import Scenario, district, opened
 from tests.system import wait_for

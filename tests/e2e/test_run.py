@@ -19,7 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 from deploy.stack.firenet import Ports, setting_of
 from deploy.stack.ports import HOST
 from deploy.stack.service import ROOT
-from tests.e2e.console.test_page import CHROMIUM, FLAGS, LIMIT_MS
+from tests.e2e.console.chromium import CHROMIUM, FLAGS, LIMIT_MS
 from tests.system import wait_for
 
 LIMIT_S = 240.0

@@ -16,6 +16,7 @@ from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, 
 from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.budgets import DAY, LOOK_AGAIN, Quota, Spent
 from services.alerts.domain.delivery.consent import SendDecision, may_send_notice
+from services.alerts.domain.delivery.delivery_reports import ASKED_FIRST, DeliveryReport
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import (
     AwaitingNotice,
@@ -43,7 +44,7 @@ from services.alerts.domain.noise.digest import (
 )
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
-from services.kernel.words import Channel, ClockKind, Purpose
+from services.kernel.words import Channel, ClockKind, Proof, Purpose
 
 
 @dataclass
@@ -74,6 +75,15 @@ class DigestRow:
 
 
 @dataclass
+class ProviderMessage:
+    """By which name a provider took a notice, and until when it is not asked for."""
+
+    notice_id: NoticeId
+    sent_at: datetime
+    ask_at: datetime | None
+
+
+@dataclass
 class Tables:
     cases: dict[CaseId, Case] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
@@ -90,6 +100,8 @@ class Tables:
     verified: list[Verified] = field(default_factory=list)
     shelved: dict[CaseId, Shelved] = field(default_factory=dict)
     spent: list[tuple[Channel, str, datetime]] = field(default_factory=list)
+    messages: dict[tuple[Channel, str], ProviderMessage] = field(default_factory=dict)
+    reports: dict[tuple[Channel, str, Proof], DeliveryReport] = field(default_factory=dict)
 
     def copied(self) -> "Tables":
         return Tables(
@@ -108,6 +120,8 @@ class Tables:
             list(self.verified),
             dict(self.shelved),
             list(self.spent),
+            {key: copy(one) for key, one in self.messages.items()},
+            dict(self.reports),
         )
 
 
@@ -578,6 +592,9 @@ class MemoryStore:
             return
         row.state = "pending" if verdict.state is DeliveryState.RETRY else str(verdict.state)
         row.reason, row.next_attempt_at = outcome.reason, verdict.next_attempt_at
+        if outcome.message_id:
+            message = ProviderMessage(ready.notice_id, now, now + ASKED_FIRST)
+            self.tables.messages.setdefault((ready.to.channel, outcome.message_id), message)
         if verdict.state is not DeliveryState.RETRY:
             detail = {"notice": ready.notice_id}
             self.tables.audit.append(AuditEntry(now, "alerts", f"notice_{verdict.state}", ready.case_id, {**detail}))

@@ -322,13 +322,13 @@ class MemoryMails:
     async def file(self, mail_id: str, place: int) -> Upload | None:
         raise NotImplementedError
 
-    async def join(self, mail_id: str, document: str, by: str, now: datetime) -> None:
+    async def join(self, mail_id: str, document: str, by: str, now: datetime, seen: int | None) -> None:
         raise NotImplementedError
 
     async def take(self, mail_id: str, party: str, by: str, now: datetime, step: TakeReply) -> None:
         raise NotImplementedError
 
-    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str) -> None:
+    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str, seen: int | None) -> None:
         raise NotImplementedError
 
 

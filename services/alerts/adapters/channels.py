@@ -21,6 +21,19 @@ from services.runtime.vetted_http import Networks
 APPRISE_THREADS = 4
 
 
+def open_guarded(
+    stack: AsyncExitStack, *, slots: int, allow_local: bool, inside: Networks, deadline_s: float, ca: Path | None
+) -> GuardedClient:
+    """Return a client of its own connections; it is closed with `stack`."""
+    client = receiver_client(connections=slots, deadline_s=deadline_s, ca=ca)
+    stack.push_async_callback(client.aclose)
+    apart = receiver_client(connections=slots, deadline_s=deadline_s, keep=False, ca=ca)
+    stack.push_async_callback(apart.aclose)
+    guarded = GuardedClient(client=client, apart=apart, allow_local=allow_local, inside=inside, deadline_s=deadline_s)
+    stack.callback(guarded.close)
+    return guarded
+
+
 def open_channels(
     stack: AsyncExitStack,
     *,
@@ -39,14 +52,9 @@ def open_channels(
     ca: Path | None,
 ) -> Mapping[Channel, DeliveryChannel]:
     """Return each channel; they are closed with `stack`."""
-    client = receiver_client(connections=slots, deadline_s=deadline_s, ca=ca)
-    stack.push_async_callback(client.aclose)
-    apart = receiver_client(connections=slots, deadline_s=deadline_s, keep=False, ca=ca)
-    stack.push_async_callback(apart.aclose)
+    guarded = open_guarded(stack, slots=slots, allow_local=allow_local, inside=inside, deadline_s=deadline_s, ca=ca)
     mail = MailChannel(server=mail_server, clock=clock, threads=mail_connections, name=name)
     stack.callback(mail.close)
-    guarded = GuardedClient(client=client, apart=apart, allow_local=allow_local, inside=inside, deadline_s=deadline_s)
-    stack.callback(guarded.close)
     mqtt = MqttChannel(broker=mqtt_broker, name=name, deadline_s=mqtt_deadline_s)
     stack.callback(mqtt.close)
     secrets = SecretFiles(secrets_dir)

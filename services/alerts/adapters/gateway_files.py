@@ -4,6 +4,7 @@ A file that cannot be used costs its own channel and nothing else: whoever reads
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Literal, Self
 
@@ -11,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.delivery.budgets import worst_a_day
-from services.alerts.domain.delivery.telephony import PROFILES, Gateway, GatewayProvider, Template
+from services.alerts.domain.delivery.delivery_reports import QUERY_PROFILES
+from services.alerts.domain.delivery.telephony import PROFILES, Gateway, GatewayProvider, ReportAccess, Template
 from services.alerts.domain.escalation.ladder import fallback_ladder
 from services.kernel.words import Channel
 
@@ -32,6 +34,17 @@ class TemplateFile(BaseModel):
     text: str = Field(default="", max_length=500)
 
 
+class ReportsFile(BaseModel):
+    """How delivery reports reach us: pushed with `key`, and asked for where `query`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    key: SecretStr | None = Field(default=None, min_length=24, max_length=200)
+    query: bool = False
+    query_url: str | None = Field(default=None, max_length=400)
+    acknowledge_key: Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "#"] | None = None
+
+
 class GatewayFile(BaseModel):
     """What stands in the file."""
 
@@ -48,6 +61,7 @@ class GatewayFile(BaseModel):
     per_number_a_day: int | None = Field(default=None, ge=1, le=10_000)
     a_day: int | None = Field(default=None, ge=1, le=10_000_000)
     most_parts: int = Field(default=2, ge=1, le=10)
+    reports: ReportsFile = ReportsFile()
 
     def gateway(self, channel: Channel) -> Gateway:
         """Return the account as `channel` uses it."""
@@ -65,6 +79,20 @@ class GatewayFile(BaseModel):
             most_parts=self.most_parts,
             key_id=self.key_id.get_secret_value(),
             key=self.key.get_secret_value(),
+            reports=self._reports(channel, self.url or profile.url),
+        )
+
+    def _reports(self, channel: Channel, url: str) -> ReportAccess:
+        said = self.reports
+        key = said.key.get_secret_value() if said.key is not None else ""
+        if not re.fullmatch(r"[A-Za-z0-9_-]*", key):
+            raise Unusable("reports: key: letters, digits, - and _ only: it stands in an address")
+        if said.query and (channel, self.provider) not in QUERY_PROFILES:
+            raise Unusable("reports: query: of this provider's calls reports are pushed only")
+        if said.acknowledge_key is not None and channel is not Channel.VOICE:
+            raise Unusable("reports: acknowledge_key: there are keys in calls only")
+        return ReportAccess(
+            key=key, query_url=(said.query_url or url) if said.query else None, acknowledge_key=said.acknowledge_key
         )
 
     @model_validator(mode="after")
@@ -76,6 +104,8 @@ class GatewayFile(BaseModel):
             raise ValueError("a gateway needs a template for fires")
         if self.provider is GatewayProvider.PLAIN and not self.url:
             raise ValueError("a plain gateway needs its url")
+        if self.provider is GatewayProvider.PLAIN and self.reports.query and not self.reports.query_url:
+            raise ValueError("a plain gateway that is asked for reports needs reports.query_url")
         if self.provider is not GatewayProvider.PLAIN and not self.key_id.get_secret_value():
             raise ValueError("this provider needs a key_id")
         return self

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from services.alerts.adapters.rows import about_of
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.delivery.delivery_reports import ASKED_FIRST
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.ids import BodyCode, ContactId, NoticeId, RequestId
 from services.alerts.domain.routing.contacts import Address
@@ -62,3 +63,10 @@ async def put_off(connection: Connection, refused: Refused, now: datetime) -> No
     await connection.execute(SQL["cancel"], (reason, now, refused.notice_id))
     detail = {"notice": refused.notice_id, "reason": reason}
     await connection.execute(SQL["insert_cancelled"], (now, refused.case_id, Jsonb(detail)))
+
+
+async def note_message(connection: Connection, to: Address, message_id: str, notice_id: str, sent_at: datetime) -> None:
+    """Keep by which name a provider took a notice, or digest: its delivery reports will name it so."""
+    if message_id:
+        values = (str(to.channel), message_id, notice_id, sent_at, sent_at + ASKED_FIRST)
+        await connection.execute(SQL["insert_provider_message"], values)

@@ -1,6 +1,6 @@
 """The case store in PostgreSQL: row locks, one transaction for effects and offset."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
 from services.alerts.adapters.kafka_requests import request_rows
-from services.alerts.adapters.notice_rows import address_of
+from services.alerts.adapters.notice_rows import address_of, note_message
 from services.alerts.adapters.rows import (
     attached_row,
     audit_row,
@@ -32,6 +32,7 @@ from services.alerts.domain.case.seen import fresh_among, remembered
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.case.work import Owner, Work
 from services.alerts.domain.delivery.documents import AwaitingNotice, Earlier
+from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
 from services.alerts.domain.ids import CaseId, NoticeId, RequestId
@@ -226,6 +227,7 @@ class PostgresCaseTransaction:
                     for one in changes.notices
                 ]
                 new = await run(SQL["insert_notices"], (to_json(rows),))
+                await self._note_messages(brought.values())
             await self._save_documents(changes)
             await self._save_work(changes)
             if changes.cancelled:
@@ -240,6 +242,12 @@ class PostgresCaseTransaction:
                 work = "fire" if any(notice.fire for notice in changes.notices) else "work"
                 await run(SQL["notify"], (WORK_CHANNEL, work))
         return {NoticeId(row[0]) for row in await new.fetchall()} if new else set()
+
+    async def _note_messages(self, brought: Iterable[InterimRow]) -> None:
+        for row in brought:
+            if row.outcome is not None and row.ended_at is not None:
+                to, notice_id = row.notice.to, row.notice.notice_id
+                await note_message(self._connection, to, row.outcome.message_id, notice_id, row.ended_at)
 
     async def _save_work(self, changes: Changes) -> None:
         for statement, rows in (

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
-from services.alerts.adapters.notice_rows import address_of, notice_of, put_off
+from services.alerts.adapters.notice_rows import address_of, note_message, notice_of, put_off
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on, try_lock
 from services.alerts.adapters.rows import case_of, to_json
 from services.alerts.adapters.statements import SQL
@@ -180,6 +180,7 @@ async def record_digest(pool: Pool, ready: Ready, outcome: Outcome, verdict: Ver
     }
     async with transaction_on(pool, pipelined=True) as connection:
         await connection.execute(SQL["record_digest"], values)
+        await note_message(connection, ready.to, outcome.message_id, ready.notice_id, now)
         if not again:
             await connection.execute(SQL["notify"], (LIVE_CHANNEL, "cases"))
 

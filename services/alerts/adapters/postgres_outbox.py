@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from services.alerts.adapters.notice_rows import notice_of, put_off
+from services.alerts.adapters.notice_rows import note_message, notice_of, put_off
 from services.alerts.adapters.postgres_cases import LIVE_CHANNEL, transaction_on
 from services.alerts.adapters.postgres_groups import WriteDigest, digests_due, record_digest, take_digests
 from services.alerts.adapters.rows import case_of
@@ -116,6 +116,7 @@ class PostgresOutbox:
         }
         async with transaction_on(self._pool, pipelined=True) as connection:
             await connection.execute(SQL["record"], values)
+            await note_message(connection, ready.to, outcome.message_id, ready.notice_id, now)
             if ended is not None:
                 await connection.execute(SQL["notify"], (LIVE_CHANNEL, "cases"))
 

@@ -39,7 +39,8 @@ class TelephoneChannel:
         )
         # the address is the gateway's, out of an operator's file: that it is mended does not come too late for a fire
         reason = Reason.NOT_CONFIGURED if outcome.reason is Reason.ADDRESS_REFUSED else outcome.reason
-        return Outcome(reason, f"{outcome.detail}, {message.parts} parts", outcome.retry_after)
+        detail = f"{outcome.detail}, {message.parts} parts"
+        return Outcome(reason, detail, outcome.retry_after, outcome.message_id)
 
     def _request(self, gateway: telephony.Gateway, message: telephony.Message, notice: Ready) -> Request:
         now = self._clock.now()

@@ -5,7 +5,8 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
 
-from services.alerts.adapters.channels import APPRISE_THREADS, open_channels
+from services.alerts.adapters.channels import APPRISE_THREADS, open_channels, open_guarded
+from services.alerts.adapters.delivery_report_queries import ProviderQuery
 from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.mail import MailServer, SignedLinks
 from services.alerts.adapters.mqtt_topics import MqttBroker
@@ -17,9 +18,10 @@ from services.alerts.domain.delivery.robots import PROFILES, provider_of
 from services.alerts.domain.delivery.telephony import Gateway
 from services.alerts.lanes.channel_files import ChannelFiles
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import Retell, Tray
+from services.alerts.ports import ReportQuery, Retell, Tray
 from services.alerts.settings import AlertsSettings
 from services.alerts.worker.delivery import DeliveryWorker, Lanes
+from services.alerts.worker.delivery_reports import QUESTIONS_AT_ONCE
 from services.alerts.worker.fire_priority import FirePriority
 from services.kernel.words import Channel
 from services.runtime.clock import Clock
@@ -154,6 +156,36 @@ class DeliveryWorkers:
             clock=self._clock,
             fire_priority=self._fire_priority,
         )
+
+    def report_queries(self, stack: AsyncExitStack) -> dict[Channel, ReportQuery]:
+        """Return how providers are asked for delivery reports, where a gateway's file says so."""
+        asked = {
+            channel: (gateway, gateway.reports.query_url)
+            for channel, gateway in self._files.gateways.items()
+            if gateway.reports.query_url is not None
+        }
+        if not asked:
+            return {}
+        settings = self._settings
+        guarded = open_guarded(
+            stack,
+            slots=QUESTIONS_AT_ONCE,
+            allow_local=settings.allow_local_webhooks,
+            inside=settings.webhook_networks,
+            deadline_s=settings.webhook_deadline_s,
+            ca=self._files.webhook_ca,
+        )
+        return {
+            channel: ProviderQuery(
+                channel=channel,
+                gateway=gateway,
+                url=url,
+                client=guarded,
+                clock=self._clock,
+                deadline_s=settings.webhook_deadline_s,
+            )
+            for channel, (gateway, url) in asked.items()
+        }
 
     def _mqtt_broker(self) -> MqttBroker | None:
         settings = self._settings

@@ -8,11 +8,13 @@ from typing import Any
 
 from schemas.codec import HEADERS
 from schemas.topics import DOCUMENTS, FINDINGS, REQUESTS
+from services.alerts.adapters.delivery_report_port import DeliveryReportPort
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.kafka_notices import KafkaNoticeStream
 from services.alerts.adapters.kafka_requests import document_of_record
 from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
+from services.alerts.adapters.postgres_delivery_reports import PostgresDeliveryReports
 from services.alerts.adapters.postgres_groups import PostgresGroupStore
 from services.alerts.adapters.postgres_requests import PostgresRequests
 from services.alerts.adapters.retention import CASES_AT_ONCE, TABLES
@@ -22,6 +24,7 @@ from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.synthetic import Stage
 from services.alerts.lanes.parts import Parts, after
 from services.alerts.worker.delivery import DeliveryWorker
+from services.alerts.worker.delivery_reports import DeliveryReportIntake, DeliveryReportQuestions
 from services.alerts.worker.document_intake import DocumentIntake
 from services.alerts.worker.grouping import GroupingWorker
 from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
@@ -33,6 +36,7 @@ from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.postgres import Pool
+from services.runtime.public_http import PublicServer
 from services.runtime.retention import Counters, Retention
 
 PUBLISH_EVERY_S = 0.25
@@ -41,6 +45,8 @@ DOCUMENTS_HELD = 400
 """Documents that wait in memory to be taken in, each some ten kilobytes."""
 SUPERVISE_EVERY_S = 5.0
 RECOUNT_EVERY_S = 10.0
+ASK_EVERY_S = 5.0
+REPORT_CONNECTIONS = 64
 """A calendar comes with a version of ours: while the one before still runs beside, it goes on counting by its own."""
 FORGET_EVERY = 720
 """Turns of the supervisor: once an hour."""
@@ -56,6 +62,7 @@ class OrdinaryLane:
         self._work = work
         self._post = post
         self._fire_delivery = fire_delivery
+        self._stack = stack
         self._delivery_worker = parts.delivery_workers.worker(stack, "post", parts.delivery_workers.outbox(post))
 
     def tasks(self, ready: asyncio.Event, stop: Stop) -> dict[str, Coroutine[Any, Any, None]]:
@@ -71,7 +78,43 @@ class OrdinaryLane:
             "supervise": self._supervise(stop),
             "recount": self._recount(stop),
             "retention": self._forget(stop),
+            **self._report_tasks(ready, stop),
         }
+
+    def _report_tasks(self, ready: asyncio.Event, stop: Stop) -> dict[str, Coroutine[Any, Any, None]]:
+        """What takes delivery reports of providers in; nothing where no gateway file asks for it."""
+        parts, settings = self._parts, self._parts.settings
+        gateways = parts.channel_files.gateways
+        store = PostgresDeliveryReports(self._work)
+        intake = DeliveryReportIntake(store=store, metrics=parts.metrics, clock=parts.clock)
+        tasks: dict[str, Coroutine[Any, Any, None]] = {}
+        if settings.delivery_report_port:
+            port = DeliveryReportPort(gateways=gateways, intake=intake, metrics=parts.metrics, clock=parts.clock)
+            tasks["delivery-reports"] = self._take_reports(port, stop)
+        queries = parts.delivery_workers.report_queries(self._stack)
+        if queries:
+            questions = DeliveryReportQuestions(store=store, queries=queries, intake=intake, clock=parts.clock)
+            tasks["delivery-report-questions"] = after(ready, stop, lambda: self._ask(questions, stop))
+        return tasks
+
+    async def _take_reports(self, port: DeliveryReportPort, stop: Stop) -> None:
+        """Listen until stop; a port that cannot be had is tried again, and costs no alarm."""
+        settings = self._parts.settings
+
+        async def turn() -> int:
+            await PublicServer(port.app(), settings.http_host, settings.delivery_report_port, REPORT_CONNECTIONS).serve(
+                stop
+            )
+            return 0
+
+        await self._parts.turns.run("delivery-reports", turn, stop, beside_alarms=True)
+
+    async def _ask(self, questions: DeliveryReportQuestions, stop: Stop) -> None:
+        async def turn() -> int:
+            await stop.wait_for(ASK_EVERY_S)
+            return await questions.turn()
+
+        await self._parts.turns.run("delivery-report-questions", turn, stop, beside_alarms=True)
 
     async def _consume(self, stop: Stop) -> None:
         parts, settings = self._parts, self._parts.settings

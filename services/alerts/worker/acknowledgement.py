@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.alerts.domain.audit.entry import AuditEntry
+from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.case.case import Acknowledgement, Case, Receipt
 from services.alerts.domain.case.clocks import Clock as Deadline
 from services.alerts.domain.case.kinds import PASSING
@@ -16,8 +16,11 @@ from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.ladder import Pace, past_exits
 from services.alerts.domain.ids import BodyCode, CaseId
 from services.alerts.ports import CaseStore, Changes, Directory
-from services.kernel.words import ClockKind
+from services.kernel.words import ClockKind, Role
 from services.runtime.clock import Clock
+
+ACTING = (Role.CENTRE, Role.BRIGADE)
+"""Roles of the accounts that take and verify cases; a body of a kind has the same name."""
 
 
 def may_touch(case: Case, body_code: str | None) -> bool:
@@ -116,6 +119,12 @@ class AcknowledgementService:
         self._note(changes, "signed", case, who, note)
         return Reply.DONE
 
+    def bodies(self, case: Case) -> Detail:
+        """Return the bodies that an account of each role acts for: it proves nothing of a notice to others."""
+        return {f"bodies_{role}": [*self._directory.bodies(role, case.facts.district)] for role in ACTING}
+
     def _note(self, changes: Changes, action: str, case: Case, who: Who, note: str) -> None:
-        detail = {"step": case.step, "via": who.via, "note": note, "body": who.body_code}
+        detail: Detail = {"step": case.step, "via": who.via, "note": note, "body": who.body_code}
+        if who.body_code is None:
+            detail |= self.bodies(case)
         changes.audit.append(AuditEntry(self._clock.now(), who.account, action, case.case_id, {**detail}))

@@ -100,7 +100,8 @@ class CaseWorkService:
                 return Reply.FULL
             changes = Changes()
             changes.verified.append(Verified(case_id, written + 1, now, who.account, finding, note))
-            self._note(changes, "verified", case_id, who, {"finding": str(finding), "note": note})
+            detail: Detail = {"finding": str(finding), "note": note, **self._acknowledgements.bodies(case)}
+            self._note(changes, "verified", case_id, who, detail)
             await transaction.save(changes)
         return Reply.DONE
 

@@ -64,16 +64,16 @@ class HttpDocuments:
     async def mail_file(self, mail_id: str, place: int) -> File:
         return _file(await self._ask("GET", _mail(mail_id, "files", str(place))))
 
-    async def join_mail(self, account: str, mail_id: str, document: str) -> Any:
-        return await self._act_on_mail(account, mail_id, "join", {"document": document})
+    async def join_mail(self, account: str, mail_id: str, document: str, seen: int) -> Any:
+        return await self._act_on_mail(account, mail_id, "join", {"document": document, "seen": seen})
 
     async def take_mail(self, account: str, mail_id: str, party: str, document_id: str) -> Any:
         return await self._act_on_mail(account, mail_id, "take", {"party": party, "document_id": document_id})
 
-    async def refuse_mail(self, account: str, mail_id: str, reason: str) -> Any:
-        return await self._act_on_mail(account, mail_id, "refuse", {"reason": reason})
+    async def refuse_mail(self, account: str, mail_id: str, reason: str, seen: int) -> Any:
+        return await self._act_on_mail(account, mail_id, "refuse", {"reason": reason, "seen": seen})
 
-    async def _act_on_mail(self, account: str, mail_id: str, act: str, body: dict[str, str]) -> Any:
+    async def _act_on_mail(self, account: str, mail_id: str, act: str, body: dict[str, str | int]) -> Any:
         return (await self._ask("POST", _mail(mail_id, act), params={"account": account}, json=body)).json()
 
     async def of_link(self, link: str) -> Any:

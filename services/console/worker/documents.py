@@ -75,17 +75,17 @@ class MailDesk:
         may_handle_mails(viewer)
         return await self._documents.mail_file(mail_id, place)
 
-    async def join(self, viewer: Viewer, mail_id: str, document: str) -> Any:
+    async def join(self, viewer: Viewer, mail_id: str, document: str, seen: int) -> Any:
         may_handle_mails(viewer)
-        return await self._documents.join_mail(viewer.username, mail_id, document)
+        return await self._documents.join_mail(viewer.username, mail_id, document, seen)
 
     async def take(self, viewer: Viewer, mail_id: str, party: str, document_id: str) -> Any:
         may_handle_mails(viewer)
         return await self._documents.take_mail(viewer.username, mail_id, party, document_id)
 
-    async def refuse(self, viewer: Viewer, mail_id: str, reason: str) -> Any:
+    async def refuse(self, viewer: Viewer, mail_id: str, reason: str, seen: int) -> Any:
         may_handle_mails(viewer)
-        return await self._documents.refuse_mail(viewer.username, mail_id, reason)
+        return await self._documents.refuse_mail(viewer.username, mail_id, reason, seen)
 
 
 class LinkThrottle:

@@ -27,6 +27,8 @@ class JoinBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     document: str = Field(min_length=1, max_length=MAX_DOCUMENT)
+    seen: int | None = Field(default=None, ge=0)
+    """How many acts the mail was shown with."""
 
 
 class TakeBody(BaseModel):
@@ -41,16 +43,17 @@ class RefuseBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     reason: str = Field(max_length=MAX_REASON)
+    seen: int | None = Field(default=None, ge=0)
 
 
 class Desk(Protocol):
     """What a person does with mails. See worker.mail_intake.MailDesk."""
 
-    async def join(self, mail_id: str, document: str, by: str) -> None: ...
+    async def join(self, mail_id: str, document: str, by: str, seen: int | None) -> None: ...
 
     async def take(self, mail_id: str, party: str, by: str, document_id: str) -> None: ...
 
-    async def set_aside(self, mail_id: str, by: str, reason: str) -> None: ...
+    async def set_aside(self, mail_id: str, by: str, reason: str, seen: int | None) -> None: ...
 
 
 class MailApi:
@@ -84,7 +87,7 @@ class MailApi:
         return Response(found.content, media_type=found.media_type, headers={"X-File-Name": found.name.encode().hex()})
 
     async def join(self, mail_id: MailId, body: JoinBody, account: Account) -> Response:
-        await self._desk.join(mail_id, one_line(body.document), account)
+        await self._desk.join(mail_id, one_line(body.document), account, body.seen)
         return await self.one(mail_id)
 
     async def take(self, mail_id: MailId, body: TakeBody, account: Account) -> Response:
@@ -95,7 +98,7 @@ class MailApi:
         reason = one_line(body.reason)
         if not reason:
             raise NotPossible("no_reasons")
-        await self._desk.set_aside(mail_id, account, reason)
+        await self._desk.set_aside(mail_id, account, reason, body.seen)
         return await self.one(mail_id)
 
 

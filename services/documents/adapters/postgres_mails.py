@@ -103,9 +103,9 @@ class PostgresMails:
             row = await (await connection.execute(SQL["mail_file"], (mail_id, place))).fetchone()
             return None if row is None else Upload(*row)
 
-    async def join(self, mail_id: str, document: str, by: str, now: datetime) -> None:
+    async def join(self, mail_id: str, document: str, by: str, now: datetime, seen: int | None) -> None:
         async with transaction_on(self._pool) as connection:
-            row = await _locked(connection, mail_id)
+            row = await _locked(connection, mail_id, seen)
             if row["state"] == "taken" or row["sort"] not in JOINABLE:
                 raise NotPossible("mail_decided")
             document_id = await _document_named(connection, document)
@@ -124,9 +124,9 @@ class PostgresMails:
             await connection.execute(SQL["decide_mail"], ("taken", now, by, mail_id))
             await _write_act(connection, mail_id, now, by, "taken", document_id=mail.document_id, party=party)
 
-    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str) -> None:
+    async def set_aside(self, mail_id: str, by: str, now: datetime, reason: str, seen: int | None) -> None:
         async with transaction_on(self._pool) as connection:
-            mail = await _waiting(connection, mail_id)
+            mail = await _waiting(connection, mail_id, seen)
             await connection.execute(SQL["decide_mail"], ("aside", now, by, mail_id))
             await _write_act(connection, mail_id, now, by, "refused", document_id=mail.document_id, reason=reason)
 
@@ -151,19 +151,25 @@ def _named(mailbox: str, position: Position) -> str:
     return f"{mailbox} {position.uid_validity}/{position.last_uid}"
 
 
-async def _locked(connection: Connection, mail_id: str) -> dict[str, Any]:
+async def _locked(connection: Connection, mail_id: str, seen: int | None) -> dict[str, Any]:
+    """Return the mail, which is ours alone until the end; of two people at once the second is told of the first."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(SQL["mail"], (mail_id,))
         row = await cursor.fetchone()
-    if row is None:
-        raise NotFound
+        if row is None:
+            raise NotFound
+        # counted behind the lock: what an act that we waited for has written is seen by a new statement only
+        await cursor.execute(SQL["mail_acts_done"], (mail_id,))
+        acts = await cursor.fetchone()
+    if seen is not None and acts is not None and acts["done"] != seen:
+        raise NotPossible("mail_changed")
     return row
 
 
-async def _waiting(connection: Connection, mail_id: str) -> WaitingMail:
-    row = await _locked(connection, mail_id)
+async def _waiting(connection: Connection, mail_id: str, seen: int | None = None) -> WaitingMail:
+    row = await _locked(connection, mail_id, seen)
     if row["state"] != "waiting":
-        raise NotFound
+        raise NotPossible("mail_decided")
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(SQL["files_of_mail"], (mail_id,))
         files = tuple(Upload(one["name"], one["media_type"], one["bytes"]) for one in await cursor.fetchall())

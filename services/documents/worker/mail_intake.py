@@ -133,12 +133,15 @@ class MailDesk:
         self._wake()
         get_logger().info("mail_taken", mail_id=mail_id, party=party, by=by)
 
-    async def join(self, mail_id: str, document: str, by: str) -> None:
-        """Say which document a mail answers, by id or number; it waits then. Raises NotFound, NotPossible."""
-        await self._store.join(mail_id, document, by, self._clock.now())
+    async def join(self, mail_id: str, document: str, by: str, seen: int | None = None) -> None:
+        """Say which document a mail answers, by id or number; it waits then. Raises NotFound, NotPossible.
+
+        `seen`: how many acts it had when it was looked at; somebody who was quicker is not overruled unseen.
+        """
+        await self._store.join(mail_id, document, by, self._clock.now(), seen)
         get_logger().info("mail_joined", mail_id=mail_id, by=by)
 
-    async def set_aside(self, mail_id: str, by: str, reason: str) -> None:
-        """Say that it is no reply, and why; it stays where it is. Raises NotFound, StoreUnavailable."""
-        await self._store.set_aside(mail_id, by, self._clock.now(), reason)
+    async def set_aside(self, mail_id: str, by: str, reason: str, seen: int | None = None) -> None:
+        """Say that it is no reply, and why; it stays where it is. Raises NotFound, NotPossible, StoreUnavailable."""
+        await self._store.set_aside(mail_id, by, self._clock.now(), reason, seen)
         get_logger().info("mail_set_aside", mail_id=mail_id, by=by)

@@ -281,6 +281,10 @@ async def test_a_member_of_a_common_cause_is_listed_for_whoever_looks_for_it(emp
         assert await ids(read, CaseQuery(text="第二医院")) == ["C1"]
 
 
+OWN = '{"bodies_centre": ["centre"], "bodies_brigade": ["brigade"]}'
+"""Which bodies an account of each role acts for, as the audit says it."""
+
+
 async def test_what_people_did_proves_nothing_of_a_notice_that_no_channel_accepted(empty_scenario: Scenario) -> None:
     """It is cancelled by the very act, waits, or was refused: who acted has heard by another one."""
     empty_scenario.put(UNITS)
@@ -293,6 +297,8 @@ async def test_what_people_did_proves_nothing_of_a_notice_that_no_channel_accept
     states = ("accepted", "pending", "sending", "dead", "cancelled")
     for state in states:
         empty_scenario.notice(f"centre-{state}", "C1", "H0", "centre", state)
+        for other in ("brigade", "committee", "government", "control_room"):
+            empty_scenario.notice(f"{other}-{state}", "C1", "H0", "U02" if other == "control_room" else other, state)
         empty_scenario.notice(f"signed-{state}", "C1", "H0", "health", state)
         for number, act in enumerate(("read", "receipted", "answered")):
             to = f"c-{state}-{number}"
@@ -306,7 +312,7 @@ async def test_what_people_did_proves_nothing_of_a_notice_that_no_channel_accept
     empty_scenario.execute("UPDATE alerts.receipts SET at = now()")
     for statement in (
         "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)"
-        " VALUES (now(), 'centre', 'acknowledged', 'C1', '{}')",
+        f" VALUES (now(), 'x', 'acknowledged', 'C1', '{OWN}')",
         "INSERT INTO documents.openings (document_id, party, via, who, first_at, last_at)"
         " VALUES ('D1', 'read', 'console', '', now(), now())",
         "INSERT INTO documents.receipts (document_id, party, by, name, via, at)"
@@ -319,14 +325,51 @@ async def test_what_people_did_proves_nothing_of_a_notice_that_no_channel_accept
     async def proven() -> dict[str, str]:
         async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
             sent = (await PostgresReadModel(pool, LIMIT_S).case(WHOLE, "C1")).deliveries
-        assert len(sent) == 5 * len(states)
+        assert len(sent) == 9 * len(states)
         return {one.notice_id: one.proof for one in sent if one.proof is not None}
 
     done = {"signed": "acknowledged", "read": "read", "receipted": "acknowledged", "answered": "acted"}
-    wanted = {f"{name}-accepted": proof for name, proof in done.items()}
+    others = dict.fromkeys(("centre", "brigade", "committee", "government", "control_room"), "accepted")
+    wanted = {f"{name}-accepted": proof for name, proof in (done | others).items()}
     assert await proven() == wanted | {"centre-accepted": "acknowledged"}
-    empty_scenario.verify("C1", "centre", "true_alarm")
+    empty_scenario.execute(
+        "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)"
+        f" VALUES (now(), 'x', 'verified', 'C1', '{OWN}')"
+    )
     assert await proven() == wanted | {"centre-accepted": "acted"}
+    # the same by an account of the brigade says that the brigade knows, and nothing of the centre
+    empty_scenario.execute(
+        "INSERT INTO console.accounts (username, display_name, role, password_hash, created_at)"
+        " VALUES ('x', 'x', 'brigade', 'x', now())"
+    )
+    assert await proven() == wanted | {"brigade-accepted": "acted"}
+
+
+async def test_a_providers_report_says_more_than_that_it_took_the_message(empty_scenario: Scenario) -> None:
+    empty_scenario.put(UNITS)
+    empty_scenario.open_case("C1", "U02", "connection_lost")
+    for name, proofs in (("a", ("delivered",)), ("b", ("failed",)), ("c", ("delivered", "acknowledged")), ("d", ())):
+        empty_scenario.notice(name, "C1", "H0", "centre")
+        empty_scenario.execute(
+            "INSERT INTO alerts.provider_messages (channel, message_id, notice_id, sent_at)"
+            " VALUES ('voice', %s, %s, now())",
+            [name, name],
+        )
+        for proof in proofs:
+            empty_scenario.execute(
+                "INSERT INTO alerts.delivery_reports (channel, message_id, proof, code, at, recorded_at)"
+                " VALUES ('voice', %s, %s, '', now(), now())",
+                [name, proof],
+            )
+    async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
+        sent = (await PostgresReadModel(pool, LIMIT_S).case(WHOLE, "C1")).deliveries
+    found = {one.notice_id: (one.proof, one.proven_by) for one in sent}
+    assert found == {
+        "a": ("delivered", "provider"),
+        "b": ("failed", "provider"),
+        "c": ("acknowledged", "key_press"),
+        "d": ("accepted", found["d"][1]),
+    }
 
 
 async def test_no_page_reads_more_than_it_needs(empty_scenario: Scenario) -> None:

@@ -1,5 +1,6 @@
 """Answers by mail from a real IMAP server: what is read, kept, joined, and taken by a person as a reply."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -196,7 +197,7 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
     assert (await standing(correspondences, second)).submissions == ()
     await desk.join(waiting[first], first, "centre-1")
     await desk.take(waiting[first], "health", "brigade-1", first)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotPossible, match="mail_decided"):
         await desk.take(waiting[first], "health", "brigade-1")
     stands = await standing(correspondences, first)
     [reply], [receipt] = stands.submissions, stands.receipts
@@ -204,7 +205,15 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
     assert (reply.via, reply.by, reply.name, reply.state) == ("mail", "brigade-1", "张三", SubmissionState.SUBMITTED)
     assert [(one.name, one.size) for one in reply.attachments] == [("照片.jpg", len(JPEG))]
     assert (receipt.party, receipt.via) == ("health", "mail")
-    await desk.set_aside(waiting[second], "brigade-1", "不是答复")
+    outcomes = await asyncio.gather(
+        desk.set_aside(waiting[second], "brigade-1", "不是答复", 0),
+        desk.join(waiting[second], first, "centre-1", 0),
+        return_exceptions=True,
+    )
+    refused = [str(one) for one in outcomes if isinstance(one, NotPossible)]
+    assert refused == ["mail_changed"], "one of two at once wins, and the other hears of it"
+    if outcomes[0] is not None:
+        await desk.set_aside(waiting[second], "brigade-1", "不是答复", 1)
     assert (await standing(correspondences, second)).submissions == ()
     assert await desk.mails(everything=False) == []
     assert len(await desk.mails(everything=True)) == 5, "nothing is deleted"

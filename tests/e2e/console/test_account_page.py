@@ -6,14 +6,14 @@ from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Page, ViewportSize, async_playwright, expect
 from pydantic import SecretStr
 
-from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM, FLAGS
 from tests.integration.console.harness import PASSWORD, console
 from tests.integration.console.scenario import Scenario
 from tests.integration.console.test_account_pages import add_administrator
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
@@ -39,7 +39,7 @@ async def test_a_second_factor_is_turned_on_asked_for_and_turned_off(empty_scena
     async with (
         console(empty_scenario.dsn, second_factor_keys=keys, second_factor_required=True) as site,
         async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS) as chromium,
+        await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium,
     ):
         context = await chromium.new_context(viewport=PHONE, bypass_csp=True)
         page = await context.new_page()
@@ -87,7 +87,7 @@ async def test_an_administrator_links_a_person_and_the_door_names_the_provider(e
     async with (
         console(empty_scenario.dsn, **provider) as site,
         async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS) as chromium,
+        await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium,
     ):
         await add_administrator(empty_scenario.dsn)
         page = await (await chromium.new_context(viewport=PHONE, bypass_csp=True)).new_page()

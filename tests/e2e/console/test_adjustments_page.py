@@ -9,13 +9,13 @@ from playwright.async_api import Page, async_playwright, expect
 
 from services.kernel.calendar import CHINA
 from services.runtime.clock import SystemClock
-from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM, FLAGS
 from tests.integration.console.harness import PASSWORD
 from tests.integration.console.test_adjustments import NOBODY, Site, running
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 
 
@@ -45,7 +45,7 @@ async def test_one_person_asks_another_approves_and_the_board_shows_it(migrated_
     async with (
         running(migrated_database, NOBODY, SystemClock()) as site,
         async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS) as chromium,
+        await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium,
     ):
         li = await opened(chromium, site, "brigade")
         await expect(li.locator("[data-for=correction]")).to_be_visible()

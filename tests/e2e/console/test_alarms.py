@@ -6,29 +6,22 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario, district
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 CLOSE = (
     "UPDATE alerts.cases SET acknowledged_at = now(), acknowledged_by = 'centre', state = 'closed', closed_at = now()"
     " WHERE case_id = %s"
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture

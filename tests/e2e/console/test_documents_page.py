@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import FilePayload, async_playwright, expect
+from playwright.async_api import FilePayload, expect
 
 from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS
 from tests.integration.console.harness import Console, console
 from tests.integration.console.letters import Letters, letters
 from tests.integration.console.scenario import Scenario, district
@@ -18,18 +19,10 @@ from tests.integration.console.scenario import Scenario, district
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 PDF = FilePayload(name="维修记录.pdf", mimeType="application/pdf", buffer=b"%PDF-1.7\n")
 PAGE = FilePayload(name="维修记录.pdf", mimeType="application/pdf", buffer=b"<html>")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield launched
-        await launched.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -41,12 +34,12 @@ async def stand(empty_scenario: Scenario) -> AsyncIterator[tuple[Console, Letter
 
 
 async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_accepts(
-    browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+    chromium: Chromium, stand: tuple[Console, Letters], tmp_path: Path
 ) -> None:
     site, book = stand
     await book.send()
     await book.send("R2", 2, receipt_due_at="2026-01-01T00:00:00Z")
-    async with live.desk(browser, site, "health") as at:
+    async with live.desk(chromium, site, "health") as at:
         page = at.page
         await at.has("#inbox-count", "2")
         await at.has("#inbox-sub", "1 件超期")
@@ -92,7 +85,7 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
         await expect(opener).to_be_focused()
         refused = [one for one in at.complaints if "409" not in one]
         assert refused == []
-    async with live.desk(browser, site, "brigade") as at:
+    async with live.desk(chromium, site, "brigade") as at:
         page = at.page
         await page.goto(f"{site.url}/documents?only=undecided")
         await expect(page.locator("#rows li")).to_have_count(1)
@@ -116,11 +109,11 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
 
 
 async def test_an_upheld_appeal_leads_to_the_correction_that_another_person_approves(
-    browser: Chromium, stand: tuple[Console, Letters]
+    chromium: Chromium, stand: tuple[Console, Letters]
 ) -> None:
     site, book = stand
     await book.send()
-    async with live.desk(browser, site, "health") as at:
+    async with live.desk(chromium, site, "health") as at:
         page = at.page
         await page.goto(f"{site.url}/documents")
         await page.locator("#rows li button").first.click()
@@ -131,7 +124,7 @@ async def test_an_upheld_appeal_leads_to_the_correction_that_another_person_appr
         await page.fill("#appeal-name", "张三")
         await page.get_by_role("button", name="提交申诉").click()
         await expect(page.locator(".submission .badge")).to_have_text("待审")
-    async with live.desk(browser, site, "brigade") as at:
+    async with live.desk(chromium, site, "brigade") as at:
         page = at.page
         await page.goto(f"{site.url}/documents?only=undecided")
         await page.locator("#rows button").click()
@@ -146,14 +139,14 @@ async def test_an_upheld_appeal_leads_to_the_correction_that_another_person_appr
 
 
 async def test_a_unit_reads_signs_and_answers_by_its_link_without_an_account_or_javascript(
-    browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+    chromium: Chromium, stand: tuple[Console, Letters], tmp_path: Path
 ) -> None:
     width, lang = 390, "en"
     site, book = stand
     document_id = await book.send()
-    context = await browser.new_context(viewport={"width": width, "height": 900}, java_script_enabled=False)
+    context = await chromium.new_context(viewport={"width": width, "height": 900}, java_script_enabled=False)
     page = await context.new_page()
-    page.set_default_timeout(live.LIMIT_MS)
+    page.set_default_timeout(LIMIT_MS)
     await page.goto(f"{site.url}/d/{book.link(document_id)}?lang={lang}")
     await expect(page.locator(".paper")).to_contain_text("消监告〔2026〕1号")
     await page.fill("#sign-name", "王工")
@@ -167,7 +160,7 @@ async def test_a_unit_reads_signs_and_answers_by_its_link_without_an_account_or_
     await expect(page.locator(".submission")).to_contain_text("维修记录.pdf")
     assert page.url.endswith("?lang=en")
     await context.close()
-    seeing = await browser.new_context(viewport={"width": width, "height": 900})
+    seeing = await chromium.new_context(viewport={"width": width, "height": 900})
     page = await seeing.new_page()
     await page.goto(f"{site.url}/d/{book.link(document_id)}?lang={lang}")
     wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -179,12 +172,12 @@ async def test_a_unit_reads_signs_and_answers_by_its_link_without_an_account_or_
 
 @pytest.mark.parametrize("width", [390])
 async def test_the_inbox_fits_every_screen(
-    browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path, width: int
+    chromium: Chromium, stand: tuple[Console, Letters], tmp_path: Path, width: int
 ) -> None:
     site, book = stand
     for serial in range(1, 6):
         await book.send(f"R{serial}", serial)
-    async with live.desk(browser, site, "dongjie", width=width, color_scheme="dark") as at:
+    async with live.desk(chromium, site, "dongjie", width=width, color_scheme="dark") as at:
         await at.page.goto(f"{site.url}/documents")
         await expect(at.page.locator("#rows li")).to_have_count(5)
         wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
@@ -198,7 +191,7 @@ async def test_the_inbox_fits_every_screen(
 
 
 async def test_an_answer_by_mail_is_shown_as_text_joined_and_handed_in(
-    browser: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+    chromium: Chromium, stand: tuple[Console, Letters], tmp_path: Path
 ) -> None:
     site, book = stand
     await book.send()
@@ -208,7 +201,7 @@ async def test_an_answer_by_mail_is_shown_as_text_joined_and_handed_in(
     message.set_content("详见<b>附件</b><img src=x onerror='window.hacked=1'>")
     message.add_attachment(PDF["buffer"], maintype="application", subtype="pdf", filename="维修记录.pdf")
     await book.receive(message.as_bytes())
-    async with live.desk(browser, site, "centre") as at:
+    async with live.desk(chromium, site, "centre") as at:
         page = at.page
         await page.click("#menu-open")
         await page.click("#mails")

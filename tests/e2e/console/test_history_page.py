@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import Console, console
 from tests.integration.console.history import days_before, publish, sample
 from tests.integration.console.scenario import Scenario, district
@@ -17,16 +18,8 @@ from tests.integration.console.scenario import Scenario, district
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield launched
-        await launched.close()
 
 
 @pytest.fixture
@@ -44,7 +37,7 @@ async def site(scenario: Scenario) -> AsyncIterator[Console]:
 
 
 async def test_a_month_is_drawn_walked_by_key_read_in_the_table_and_saved(
-    browser: Chromium, site: Console, scenario: Scenario, tmp_path: Path
+    chromium: Chromium, site: Console, scenario: Scenario, tmp_path: Path
 ) -> None:
     today = scenario.today()
     *before, revised, yesterday, _ = days_before(today, 30)
@@ -52,7 +45,7 @@ async def test_a_month_is_drawn_walked_by_key_read_in_the_table_and_saved(
         publish(scenario, day, low=198)
     publish(scenario, revised, low=196, unknown=2, revision=2)
     sample(scenario, yesterday, connected=190, unknown=4)
-    async with live.desk(browser, site, width=1366) as at:
+    async with live.desk(chromium, site, width=1366) as at:
         page = at.page
         await page.click("#menu-open")
         await page.click("#history")
@@ -93,12 +86,12 @@ async def test_a_month_is_drawn_walked_by_key_read_in_the_table_and_saved(
 
 @pytest.mark.parametrize("width", [1366, 390])
 async def test_it_fits_every_screen_and_both_themes(
-    browser: Chromium, site: Console, scenario: Scenario, width: int, tmp_path: Path
+    chromium: Chromium, site: Console, scenario: Scenario, width: int, tmp_path: Path
 ) -> None:
     for day in days_before(scenario.today() - timedelta(days=9), 20):
         publish(scenario, day, low=198, unknown=1)
         publish(scenario, day, low=199, revision=2)
-    async with live.desk(browser, site, width=width) as at:
+    async with live.desk(chromium, site, width=width) as at:
         await at.page.goto(f"{site.url}/history")
         await expect(at.page.locator("#rows tr")).to_have_count(20)
         wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

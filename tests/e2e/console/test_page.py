@@ -1,6 +1,5 @@
 """The live page in a real Chromium: what a duty officer sees, does and must never be fooled by."""
 
-import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,21 +12,14 @@ import pytest
 import pytest_asyncio
 from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Locator, Page, Route, async_playwright, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from services.kernel.calendar import CHINA
 from services.kernel.position import gcj02_of
+from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS
 from tests.integration.console.harness import PASSWORD, Console, console
 from tests.integration.console.scenario import Scenario, Unit, district
 
-CHROMIUM = Path(os.environ.get("FIRENET_CHROMIUM", "/usr/bin/chromium"))
-LIMIT_MS = 60_000
-"""For everything that a page may take its time for; what has to be quick says so."""
-expect.set_options(timeout=LIMIT_MS)
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run",
-]  # fmt: skip
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),  # one Chromium for all, and it lives in one loop
     pytest.mark.browser,
@@ -58,15 +50,6 @@ class ReaderPage:
 
     async def has(self, selector: str, text: str) -> None:
         await expect(self.page.locator(selector).first).to_contain_text(text)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Chromium]:
-    """Shared; every desk is a context of its own, without cookies, storage or cache of another."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @asynccontextmanager

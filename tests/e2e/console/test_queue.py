@@ -10,11 +10,10 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, expect
 
 from services.console.adapters.name_book import initials_of
-from tests.e2e.console.test_page import CHROMIUM, ReaderPage, _serious, chromium, desk
+from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.test_page import ReaderPage, _serious, desk
 from tests.integration.console.harness import Console, console, until
 from tests.integration.console.scenario import Scenario, district
-
-__all__ = ["chromium"]
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

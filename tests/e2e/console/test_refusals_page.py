@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from services.runtime.clock import SystemClock
 from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import Console, console, until
 from tests.integration.console.refusals import IngestStandIn
 from tests.integration.console.scenario import Scenario, district
@@ -19,16 +20,8 @@ from tests.integration.console.scenario import Scenario, district
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield launched
-        await launched.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -46,13 +39,13 @@ def ingest(refusals_broker: str) -> IngestStandIn:
 
 
 async def test_a_refusal_is_read_in_hex_chosen_ordered_and_seen_done(
-    browser: Chromium, site: Console, ingest: IngestStandIn, tmp_path: Path
+    chromium: Chromium, site: Console, ingest: IngestStandIn, tmp_path: Path
 ) -> None:
     await ingest.refuse(1, "unknown_gateway", b'{"v":1,"kind":"fire"}')
     await ingest.refuse(2, "bad_frame", b"@@\x01\x00" + bytes(40))
     evil = "<img src=x onerror=alert(1)>"
     await ingest.refuse(3, "not_json", evil.encode())
-    async with live.desk(browser, site) as at:
+    async with live.desk(chromium, site) as at:
         page = at.page
         await page.click("#menu-open")
         await page.click("#refusals")
@@ -102,8 +95,8 @@ async def test_a_refusal_is_read_in_hex_chosen_ordered_and_seen_done(
         assert at.complaints == []
 
 
-async def test_a_department_has_no_way_in(browser: Chromium, site: Console) -> None:
-    async with live.desk(browser, site, "health") as at:
+async def test_a_department_has_no_way_in(chromium: Chromium, site: Console) -> None:
+    async with live.desk(chromium, site, "health") as at:
         await expect(at.page.locator("#refusals")).to_have_count(0)
         await at.page.goto(f"{site.url}/refusals")
         await at.has("main", "此账号无权执行该操作")
@@ -111,11 +104,11 @@ async def test_a_department_has_no_way_in(browser: Chromium, site: Console) -> N
 
 @pytest.mark.parametrize("width", [1920, 1280, 390])
 async def test_it_fits_every_screen_and_both_themes(
-    browser: Chromium, site: Console, ingest: IngestStandIn, width: int, tmp_path: Path
+    chromium: Chromium, site: Console, ingest: IngestStandIn, width: int, tmp_path: Path
 ) -> None:
     for number, reason in enumerate(("unknown_gateway", "bad_frame", "not_json", "identity_mismatch", "too_large")):
         await ingest.refuse(number, reason, b"@@" + bytes(60))
-    async with live.desk(browser, site, width=width) as at:
+    async with live.desk(chromium, site, width=width) as at:
         await at.page.goto(f"{site.url}/refusals?gateway={ingest.gateway_id}")
         await expect(at.page.locator(".refusal")).to_have_count(5)
         wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

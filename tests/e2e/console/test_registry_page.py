@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from services.runtime.clock import SystemClock
-from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM, FLAGS
 from tests.e2e.console.test_adjustments_page import opened
 from tests.integration.console.test_account_pages import add_administrator
 from tests.integration.console.test_adjustments import NOBODY, running
@@ -12,7 +12,7 @@ from tests.integration.console.test_register import fill
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 PHONE = {"width": 390, "height": 844}
 
@@ -23,7 +23,7 @@ async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password
     async with (
         running(migrated_database, NOBODY, SystemClock()) as site,
         async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS) as chromium,
+        await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium,
     ):
         await fill(migrated_database)
         await add_administrator(migrated_database)

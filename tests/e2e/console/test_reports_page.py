@@ -8,10 +8,11 @@ import openpyxl
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 from pypdf import PdfReader
 
 from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console import reports as facts
 from tests.integration.console.harness import Console, console
 from tests.integration.console.letters import letters
@@ -20,17 +21,9 @@ from tests.integration.console.scenario import Scenario, district
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 WIDTHS = (1920, 1366, 390)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield launched
-        await launched.close()
 
 
 @pytest.fixture
@@ -49,9 +42,9 @@ async def site(scenario: Scenario) -> AsyncIterator[Console]:
 
 
 async def test_a_month_is_found_read_in_both_languages_and_saved(
-    browser: Chromium, site: Console, tmp_path: Path
+    chromium: Chromium, site: Console, tmp_path: Path
 ) -> None:
-    async with live.desk(browser, site, username="brigade", width=1366) as at:
+    async with live.desk(chromium, site, username="brigade", width=1366) as at:
         page = at.page
         await page.click("#menu-open")
         await page.click("#reports")
@@ -89,8 +82,8 @@ async def test_a_month_is_found_read_in_both_languages_and_saved(
         assert at.complaints == []
 
 
-async def test_a_department_has_its_own_reports_and_no_others(browser: Chromium, site: Console) -> None:
-    async with live.desk(browser, site, username="health", width=390) as at:
+async def test_a_department_has_its_own_reports_and_no_others(chromium: Chromium, site: Console) -> None:
+    async with live.desk(chromium, site, username="health", width=390) as at:
         await at.page.goto(f"{site.url}/reports")
         await expect(at.page.locator("#subject option")).to_have_count(1)
         await at.page.click('[data-kind="month"] a')

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import BrowserContext, Error, Page, Route, async_playwright, expect
+from playwright.async_api import BrowserContext, Error, Page, Route, expect
 
 from services.console import app
 from services.runtime.lifecycle import Stop
-from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS
 from tests.integration.console.harness import PASSWORD, Console, console, until
 from tests.integration.console.scenario import Scenario, district
 
@@ -19,7 +19,7 @@ TABS = 12
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 NO_WORKER = "delete window.SharedWorker"
 NO_CHANNEL = "delete window.BroadcastChannel"
@@ -35,14 +35,6 @@ let hidden = false;
 Object.defineProperty(document, "hidden", {get: () => hidden});
 window.hide = (value) => { hidden = value; document.dispatchEvent(new Event("visibilitychange")); };
 """
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
@@ -62,7 +54,7 @@ async def site(scenario: Scenario) -> AsyncIterator[Console]:
 async def browser(chromium: Chromium) -> AsyncIterator[BrowserContext]:
     """One browser: its tabs share cookies, workers and connections."""
     context = await chromium.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(live.LIMIT_MS)
+    context.set_default_timeout(LIMIT_MS)
     yield context
     await context.close()
 
@@ -145,7 +137,7 @@ async def test_the_others_go_on_when_the_oldest_tab_is_closed_or_crashes(
     gone = asyncio.Event()
     crashed.on("crash", lambda _: gone.set())
     crashing = asyncio.create_task(crashed.goto("chrome://crash"))
-    async with asyncio.timeout(live.LIMIT_MS / 1000):
+    async with asyncio.timeout(LIMIT_MS / 1000):
         await gone.wait()
     await asyncio.gather(crashing, return_exceptions=True)
     survivors = [tab for tab in tabs if await _answers(tab)]  # tabs may live in one process, and die with it
@@ -157,7 +149,7 @@ async def test_the_others_go_on_when_the_oldest_tab_is_closed_or_crashes(
 
 async def _answers(tab: Page) -> bool:
     try:
-        async with asyncio.timeout(live.LIMIT_MS / 2000):
+        async with asyncio.timeout(LIMIT_MS / 2000):
             return bool(await tab.evaluate("1"))
     except (Error, TimeoutError):
         return False
@@ -253,7 +245,7 @@ async def test_a_request_that_hangs_says_so(browser: BrowserContext, site: Conso
     await tab.route("**/acknowledge", hang)
     await tab.locator(".ack").click()
     await tab.locator("#ack-confirm").click()
-    async with asyncio.timeout(live.LIMIT_MS / 1000):
+    async with asyncio.timeout(LIMIT_MS / 1000):
         await asked.wait()
     await tab.clock.fast_forward(15_000)
     await expect(tab.locator("#ack-problem")).to_contain_text("15 秒内没有收到答复")

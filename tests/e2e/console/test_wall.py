@@ -1,17 +1,15 @@
 """The wall in a real Chromium: opened by its key, legible from afar on every size of glass, and nothing to press."""
 
 import os
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from axe_core_python.base import AXE_SCRIPT
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from services.console import app
-from tests.e2e.console.test_page import CHROMIUM, FLAGS
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario, district
 
@@ -41,14 +39,6 @@ def scenario(empty_scenario: Scenario) -> Scenario:
     empty_scenario.put(district(200))
     empty_scenario.stay_fresh()
     return empty_scenario
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def chromium() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 async def opened(chromium: Chromium, site: Console, width: int, height: int, **options: Any) -> Page:

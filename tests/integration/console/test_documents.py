@@ -330,14 +330,16 @@ async def test_a_mail_is_read_joined_taken_and_refused_by_brigade_and_centre_alo
         assert (await browser.order(f"/api/v1/mails/{waits}/take", nobody)).status_code == 404
         earlier = await browser.order(f"/api/v1/mails/{waits}/take", {**as_health, "document_id": "D-other"})
         assert (earlier.status_code, earlier.json()["error"]["code"]) == (409, "document_changed")
-        assert (await browser.order(f"/api/v1/mails/{waits}/refuse", {"reason": " "})).status_code == 409
+        assert (await browser.order(f"/api/v1/mails/{waits}/refuse", {"reason": " ", "seen": 0})).status_code == 409
         taken = await browser.order(f"/api/v1/mails/{waits}/take", as_health)
         assert (taken.status_code, taken.json()["state"]) == (200, "taken")
-        nothing = await browser.order(f"/api/v1/mails/{unknown}/join", {"document": "消监告〔2026〕9号"})
+        nothing = await browser.order(f"/api/v1/mails/{unknown}/join", {"document": "消监告〔2026〕9号", "seen": 0})
         assert (nothing.status_code, nothing.json()["error"]["code"]) == (409, "document_no_such_document")
-        joined = await browser.order(f"/api/v1/mails/{unknown}/join", {"document": document_id})
+        joined = await browser.order(f"/api/v1/mails/{unknown}/join", {"document": document_id, "seen": 0})
         assert joined.json()["state"] == "waiting"
-        refused = (await browser.order(f"/api/v1/mails/{unknown}/refuse", {"reason": "不是答复"})).json()
+        late = await browser.order(f"/api/v1/mails/{unknown}/refuse", {"reason": "不是答复", "seen": 0})
+        assert (late.status_code, late.json()["error"]["code"]) == (409, "document_mail_changed")
+        refused = (await browser.order(f"/api/v1/mails/{unknown}/refuse", {"reason": "不是答复", "seen": 1})).json()
         assert [(one["act"], one["by"], one["reason"]) for one in refused["acts"]] == [
             ("joined", "centre", ""), ("refused", "centre", "不是答复"),
         ]  # fmt: skip

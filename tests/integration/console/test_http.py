@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse
 from deploy.stack.ports import free_ports
 from services.console import app
 from services.console.adapters.web import api, guard
-from services.console.adapters.web.site import PageServer
 from services.console.domain.accounts import BadAccount
 from services.console.settings import ConsoleSettings
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
+from services.runtime.public_http import PublicServer
 from tests.integration.console.harness import PASSWORD, Browser, Console, console, events, login, sign_in, until
 from tests.integration.console.scenario import Scenario, Unit, district, opened
 
@@ -469,7 +469,7 @@ async def test_metrics_and_readiness_are_apart_from_the_page(site: Console) -> N
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
 async def test_a_caller_whose_request_does_not_come_loses_its_place(sent: bytes) -> None:
     (port,) = free_ports(1)
-    server, stop = PageServer(JSONResponse({}), "127.0.0.1", port, connections=8, patience_s=1), Stop()
+    server, stop = PublicServer(JSONResponse({}), "127.0.0.1", port, connections=8, patience_s=1), Stop()
     serving = asyncio.create_task(server.serve(stop))
 
     async def started() -> bool:

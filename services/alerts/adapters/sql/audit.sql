@@ -10,6 +10,9 @@ SELECT {audit_names} FROM jsonb_populate_recordset(NULL::alerts.audit_pending, %
 -- insert_cancelled --
 INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) VALUES (%s, 'alerts', 'notice_cancelled', %s, %s)
 
+-- insert_reported --
+INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) VALUES (%s, 'alerts', %s, %s, %s)
+
 -- take_pending --
 DELETE FROM alerts.audit_pending WHERE id IN (SELECT id FROM alerts.audit_pending ORDER BY id LIMIT %s)
 RETURNING id, at, actor, action, case_id, detail

@@ -58,6 +58,11 @@ WITH done AS (
 INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)
 SELECT %(now)s, 'alerts', %(action)s, case_id, %(facts)s FROM done WHERE %(ended)s::timestamptz IS NOT NULL
 
+-- insert_provider_message --
+-- A provider that names two messages alike is believed for the first.
+INSERT INTO alerts.provider_messages (channel, message_id, notice_id, sent_at, ask_at) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT DO NOTHING
+
 -- known_notices --
 SELECT notice_id FROM alerts.notices WHERE notice_id = ANY(%s)
 

@@ -35,3 +35,13 @@ WITH gone AS MATERIALIZED (
     ORDER BY old.ended_at LIMIT %(rows)s FOR UPDATE SKIP LOCKED
 )
 DELETE FROM alerts.digests AS one USING gone WHERE one.digest_id = gone.digest_id
+
+-- provider_messages_forget --
+-- Once the notice, or digest, is gone; their reports go with them.
+WITH gone AS MATERIALIZED (
+    SELECT channel, message_id FROM alerts.provider_messages AS old WHERE old.sent_at < %(before)s
+      AND NOT EXISTS (SELECT FROM alerts.notices AS one WHERE one.notice_id = old.notice_id OFFSET 0)
+      AND NOT EXISTS (SELECT FROM alerts.digests AS one WHERE one.digest_id = old.notice_id OFFSET 0)
+    ORDER BY old.sent_at LIMIT %(rows)s FOR UPDATE SKIP LOCKED
+)
+DELETE FROM alerts.provider_messages AS one USING gone WHERE one.channel = gone.channel AND one.message_id = gone.message_id

@@ -24,11 +24,15 @@ PERMANENT = NEVER_AGAIN | {Reason.REDIRECT, Reason.REJECTED}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the channel answered. `reason` None means accepted; `detail` is short, without addresses or secrets."""
+    """What the channel answered. `reason` None means accepted; `detail` is short, without addresses or secrets.
+
+    `message_id`: as what a provider took it, by which its delivery report will name it; "" where there is none to come.
+    """
 
     reason: Reason | None
     detail: str = ""
     retry_after: timedelta | None = None
+    message_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

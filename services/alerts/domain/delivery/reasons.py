@@ -25,6 +25,8 @@ class Reason(StrEnum):
     """Nobody has said in the settings how this channel is reached."""
     NO_SUBSCRIBER = "no_subscriber"
     """The broker took it, and nobody will ever get it."""
+    NOT_DELIVERED = "not_delivered"
+    """A provider took it and reported later that it did not arrive: off, busy, not taken up."""
     UNEXPECTED = "unexpected"
     CASE_CLOSED = "case_closed"
     ACKNOWLEDGED = "acknowledged"

@@ -22,6 +22,7 @@ from services.kernel.words import Channel
 
 ONE_PART = 70
 EACH_PART = 67
+ID_CHARACTERS = 100
 """Characters (UCS-2) of a text message that stands alone, and of each part of a longer one."""
 _PLACE = re.compile(r"\$?\{([^{}]*)\}")
 """Where a value goes in a template's text."""
@@ -71,7 +72,8 @@ class GatewayProfile:
 
     The body is a form where `as_form`, else JSON. `codes` lead to the code in the answer, the first that is there
     counts; `accepted` are the codes of success, and where `proof` is set something must stand there as well. `reasons`
-    are those of a code or of all that begin with it and a dot. `penalty`: so long nothing more is taken from us.
+    are those of a code or of all that begin with it and a dot. By `message_id` the provider's delivery reports name the
+    message. `penalty`: so long nothing more is taken from us.
     """
 
     url: str
@@ -84,6 +86,7 @@ class GatewayProfile:
     reasons: Mapping[str, Reason]
     value_characters: int
     per_number_a_day: int
+    message_id: Path
     proof: Path | None = None
     penalty: timedelta = timedelta(minutes=5)
 
@@ -173,6 +176,7 @@ _PLAIN = GatewayProfile(
     },
     value_characters=100,
     per_number_a_day=50,
+    message_id=("message_id",),
 )
 
 PROFILES: Mapping[tuple[Channel, GatewayProvider], GatewayProfile] = {
@@ -193,6 +197,7 @@ PROFILES: Mapping[tuple[Channel, GatewayProvider], GatewayProfile] = {
         reasons=_ALIYUN_REASONS,
         value_characters=35,
         per_number_a_day=50,
+        message_id=("BizId",),
     ),
     (Channel.VOICE, GatewayProvider.ALIYUN): GatewayProfile(
         url="https://dyvmsapi.aliyuncs.com/",
@@ -211,6 +216,7 @@ PROFILES: Mapping[tuple[Channel, GatewayProvider], GatewayProfile] = {
         reasons=_ALIYUN_REASONS,
         value_characters=35,
         per_number_a_day=20,
+        message_id=("CallId",),
         proof=("CallId",),
     ),
     (Channel.SMS, GatewayProvider.TENCENT): GatewayProfile(
@@ -231,6 +237,7 @@ PROFILES: Mapping[tuple[Channel, GatewayProvider], GatewayProfile] = {
         reasons=_TENCENT_REASONS,
         value_characters=35,
         per_number_a_day=2,
+        message_id=("Response", "SendStatusSet", 0, "SerialNo"),
     ),
     (Channel.VOICE, GatewayProvider.TENCENT): GatewayProfile(
         url="https://vms.tencentcloudapi.com/",
@@ -249,6 +256,7 @@ PROFILES: Mapping[tuple[Channel, GatewayProvider], GatewayProfile] = {
         reasons=_TENCENT_REASONS,
         value_characters=35,
         per_number_a_day=10,
+        message_id=("Response", "SendStatus", "CallId"),
         proof=("Response", "SendStatus", "CallId"),
     ),
     (Channel.SMS, GatewayProvider.PLAIN): _PLAIN,
@@ -272,6 +280,19 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportAccess:
+    """How an account's delivery reports reach us: pushed by whoever has `key`, asked for at `query_url`, or not at all.
+
+    `acknowledge_key` is the key on a telephone by which whoever is called acknowledges, where the approved text of
+    calls says so.
+    """
+
+    key: str = field(default="", repr=False)
+    query_url: str | None = None
+    acknowledge_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """An account at a provider. `templates` by sort of notice; `per_number_a_day` and `a_day` are its quotas."""
 
@@ -287,6 +308,7 @@ class Gateway:
     most_parts: int = 2
     key_id: str = field(default="", repr=False)
     key: str = field(default="", repr=False)
+    reports: ReportAccess = ReportAccess()
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,18 +393,27 @@ def prepared(gateway: Gateway, message: Message, url: str, nonce: str, now: date
     """Return the signed request. `nonce` differs with each attempt: providers refuse one that they have seen."""
     profile = gateway.profile
     fields = {name: _filled(value, gateway, message) for name, value in profile.fields.items()}
+    return signed_request(gateway, profile.fixed, fields, url, nonce, now)
+
+
+def signed_request(
+    gateway: Gateway, fixed: Mapping[str, str], fields: Mapping[str, object], url: str, nonce: str, now: datetime
+) -> Prepared:
+    """Return a request of an account with its provider's proof; empty fields are left out."""
+    profile = gateway.profile
+    given = {name: value for name, value in fields.items() if value != ""}
     if profile.signature is Proof.ALIYUN_RPC:
         form = aliyun_signed(
-            {**profile.fixed, **{name: str(value) for name, value in fields.items() if value != ""}},
+            {**fixed, **{name: str(value) for name, value in given.items()}},
             key_id=gateway.key_id,
             key=gateway.key,
             nonce=nonce,
             now=now,
         )
         return Prepared(_form(form).encode(), "application/x-www-form-urlencoded", {})
-    body = json.dumps({name: value for name, value in fields.items() if value != ""}, ensure_ascii=False).encode()
+    body = json.dumps(given, ensure_ascii=False).encode()
     if profile.signature is Proof.TC3:
-        headers = tc3_signed(body, urlsplit(url).netloc, profile.fixed, key_id=gateway.key_id, key=gateway.key, now=now)
+        headers = tc3_signed(body, urlsplit(url).netloc, fixed, key_id=gateway.key_id, key=gateway.key, now=now)
         return Prepared(body, TC3_TYPE, headers)
     return Prepared(body, "application/json; charset=utf-8", {"authorization": f"Bearer {gateway.key}"})
 
@@ -451,14 +482,14 @@ def tc3_signed(
 
 def judged(profile: GatewayProfile, answer: object) -> Outcome | None:
     """Return what the answer means by the provider's own code; None when it has none."""
-    code = next((found for path in profile.codes if (found := _at(answer, path)) is not None), None)
+    code = next((found for path in profile.codes if (found := text_at(answer, path)) is not None), None)
     if code is None:
-        accepted_without = not profile.accepted and profile.proof is not None and _at(answer, profile.proof)
-        return Outcome(None, "accepted") if accepted_without else None
+        accepted_without = not profile.accepted and profile.proof is not None and text_at(answer, profile.proof)
+        return Outcome(None, "accepted", message_id=_message_id(profile, answer)) if accepted_without else None
     if code in profile.accepted:
-        if profile.proof is not None and not _at(answer, profile.proof):
+        if profile.proof is not None and not text_at(answer, profile.proof):
             return Outcome(Reason.SERVER_ERROR, f"code {code[:60]} without proof")
-        return Outcome(None, f"code {code[:60]}")
+        return Outcome(None, f"code {code[:60]}", message_id=_message_id(profile, answer))
     reason = _reason(profile.reasons, code)
     return Outcome(reason, f"code {code[:60]}", _wait(profile, reason))
 
@@ -478,16 +509,26 @@ def _reason(reasons: Mapping[str, Reason], code: str) -> Reason:
     return Reason.SERVER_ERROR
 
 
-def _at(answer: object, path: Path) -> str | None:
-    """Return what stands there as text; a provider's number is as good as its digits, true and false are no code."""
+def _message_id(profile: GatewayProfile, answer: object) -> str:
+    """Return by which name the provider took the message; "" where it has none that can be kept."""
+    found = text_at(answer, profile.message_id) or ""
+    return found if found.isascii() and found.isprintable() and len(found) <= ID_CHARACTERS else ""
+
+
+def found_at(answer: object, path: Path) -> object:
+    """Return what stands there, None where nothing does."""
     for step in path:
         if isinstance(step, int):
             answer = answer[step] if isinstance(answer, Sequence) and not isinstance(answer, str) and answer else None
         else:
             answer = answer.get(step) if isinstance(answer, Mapping) else None
-    if isinstance(answer, bool) or not isinstance(answer, str | int):
-        return None
-    return str(answer)
+    return answer
+
+
+def text_at(answer: object, path: Path) -> str | None:
+    """Return what stands there as text; a provider's number is as good as its digits, true and false are no code."""
+    found = found_at(answer, path)
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else None
 
 
 def _form(parameters: Mapping[str, str]) -> str:

@@ -24,6 +24,10 @@ MailId = Annotated[str, Path(pattern=r"^[A-Za-z0-9]{1,64}$")]
 Place = Annotated[int, Path(ge=0, le=1000)]
 
 
+Seen = Annotated[int, Field(ge=0, le=1_000_000)]
+"""How many acts the mail was shown with: whoever acts now has seen what others did before."""
+
+
 class MailParameters(BaseModel):
     """An unknown parameter is an error. `everything`: also what is decided, and what is no answer."""
 
@@ -40,6 +44,7 @@ class Body(BaseModel):
 
 class JoinBody(Body):
     document: Annotated[str, Field(min_length=1, max_length=MAX_DOCUMENT), AfterValidator(one_text)]
+    seen: Seen
 
 
 class TakeBody(Body):
@@ -50,6 +55,7 @@ class TakeBody(Body):
 
 class RefuseBody(Body):
     reason: Annotated[str, Field(min_length=1, max_length=MAX_NOTE), AfterValidator(one_text)]
+    seen: Seen
 
 
 class MailsApi:
@@ -72,7 +78,7 @@ class MailsApi:
 
     async def join(self, request: Request, mail_id: MailId, body: JoinBody) -> Response:
         async with self._acting(request, "join", mail_id) as session:
-            return as_json(await self._mails.join(session.viewer, mail_id, body.document))
+            return as_json(await self._mails.join(session.viewer, mail_id, body.document, body.seen))
 
     async def take(self, request: Request, mail_id: MailId, body: TakeBody) -> Response:
         async with self._acting(request, "take", mail_id) as session:
@@ -80,7 +86,7 @@ class MailsApi:
 
     async def refuse(self, request: Request, mail_id: MailId, body: RefuseBody) -> Response:
         async with self._acting(request, "refuse", mail_id) as session:
-            return as_json(await self._mails.refuse(session.viewer, mail_id, body.reason))
+            return as_json(await self._mails.refuse(session.viewer, mail_id, body.reason, body.seen))
 
     def _acting(self, request: Request, act: str, mail_id: str) -> AbstractAsyncContextManager[Session]:
         def tell(username: str, outcome: str) -> None:

@@ -46,6 +46,7 @@ NOT_OF_THE_PAGE = (
     "adjustments.js",
     "documents.js",
     "evaluation.js",
+    "list_drawer.js",
     "login.js",
     "mails.js",
     "map.js",

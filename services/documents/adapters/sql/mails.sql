@@ -83,6 +83,9 @@ WHERE mail_id = %s
 -- mail --
 SELECT * FROM documents.mails WHERE mail_id = %s FOR UPDATE
 
+-- mail_acts_done --
+SELECT count(*) AS done FROM documents.mail_acts WHERE mail_id = %s
+
 -- files_of_mail --
 SELECT a.name, f.media_type, f.bytes FROM documents.mail_files a JOIN documents.files f USING (sha256)
 WHERE a.mail_id = %s ORDER BY a.place

@@ -3,9 +3,8 @@
 import { ask, newestOf, order, worded } from "./api.js";
 import { make, nameIn, titleOf, update } from "./document_rows.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
-import * as preferences from "./preferences.js";
-import * as session from "./session.js";
-import { account, on, state } from "./state.js";
+import { listWithDrawer } from "./list_drawer.js";
+import { account, state } from "./state.js";
 import { number, recipientName, stamp, t } from "./text.js";
 
 const PAGE = 50;
@@ -180,50 +179,12 @@ function recipients(one) {
         : h("button", { type: "button", class: "ack", onclick: revoke(each.contact_id) }, t("link.revoke")))))));
 }
 
-// Does it, shows what stands then, and says how it ended. What was typed stays where it was refused.
-async function act(event, done, work) {
-  event.preventDefault();
-  const form = event.target.closest("form") ?? event.target;
-  const buttons = form.matches("button") ? [form] : [...form.querySelectorAll("button")];
-  for (const button of buttons) button.disabled = true;
-  try {
-    shown = await work(form);
-    sheet(done);
-    byId("drawer").querySelector("[data-role=close]").focus();
-  } catch (error) {
-    for (const button of buttons) button.disabled = false;
-    form.querySelector(":scope > .said")?.remove();
-    const problem = h("p", { class: "said bad", role: "alert" }, worded(error));
-    if (form.matches("button")) form.after(problem);
-    else form.append(problem);
-  }
-  await load();
-}
-
-preferences.start();
-on("language", () => {
-  preferences.render();
-  draw();
-  if (shown && byId("drawer").open) sheet();
+const { act, start } = listWithDrawer({
+  view, step: PAGE, most: MOST, draw, sheet, remember, load, open,
+  shown: () => shown,
+  take: (row) => {
+    shown = row;
+  },
+  opener: () => opener,
 });
-byId("more").addEventListener("click", () => {
-  view.limit = Math.min(MOST, view.limit + PAGE);
-  load();
-});
-byId("drawer").addEventListener("close", () => {
-  view.id = null;
-  remember();
-  if (opener?.isConnected) opener.focus();
-});
-addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && byId("drawer").open) byId("drawer").close();
-});
-session.start();
-preferences.render();
-try {
-  state.sections.names = await ask("/api/v1/summary/names");
-} catch {
-  // bodies are shown by their codes then
-}
-await load();
-if (view.id) open(view.id);
+await start();

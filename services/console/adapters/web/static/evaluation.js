@@ -1,6 +1,7 @@
 // Evaluation: scores of bodies by month, quarter or year, what is open yet, both lists, and points that a person enters.
 
 import { newestOf, order, worded } from "./api.js";
+import { clauses } from "./clauses.js";
 import { byId, h, say, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
@@ -73,7 +74,7 @@ function panelOfScheme(rows) {
       h("table", { class: "figures" },
         h("thead", {}, h("tr", {}, ...columns.map((one) => h("th", { scope: "col" }, one)))),
         h("tbody", {}, ...rows.map(line)))),
-    h("p", { class: "report-notes" }, t("evaluation.clause", { clause: name.clause })),
+    h("div", { class: "report-notes" }, t("evaluation.basis"), clauses(name.clause)),
     board.may_enter ? circulars(scheme) : null);
 }
 
@@ -119,7 +120,7 @@ function panelOfRules([code, said]) {
       h("table", { class: "figures" },
         h("thead", {}, h("tr", {}, ...columns.map((one) => h("th", { scope: "col" }, one)))),
         h("tbody", {}, ...Object.values(said.criteria).sort((a, b) => b.points - a.points).map((one) =>
-          h("tr", {}, h("th", { scope: "row" }, nameOfOne(one)), h("td", { class: "num" }, String(one.points)), h("td", {}, source(one)), h("td", { class: "long" }, one.clause)))))),
+          h("tr", {}, h("th", { scope: "row" }, nameOfOne(one)), h("td", { class: "num" }, String(one.points)), h("td", {}, source(one)), h("td", { class: "long" }, clauses(one.clause))))))),
     h("p", { class: "report-notes" }, t("evaluation.bands", bands)),
     h("p", { class: "report-notes" }, t("evaluation.year", year)));
 }
@@ -127,12 +128,12 @@ function panelOfRules([code, said]) {
 function line(row) {
   const { score } = row;
   const cells = score.criteria.length ? score.criteria.map(cellOfCriterion) : score.parts.map((one) => h("td", { class: "num" }, range(one)));
-  const open = [...score.gaps.map((gap) => t(`gap.${gap}`)), ...(score.rule_holds ? [t("evaluation.rule_holds", { years: score.years_not_competent, clause: score.hard_rule })] : [])];
+  const open = [...score.gaps.map((gap) => t(`gap.${gap}`)), ...(score.rule_holds ? [t("evaluation.rule_holds", { years: score.years_not_competent })] : [])];
   return h("tr", {},
     h("th", { scope: "row" }, bodyName(score)),
     h("td", { class: "num" }, range(score)),
     h("td", {}, listed([gradeOf(score), ...(score.provisional ? [t("evaluation.provisional")] : [])])),
-    ...cells, h("td", { class: "long" }, open.length ? listed(open) : "—"), h("td", { class: "num" }, String(row.revision)));
+    ...cells, h("td", { class: "long" }, open.length ? listed(open) : "—", score.rule_holds ? clauses(score.hard_rule) : null), h("td", { class: "num" }, String(row.revision)));
 }
 
 function cellOfCriterion(one) {

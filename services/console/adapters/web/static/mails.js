@@ -3,9 +3,7 @@
 
 import { ask, newestOf, order, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
-import * as preferences from "./preferences.js";
-import * as session from "./session.js";
-import { on, state } from "./state.js";
+import { listWithDrawer } from "./list_drawer.js";
 import { has, number, recipientName, stamp, t } from "./text.js";
 
 const PAGE = 50;
@@ -136,57 +134,22 @@ function taking(one) {
 
 function refusing() {
   const reason = h("input", { id: "mail-reason", name: "reason", required: true, maxlength: "500", autocomplete: "off" });
-  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.refused.done"), () => order(`${base()}/refuse`, { reason: reason.value })) },
+  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.refused.done"), () => order(`${base()}/refuse`, { reason: reason.value, seen: shown.acts.length })) },
     field("mail-reason", "mails.reason", reason), h("button", { class: "ack", type: "submit" }, t("mails.refuse")));
 }
 
 function joining(one) {
   const name = h("input", { id: "mail-document", name: "document", required: true, maxlength: "100", autocomplete: "off" });
-  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.joined.done"), () => order(`${base()}/join`, { document: name.value })) },
+  return h("form", { class: "act", onsubmit: (event) => act(event, t("mails.joined.done"), () => order(`${base()}/join`, { document: name.value, seen: shown.acts.length })) },
     field("mail-document", one.document_id ? "mails.join.other" : "mails.join.number", name), h("button", { class: "ack", type: "submit" }, t("mails.join")));
 }
 
-// Does it, shows what stands then, and says how it ended. What was typed stays where it was refused.
-async function act(event, done, work) {
-  event.preventDefault();
-  const form = event.target, button = form.querySelector("button");
-  button.disabled = true;
-  try {
-    shown = await work();
-    sheet(done);
-    byId("drawer").querySelector("[data-role=close]").focus();
-  } catch (error) {
-    button.disabled = false;
-    form.querySelector(":scope > .said")?.remove();
-    form.append(h("p", { class: "said bad", role: "alert" }, worded(error)));
-  }
-  await load();
-}
-
-preferences.start();
-on("language", () => {
-  preferences.render();
-  draw();
-  if (shown && byId("drawer").open) sheet();
+const { act, start } = listWithDrawer({
+  view, step: PAGE, most: MOST, draw, sheet, remember, load, open,
+  shown: () => shown,
+  take: (row) => {
+    shown = row;
+  },
+  opener: () => opener,
 });
-byId("more").addEventListener("click", () => {
-  view.limit = Math.min(MOST, view.limit + PAGE);
-  load();
-});
-byId("drawer").addEventListener("close", () => {
-  view.id = null;
-  remember();
-  if (opener?.isConnected) opener.focus();
-});
-addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && byId("drawer").open) byId("drawer").close();
-});
-session.start();
-preferences.render();
-try {
-  state.sections.names = await ask("/api/v1/summary/names");
-} catch {
-  // bodies are shown by their codes then
-}
-await load();
-if (view.id) open(view.id);
+await start();
