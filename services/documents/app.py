@@ -29,6 +29,7 @@ from services.documents.worker.mail_intake import MailDesk, MailIntake
 from services.documents.worker.publishing import PublishingService
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer
+from services.runtime.consumer_metrics import ConsumerCollector
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
@@ -122,6 +123,7 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
             poll_records=POLL_RECORDS,
             static=True,
         )
+        ConsumerCollector(prometheus, [loop])
         correspondence = CorrespondenceService(
             store=correspondences,
             metrics=metrics,

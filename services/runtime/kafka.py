@@ -9,6 +9,7 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 
@@ -31,7 +32,10 @@ class TopicMismatch(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """`retention_ms` None keeps for ever; `compact` keeps the last record of each key."""
+    """`retention_ms` None keeps for ever; `compact` keeps the last record of each key.
+
+    With several copies (`replication`) a record is confirmed when all but one have it: one broker may be away.
+    """
 
     name: str
     partitions: int
@@ -39,6 +43,20 @@ class TopicSpec:
     retention_ms: int | None
     max_message_bytes: int
     replication: int = 1
+
+    @property
+    def min_in_sync(self) -> int:
+        return max(1, self.replication - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicCopies:
+    """How a topic is kept: of its partitions the one with the fewest copies, and the one with the fewest up to date."""
+
+    name: str
+    copies: int
+    in_sync: int
+    min_in_sync: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +109,43 @@ async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]
         raise KafkaUnavailable(f"no answer from Kafka at {bootstrap}: {type(error).__name__}") from error
 
 
+async def describe_copies(bootstrap: str, names: Sequence[str]) -> tuple[int, list[TopicCopies]]:
+    """Return how many brokers serve now, and how each of these topics that is there is kept.
+
+    Raises:  KafkaUnavailable.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="firenet-copies", request_timeout_ms=15000)
+    try:
+        await admin.start()
+        try:
+            brokers = len((await admin.describe_cluster())["brokers"])
+            present = sorted(set(await admin.list_topics()) & set(names))
+            asked = [ConfigResource(ConfigResourceType.TOPIC, name, {"min.insync.replicas": ""}) for name in present]
+            answers = await admin.describe_configs(asked) if present else []
+            least = {name: int(rows[0][1]) for answer in answers for _, _, _, name, rows in answer.resources if rows}
+            return brokers, [
+                TopicCopies(
+                    topic["topic"],
+                    min(len(one["replicas"]) for one in topic["partitions"]),
+                    min(len(one["isr"]) for one in topic["partitions"]),
+                    least.get(topic["topic"], 1),
+                )
+                for topic in (await admin.describe_topics(present) if present else [])
+                if topic["partitions"]
+            ]
+        finally:
+            await admin.close()
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise KafkaUnavailable(f"no answer from Kafka at {bootstrap}: {type(error).__name__}") from error
+
+
 def _new_topic(spec: TopicSpec) -> NewTopic:
     configs = {
         "cleanup.policy": "compact" if spec.compact else "delete",
         "retention.ms": str(-1 if spec.retention_ms is None else spec.retention_ms),
         "max.message.bytes": str(spec.max_message_bytes),
         "message.timestamp.type": "CreateTime",
+        "min.insync.replicas": str(spec.min_in_sync),
     }
     return NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=configs)
 

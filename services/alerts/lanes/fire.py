@@ -112,4 +112,5 @@ class FireLane:
             noted=handler.saved,
             static=True,  # back after kill -9 a fire must not wait until Kafka has given the dead member up
         )
+        parts.consumers.watch(loop)
         await loop.run(stop)

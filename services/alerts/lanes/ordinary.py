@@ -98,6 +98,7 @@ class OrdinaryLane:
             poll_records=poll_records,
             static=True,
         )
+        parts.consumers.watch(loop)
         await loop.run(stop)
 
     async def _ladder(self, stop: Stop) -> None:
@@ -191,6 +192,7 @@ class OrdinaryLane:
             poll_records=DOCUMENTS_HELD // 4,
             static=True,
         )
+        parts.consumers.watch(loop)
         await loop.run(stop)
 
     async def _seal(self, stop: Stop) -> None:
