@@ -15,8 +15,8 @@ from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.settings import RulesSettings
 from services.rules.worker import RulesWorker, publish_findings
 from services.runtime.clock import Clock, SystemClock
-from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavailable, partition_of
 from services.runtime.consumer_metrics import ConsumerCollector
+from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavailable, partition_of
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.logging import get_logger
