@@ -28,6 +28,7 @@ from pydantic_settings import NoDecode
 from schemas.topics import all_topics
 from services.ingest.metrics import MessageCountsCollector
 from services.rules.metrics import LiveCollector
+from services.runtime.consumer_metrics import ConsumerCollector
 from services.runtime.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[1]

@@ -117,7 +117,7 @@ class ToldNumbers(Protocol):
         ...
 
     async def take_told(self, told: Sequence[ToldNumber]) -> int:
-        """Keep the numbers of documents that are not there: their series go on behind them. Return how many were new."""
+        """Keep the numbers of documents that are not there; their series go on behind them. Return how many are new."""
         ...
 
 

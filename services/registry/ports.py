@@ -19,6 +19,7 @@ from services.registry.domain.rows import AddressRules
 from services.registry.domain.table import CellProblem, Row
 from services.registry.domain.words import Said
 from services.registry.domain.writing import Written
+from services.runtime.topic_copies import TopicCopies
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +282,12 @@ class Bus(Protocol):
 
         Raises:  BusUnavailable; RecordTooLarge, before anything was sent.
         """
+        ...
+
+
+class Copies(Protocol):
+    async def copies(self) -> tuple[int, Sequence[TopicCopies]]:
+        """Return how many brokers serve, and how each of our topics that is there is kept. Raises BusUnavailable."""
         ...
 
 

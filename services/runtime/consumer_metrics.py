@@ -24,6 +24,11 @@ class Consumer(Protocol):
         """How often the group has given it partitions."""
         ...
 
+    @property
+    def gaps(self) -> int:
+        """How often it went on although records between its offset and what Kafka has were gone."""
+        ...
+
     def lags(self) -> Mapping[int, int]:
         """Return, of each partition that it has, how many records of it are not worked off."""
         ...
@@ -55,6 +60,11 @@ class ConsumerCollector(Collector):
         rebalances = CounterMetricFamily(
             "firenet_consumer_rebalances", "Times that the group gave this process its partitions.", labels=LABELS
         )
+        gaps = CounterMetricFamily(
+            "firenet_consumer_log_gaps",
+            "Partitions that were gone on with although Kafka no longer had the record that was next.",
+            labels=LABELS,
+        )
         for one in self._consumers:
             names = (one.group, one.topic)
             lags = one.lags()
@@ -62,4 +72,5 @@ class ConsumerCollector(Collector):
                 lag.add_metric((*names, str(number)), records)
             partitions.add_metric(names, len(lags))
             rebalances.add_metric(names, one.rebalances)
-        yield from (lag, partitions, rebalances)
+            gaps.add_metric(names, one.gaps)
+        yield from (lag, partitions, rebalances, gaps)

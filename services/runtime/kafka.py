@@ -16,6 +16,7 @@ from aiokafka.partitioner import murmur2
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.patience import backoff_s
+from services.runtime.topic_copies import TopicCopies
 
 BATCH_BYTES = 512 * 1024
 UNBROKEN = 200
@@ -47,16 +48,6 @@ class TopicSpec:
     @property
     def min_in_sync(self) -> int:
         return max(1, self.replication - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class TopicCopies:
-    """How a topic is kept: of its partitions the one with the fewest copies, and the one with the fewest up to date."""
-
-    name: str
-    copies: int
-    in_sync: int
-    min_in_sync: int
 
 
 @dataclass(frozen=True, slots=True)

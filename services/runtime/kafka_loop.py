@@ -26,12 +26,20 @@ RECENT = timedelta(minutes=10)
 """What is older is not acted upon by a handler that has neither its database nor a note: it was, in all likelihood."""
 
 
+AFTER_GAP = timedelta(days=1)
+"""From so long ago on reads who must go on although records are gone; what it knows already has no second effect."""
+
+
 class LogGap(Exception):
     """The saved offset lies outside what Kafka holds, so records are gone and a person must decide.
 
     Before its beginning: retention was shorter than our absence. Beyond its end: the topic was made anew, or restored
     older than the database.
     """
+
+
+class _GapMet(Exception):
+    """The same, met by who goes on: the partitions are assigned anew, and there it is passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +102,13 @@ class KafkaLoop:
         *,
         static: bool = False,
         noted: Callable[[], Mapping[int, int]] | None = None,
+        begins_at: Callable[[int, int], None] | None = None,
     ) -> None:
+        """With `begins_at` a gap in the log does not end the loop: it goes on with what Kafka has, of the last day when
+        the saved offset lies beyond the end.
+
+        `begins_at` gets partition and offset, in the place of the offset that the handler had saved.
+        """
         self._bootstrap = bootstrap
         self.topic = topic
         self.group = group
@@ -104,6 +118,7 @@ class KafkaLoop:
         self._poll_ms = poll_ms
         self._static = static
         self._noted = noted
+        self._begins_at = begins_at
         self._note: dict[int, int] = {}
         self._noting: asyncio.Task[None] | None = None
         self._clock = SystemClock()
@@ -114,6 +129,7 @@ class KafkaLoop:
         self._failure: Exception | None = None
         self.turns = 0
         self.rebalances = 0
+        self.gaps = 0
         self._consumer: AIOKafkaConsumer | None = None
 
     def lags(self) -> dict[int, int]:
@@ -135,7 +151,7 @@ class KafkaLoop:
             try:
                 await self._consume(stop)
                 attempt = 0
-            except (KafkaError, OSError, TimeoutError, Unavailable) as error:
+            except (KafkaError, OSError, TimeoutError, Unavailable, _GapMet) as error:
                 attempt += 1
                 get_logger().warning("kafka_lost", topic=self.topic, error=type(error).__name__, attempt=attempt)
                 await stop.wait_for(min(5.0, backoff_s(attempt)))
@@ -217,10 +233,12 @@ class KafkaLoop:
         """Return where to begin without the database."""
         offset: int | None = await consumer.committed(place)
         if offset is None:
-            since = int((self._clock.now() - RECENT).timestamp() * 1000)
-            found = (await consumer.offsets_for_times({place: since})).get(place)
-            offset = end if found is None else found.offset
-        return min(max(first, offset), end)
+            return await self._recent(consumer, place, RECENT, end)
+        gap = self._gap(place.partition, offset, first, end)
+        if gap is None:
+            return offset
+        get_logger().error("log_gap_passed", detail=gap)
+        return first if offset < first else await self._recent(consumer, place, RECENT, end)
 
     def _in_place(
         self, fetched: Mapping[TopicPartition, Sequence[Any]]
@@ -251,13 +269,35 @@ class KafkaLoop:
         """Raise LogGap when the record that is next is none that Kafka has, or will have."""
         firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         for place in places:
-            self._require(place.partition, self._next[place.partition], firsts[place], ends[place])
+            gap = self._gap(place.partition, self._next[place.partition], firsts[place], ends[place])
+            if gap is not None:
+                raise LogGap(gap) if self._begins_at is None else _GapMet(gap)
 
-    def _require(self, number: int, offset: int, first: int, end: int) -> None:
+    def _gap(self, number: int, offset: int, first: int, end: int) -> str | None:
+        """Say what is wrong with an offset, None when nothing is."""
         if offset < first:
-            raise LogGap(f"{self.topic}[{number}]: saved offset {offset}, Kafka begins at {first}")
+            return f"{self.topic}[{number}]: saved offset {offset}, Kafka begins at {first}"
         if offset > end:
-            raise LogGap(f"{self.topic}[{number}]: saved offset {offset}, Kafka ends at {end}")
+            return f"{self.topic}[{number}]: saved offset {offset}, Kafka ends at {end}"
+        return None
+
+    async def _passed(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, gap: str, saved: int, first: int, end: int
+    ) -> int:
+        """Return where to go on behind a gap, and say so. Raises LogGap where a person must decide."""
+        if self._begins_at is None:
+            raise LogGap(gap)
+        offset = first if saved < first else await self._recent(consumer, place, AFTER_GAP, end)
+        self.gaps += 1
+        get_logger().error("log_gap_passed", detail=gap, begins_at=offset)
+        self._begins_at(place.partition, offset)
+        return offset
+
+    async def _recent(self, consumer: AIOKafkaConsumer, place: TopicPartition, ago: timedelta, end: int) -> int:
+        """Return the offset of what is not older than `ago`."""
+        since = int((self._clock.now() - ago).timestamp() * 1000)
+        found = (await consumer.offsets_for_times({place: since})).get(place)
+        return end if found is None else int(found.offset)
 
     async def _release(self, partitions: set[int]) -> None:
         gone = sorted(partitions & self._owned)
@@ -280,7 +320,9 @@ class KafkaLoop:
                     offset = await self._from_note(consumer, place, firsts[place], ends[place])
                 if offset == 0:
                     offset = firsts[place]
-                self._require(number, offset, firsts[place], ends[place])
+                gap = self._gap(number, offset, firsts[place], ends[place])
+                if gap is not None:
+                    offset = await self._passed(consumer, place, gap, offset, firsts[place], ends[place])
                 consumer.seek(place, offset)
                 self._next[number] = offset
                 self._owned.add(number)

@@ -37,8 +37,8 @@ class IssuingService:
 
     `marks` are the issuers' codes for the number (机关代字), by body; of the kinds in `drafts` the issuer makes its
     documents itself. A request that is older than `files_within` gets no files any more: its notices do not wait
-    for long, and those behind it neither. `numbers_known`: whether numbers may be given out, see `NumbersWatch`; whoever
-    calls `take` waits for it.
+    for long, and those behind it neither. `numbers_known`: whether numbers may be given out, see `NumbersWatch`;
+    whoever calls `take` waits for it.
     """
 
     def __init__(

@@ -17,8 +17,10 @@ from services.runtime.kafka import (
     Record,
     TopicMismatch,
     TopicSpec,
+    describe_copies,
     ensure_topics,
 )
+from services.runtime.topic_copies import TopicCopies
 
 DAY_MS = 24 * 3600 * 1000
 ENVELOPE_BYTES = 1024
@@ -39,6 +41,12 @@ class KafkaBus:
             return await ensure_topics(self._bootstrap, specs)
         except TopicMismatch as error:
             raise TopicRefused(str(error)) from error
+        except KafkaUnavailable as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def copies(self) -> tuple[int, Sequence[TopicCopies]]:
+        try:
+            return await describe_copies(self._bootstrap, [topic.name for topic in all_topics().values()])
         except KafkaUnavailable as error:
             raise BusUnavailable(str(error)) from error
 

@@ -229,6 +229,57 @@ async def test_an_offset_beyond_the_end_stops_the_loop(kafka_broker: str) -> Non
             await KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop)
 
 
+async def test_who_must_go_on_reads_what_a_log_that_was_made_anew_has_and_says_so(kafka_broker: str) -> None:
+    topic = spec(1)
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"k", b"%d" % n) for n in range(3)])
+    stop = Stop()
+    handler = DictHandler(stop, 3)
+    handler.offsets[0] = 7
+    began: list[tuple[int, int]] = []
+    loop = KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a", begins_at=lambda *place: began.append(place))
+    async with asyncio.timeout(90):
+        await loop.run(stop)
+    assert handler.values == [b"0", b"1", b"2"]
+    assert (began, loop.gaps) == ([(0, 0)], 1)
+
+
+async def test_a_restart_under_the_same_name_moves_nothing(kafka_broker: str) -> None:
+    topic = spec(4)
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"%d" % n, b"%d" % n) for n in range(40)])
+
+    def member(name: str, wanted: int, offsets: dict[int, int]) -> tuple[KafkaLoop, DictHandler, Stop]:
+        stop = Stop()
+        handler = DictHandler(stop, wanted)
+        handler.offsets = offsets
+        return KafkaLoop(kafka_broker, topic.name, topic.name, handler, name, static=True), handler, stop
+
+    async def until_each_has_two(*loops: KafkaLoop) -> None:
+        async with asyncio.timeout(90):
+            while [len(loop.lags()) for loop in loops] != [2] * len(loops):  # noqa: ASYNC110 - the broker deals them
+                await asyncio.sleep(0.05)
+
+    offsets: dict[int, int] = {}
+    staying, _, over = member("staying", 10**9, offsets)
+    going, _, gone = member("going", 10**9, offsets)
+    tasks = [asyncio.create_task(staying.run(over)), asyncio.create_task(going.run(gone))]
+    await until_each_has_two(staying, going)
+    before, had = staying.rebalances, sorted(going.lags())
+    gone.set()
+    await tasks[1]
+    back, _, end = member("going", 10**9, offsets)
+    tasks[1] = asyncio.create_task(back.run(end))
+    await until_each_has_two(back)
+    assert (staying.rebalances, sorted(back.lags())) == (before, had)
+    async with asyncio.timeout(90):
+        while sum(offsets.values()) < 40 or any(staying.lags().values()) or any(back.lags().values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    over.set()
+    end.set()
+    await asyncio.gather(*tasks)
+
+
 async def test_a_task_that_ends_early_takes_the_service_down() -> None:
     stop = Stop()
 

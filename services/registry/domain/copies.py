@@ -1,0 +1,12 @@
+"""In which ways Kafka may keep a topic less safely than it was set to be."""
+
+from enum import StrEnum
+
+
+class Shortcoming(StrEnum):
+    FEW_COPIES = "few_copies"
+    """Fewer copies than were set, or fewer than three where three brokers could keep three."""
+    MIN_IN_SYNC = "min_in_sync"
+    """A record is confirmed by another number of copies than all but one: too few, or none may be away."""
+    COPY_BEHIND = "copy_behind"
+    """A copy is not up to date: its broker is away, or its disk is full."""
