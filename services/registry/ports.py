@@ -10,6 +10,7 @@ from services.kernel.words import AdjustmentState
 from services.registry.domain.adjustments import Adjustment
 from services.registry.domain.approval import Person
 from services.registry.domain.audit import AuditEntry, AuditLink
+from services.registry.domain.copies import TopicCopies
 from services.registry.domain.credentials import Access, Certificate, Drawn, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.manual_scores import ManualScore
@@ -19,7 +20,6 @@ from services.registry.domain.rows import AddressRules
 from services.registry.domain.table import CellProblem, Row
 from services.registry.domain.words import Said
 from services.registry.domain.writing import Written
-from services.runtime.topic_copies import TopicCopies
 
 
 @dataclass(frozen=True, slots=True)

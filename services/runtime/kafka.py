@@ -16,7 +16,6 @@ from aiokafka.partitioner import murmur2
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.patience import backoff_s
-from services.runtime.topic_copies import TopicCopies
 
 BATCH_BYTES = 512 * 1024
 UNBROKEN = 200
@@ -48,6 +47,16 @@ class TopicSpec:
     @property
     def min_in_sync(self) -> int:
         return max(1, self.replication - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTopic:
+    """How a topic is kept: of its partitions the one with the fewest copies, and the one with the fewest up to date."""
+
+    name: str
+    copies: int
+    in_sync: int
+    min_in_sync: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]
         raise KafkaUnavailable(f"no answer from Kafka at {bootstrap}: {type(error).__name__}") from error
 
 
-async def describe_copies(bootstrap: str, names: Sequence[str]) -> tuple[int, list[TopicCopies]]:
+async def describe_copies(bootstrap: str, names: Sequence[str]) -> tuple[int, list[KeptTopic]]:
     """Return how many brokers serve now, and how each of these topics that is there is kept.
 
     Raises:  KafkaUnavailable.
@@ -115,7 +124,7 @@ async def describe_copies(bootstrap: str, names: Sequence[str]) -> tuple[int, li
             answers = await admin.describe_configs(asked) if present else []
             least = {name: int(rows[0][1]) for answer in answers for _, _, _, name, rows in answer.resources if rows}
             return brokers, [
-                TopicCopies(
+                KeptTopic(
                     topic["topic"],
                     min(len(one["replicas"]) for one in topic["partitions"]),
                     min(len(one["isr"]) for one in topic["partitions"]),

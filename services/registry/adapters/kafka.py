@@ -8,6 +8,7 @@ from schemas.registry import RegistryEvent
 from schemas.topics import REGISTRY, Topic, all_topics
 from services.kernel.ids import derive
 from services.registry.adapters.wire import record
+from services.registry.domain.copies import TopicCopies
 from services.registry.domain.entities import Facts, History
 from services.registry.domain.errors import BusUnavailable, RecordTooLarge, TopicRefused
 from services.runtime.kafka import (
@@ -20,7 +21,6 @@ from services.runtime.kafka import (
     describe_copies,
     ensure_topics,
 )
-from services.runtime.topic_copies import TopicCopies
 
 DAY_MS = 24 * 3600 * 1000
 ENVELOPE_BYTES = 1024
@@ -46,9 +46,10 @@ class KafkaBus:
 
     async def copies(self) -> tuple[int, Sequence[TopicCopies]]:
         try:
-            return await describe_copies(self._bootstrap, [topic.name for topic in all_topics().values()])
+            brokers, kept = await describe_copies(self._bootstrap, [topic.name for topic in all_topics().values()])
         except KafkaUnavailable as error:
             raise BusUnavailable(str(error)) from error
+        return brokers, [TopicCopies(one.name, one.copies, one.in_sync, one.min_in_sync) for one in kept]
 
     async def publish(self, histories: Sequence[History[Facts]], now: datetime) -> None:
         records = [self._record(history, now) for history in histories]

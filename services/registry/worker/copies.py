@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from services.registry.domain.copies import Shortcoming
+from services.registry.domain.copies import Shortcoming, TopicCopies
 from services.registry.domain.errors import BusUnavailable
 from services.registry.metrics import RegistryMetrics
 from services.registry.ports import Copies
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
-from services.runtime.topic_copies import TopicCopies
 
 SEVERAL = 3
 """With so many brokers each topic is to have so many copies, whatever was set when it was made."""

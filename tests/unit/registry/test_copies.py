@@ -3,11 +3,10 @@
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.registry.domain.copies import Shortcoming
+from services.registry.domain.copies import Shortcoming, TopicCopies
 from services.registry.domain.errors import BusUnavailable
 from services.registry.metrics import RegistryMetrics
 from services.registry.worker.copies import CopiesWatch, shortcomings
-from services.runtime.topic_copies import TopicCopies
 
 SAFE = TopicCopies("t", copies=3, in_sync=3, min_in_sync=2)
 ALONE = TopicCopies("t", copies=1, in_sync=1, min_in_sync=1)
