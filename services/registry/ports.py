@@ -200,6 +200,10 @@ class Register(Protocol):
         """
         ...
 
+    async def mark_all_unpublished(self) -> None:
+        """Have every entity published anew: the topic was lost, or has what this register has forgotten."""
+        ...
+
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
         """Note that the topic now has these entities as they are in this transaction."""
         ...

@@ -72,7 +72,7 @@ async def leader_of(bootstrap: str, topic: str) -> int:
     try:
         (described,) = await admin.describe_topics([topic])
         led = [one["leader"] for one in described["partitions"]]
-        return max(set(led), key=led.count)
+        return int(max(set(led), key=led.count))
     finally:
         await admin.close()
 

@@ -244,6 +244,56 @@ async def test_who_must_go_on_reads_what_a_log_that_was_made_anew_has_and_says_s
     assert (began, loop.gaps) == ([(0, 0)], 1)
 
 
+class SlowHandler(DictHandler):
+    """Takes a while to load a partition, and writes down what it was handed in which order."""
+
+    def __init__(self, stop: Stop, offsets: dict[int, int], taken: list[tuple[int, int]]) -> None:
+        super().__init__(stop, 10**9)
+        self.offsets = offsets
+        self._taken = taken
+
+    async def assigned(self, partition: int) -> int:
+        await asyncio.sleep(0.1)  # as a state that is loaded; a rebalance may come in the middle of it
+        return self.offsets.get(partition, 0)
+
+    async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
+        self._taken += [(record.partition, record.offset) for records in batches.values() for record in records]
+        await super().handle(batches)
+
+
+async def test_members_that_come_and_go_while_others_load_lose_and_double_nothing(kafka_broker: str) -> None:
+    topic = spec(6)
+    await ensure_topics(kafka_broker, [topic])
+    offsets: dict[int, int] = {}
+    taken: list[tuple[int, int]] = []
+
+    def member(name: str) -> tuple[KafkaLoop, Stop]:
+        stop = Stop()
+        return KafkaLoop(kafka_broker, topic.name, topic.name, SlowHandler(stop, offsets, taken), name), stop
+
+    staying, over = member("staying")
+    staying_task = asyncio.create_task(staying.run(over))
+    async with asyncio.timeout(120):
+        for number in range(4):
+            await produce(kafka_broker, [Record(topic.name, b"%d" % n, b"%d" % n) for n in range(300)])
+            loop, stop = member(f"guest-{number}")
+            task = asyncio.create_task(loop.run(stop))
+            if number % 2:  # every other one goes while it still loads
+                while not loop.lags():  # noqa: ASYNC110 - the broker deals the partitions
+                    await asyncio.sleep(0.02)
+            stop.set()
+            await task
+        while len(taken) < 1200:  # noqa: ASYNC110 - the broker deals the partitions
+            await asyncio.sleep(0.05)
+    over.set()
+    await staying_task
+    assert len(taken) == len(set(taken)) == 1200
+    for partition in range(6):
+        mine = [offset for number, offset in taken if number == partition]
+        assert mine == list(range(len(mine)))
+    assert staying.rebalances > 1
+
+
 async def test_a_restart_under_the_same_name_moves_nothing(kafka_broker: str) -> None:
     topic = spec(4)
     await ensure_topics(kafka_broker, [topic])
