@@ -104,11 +104,11 @@ def _consumers(board: Dashboard) -> None:
             width=8,
         )
     )
-    text = "15 分钟内各消费组获得分区的次数。 Times in 15 minutes that members were given partitions."
+    text = "各消费组获得分区的次数。 Times that members of a group were given partitions."
     board.with_panel(
         lines(
             Words("分区重新分配", "Rebalances", text, COUNT),
-            Q("sum by (group) (increase(firenet_consumer_rebalances_total[15m]))", "{{group}}"),
+            Q(f"sum by (group) (increase(firenet_consumer_rebalances_total{EACH}))", "{{group}}"),
             width=8,
         )
     )

@@ -184,7 +184,8 @@ class Kafka(ChildPart):
             "share.coordinator.state.topic.num.partitions": 1,
             "group.initial.rebalance.delay.ms": 0,
             # After a kill the broker may register again only when its former self has timed out (9 s by default).
-            "broker.session.timeout.ms": 4000,
+            # Of several another one leads meanwhile, and one that is only slow must not be taken for dead.
+            "broker.session.timeout.ms": 4000 if len(self._nodes) == 1 else 9000,
             "broker.heartbeat.interval.ms": 1000,
             "num.network.threads": 2,
             "num.io.threads": 4,

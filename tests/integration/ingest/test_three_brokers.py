@@ -19,11 +19,11 @@ from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop
 from services.runtime.lifecycle import Stop
 from tests.full_disk import needs_mount, small_disk
 from tests.integration.ingest.conftest import Site
-from tests.integration.ingest.loading import assert_nothing_lost, load_until
+from tests.integration.ingest.loading import assert_nothing_lost
 from tests.integration.ingest.process import Gateway, until
 from tests.three_brokers import COPIES, ThreeBrokers, three_brokers
 
-DISK_MB = 48
+DISK_MB = 256
 FILLER = "filler"
 NAMES = [topic.name for topic in all_topics().values()]
 
@@ -131,16 +131,29 @@ async def test_one_of_three_brokers_may_go_and_two_hold_everything(tmp_path: Pat
         try:
             async with consuming(cluster.bootstrap) as ledger:
                 await storm(site, cluster, ledger, tmp_path / "kafka-3")
+        except BaseException:
+            for broker in cluster.brokers:
+                out(f"{broker.folder.name}, alive: {broker.alive()}\n{broker.log.read_text()[-2000:]}")
+            out(site.ingest.log()[-2000:])
+            raise
         finally:
             await site.close()
     assert ledger.faults == []
+
+
+async def beat(gateways: Sequence[Gateway], done: asyncio.Event) -> None:
+    """Have each gateway send some 20 heartbeats a second."""
+    while not done.is_set():
+        for gateway in gateways:
+            gateway.heartbeat()
+        await asyncio.sleep(0.05)
 
 
 async def storm(site: Site, cluster: ThreeBrokers, ledger: Ledger, small: Path) -> None:
     gateways = await site.gateways(2)
     await site.ingest.start()
     done = asyncio.Event()
-    loading = asyncio.create_task(load_until(gateways, done))
+    loading = asyncio.create_task(beat(gateways, done))
     try:
         await until(lambda: site.ingest.metric("stored_total") > 100)
 
