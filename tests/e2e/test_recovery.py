@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -81,6 +82,11 @@ def contents(system: System) -> dict[str, str]:
     return found
 
 
+def out(text: str) -> None:
+    """Print for `pytest -s`: a bound would be one on the machine's load."""
+    sys.stdout.write(f"{text}\n")
+
+
 def start(parts: Sequence[Part]) -> None:
     with ThreadPoolExecutor(max_workers=len(parts)) as pool:
         list(pool.map(lambda part: part.start(), parts))
@@ -119,14 +125,13 @@ def _from_a_copy(system: System, district: District, copies: Path) -> None:
     start(system.firenet.parts)
     assert contents(system) == before
     start(services)
-    took_s = CLOCK.monotonic() - began
+    out(f"a copy of {UNITS} units put back, compared and running: {CLOCK.monotonic() - began:.1f} s")
     system.heartbeat_all()
     district.happens("fire", "U000004")
     district.happens("fault", "U000005")
     assert district.numbers()[: len(numbers)] == numbers
     assert len({row[2:6] for row in district.numbers()}) == len(numbers) + 1, "numbers go on where they were"
     assert {one: district.heard()[one] for one in heard} == heard, "what was told is told no second time"
-    assert took_s > 0
 
 
 def _to_an_instant(system: System, district: District, bases: Path, log: Path) -> None:
@@ -144,6 +149,7 @@ def _to_an_instant(system: System, district: District, bases: Path, log: Path) -
     stop(services)
     postgres.stop()  # its last piece of log is archived when it ends
 
+    began = CLOCK.monotonic()
     recover(postgres.folder, base, log, until, CLOCK.now())
     postgres.start()
     assert len(district.numbers()) == early, "the database is as it was then"
@@ -151,6 +157,7 @@ def _to_an_instant(system: System, district: District, bases: Path, log: Path) -
     wait_for("facts as before", lambda: district.facts() == facts)
     wait_for("cases as before", lambda: district.cases() == cases)
     wait_for("numbers as on paper", lambda: district.numbers() == numbers)
+    out(f"the database put back to an instant, and all after it worked off: {CLOCK.monotonic() - began:.1f} s")
     system.heartbeat_all()
     district.happens("fault", "U000010")
     district.happens("fire", "U000011")
