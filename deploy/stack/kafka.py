@@ -191,6 +191,10 @@ class Kafka(ChildPart):
             "num.io.threads": 4,
             "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,  # 128 MiB of the heap by default
         }
+        if len(self._nodes) > 1:  # on one machine: a vote that takes a second to come is no vote that is lost
+            values["controller.quorum.election.timeout.ms"] = 4000
+            values["controller.quorum.fetch.timeout.ms"] = 5000
+            values["controller.quorum.request.timeout.ms"] = 6000
         rack = next(node.rack for node in self._nodes if node.number == self._number)
         if rack:
             values["broker.rack"] = rack
