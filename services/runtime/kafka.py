@@ -346,7 +346,7 @@ class LateFollower(CompactedFollower):
         self, bootstrap: str, topic: str, on_record: Callable[[str, bytes | None], None], since: datetime
     ) -> None:
         super().__init__(bootstrap, topic, on_record)
-        self._since_ms = int(since.timestamp() * 1000)
+        self._since_ms = max(0, int(since.timestamp() * 1000))  # Kafka knows no time before 1970
 
     async def _seek_start(self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> None:
         found = (await consumer.offsets_for_times({partition: self._since_ms}))[partition]

@@ -120,7 +120,7 @@ async def test_follower_reads_everything_before_it_says_caught_up_and_then_goes_
         await asyncio.gather(follower.run(stop), check())
 
 
-@pytest.mark.parametrize(("days", "known"), [(-1, 3), (1, 0)])
+@pytest.mark.parametrize(("days", "known"), [(-1, 3), (1, 0), (-30_000, 3)])
 async def test_late_follower_begins_at_its_instant_and_goes_on(kafka_broker: str, days: int, known: int) -> None:
     topic = spec(partitions=2)
     await ensure_topics(kafka_broker, [topic])
