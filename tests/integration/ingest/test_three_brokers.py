@@ -80,10 +80,10 @@ async def leader_of(bootstrap: str, topic: str) -> int:
 async def fire_goes_through(site: Site, gateway: Gateway) -> float:
     """Say a fire and return after how many seconds Kafka had it."""
     clock = SystemClock()
-    before = site.ingest.metric("stored_total", lane="alarm")
+    before = site.ingest.metric("stored_total", lane="fire")
     began = clock.monotonic()
     gateway.send("fire", "alarm")
-    await until(lambda: site.ingest.metric("stored_total", lane="alarm") > before)
+    await until(lambda: site.ingest.metric("stored_total", lane="fire") > before)
     return clock.monotonic() - began
 
 
@@ -175,11 +175,11 @@ async def storm(site: Site, cluster: ThreeBrokers, ledger: Ledger, small: Path) 
         await until(lambda: not site.ingest.ready())
         stored = site.ingest.metric("stored_total")
         gateways[0].send("fire", "alarm")
-        await until(lambda: site.ingest.metric("in_flight", lane="alarm") > 0)
+        await until(lambda: site.ingest.metric("in_flight", lane="fire") > 0)
         assert site.ingest.metric("stored_total") == stored, "what one broker alone has is not stored"
         assert site.ingest.counters_balance()
         await asyncio.to_thread(cluster.start, *cluster.brokers[1:])
-        await until(lambda: site.ingest.ready() and site.ingest.metric("in_flight", lane="alarm") == 0)
+        await until(lambda: site.ingest.ready() and site.ingest.metric("in_flight", lane="fire") == 0)
     finally:
         done.set()
         await loading
