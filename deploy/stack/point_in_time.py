@@ -57,6 +57,7 @@ def recover(postgres: Path, base: Path, archive: Path, until: datetime | None, n
         f'restore_command = \'cp "{archive}/%f" "%p"\'',
         "recovery_target_action = 'promote'",
         "recovery_target_timeline = 'latest'",
+        "hot_standby = off",  # nobody is let in before it takes writes
         *target,
     ]
     with (fresh / "postgresql.auto.conf").open("a") as file:
