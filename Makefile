@@ -2,7 +2,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install fmt check check-types check-style check-imports check-drift check-rules test test-again test-unit test-containers test-e2e schema schemas requirements migrate migrate-post demo run backup restore up down logs images bench clean
+.PHONY: help install fmt check check-types check-style check-imports check-drift check-rules test test-again test-unit test-containers test-e2e schema schemas requirements migrate migrate-post demo run backup restore base-copy recover up down logs images bench clean
 
 # Tests, demo and run start Python some hundred times: where bytecode may not be kept, each start compiles everything.
 unexport PYTHONDONTWRITEBYTECODE
@@ -41,6 +41,12 @@ backup: $(VENV)/.have-embedded ## copy all that `make run` keeps, while it does 
 restore: $(VENV)/.have-embedded ## put a copy back: make restore FROM=/mnt/other/backups (the newest there) or FROM=one copy
 	@$(BIN)/python -m deploy.stack restore "$(FROM)"
 
+base-copy: $(VENV)/.have-embedded ## copy the database while `make run` runs: make base-copy TO=/mnt/other/backups (FIRENET_LOG_ARCHIVE=/mnt/other/log for both)
+	@$(BIN)/python -m deploy.stack base-copy "$(TO)"
+
+recover: $(VENV)/.have-embedded ## put the database back to an instant: make recover FROM=one base copy UNTIL=2026-03-09T12:00:00+08:00
+	@UNTIL="$(UNTIL)" $(BIN)/python -m deploy.stack recover "$(FROM)"
+
 ##@ 检验 · Check it
 
 # Most tests wait for real servers: two files at a time, each with servers of its own, take little more than half as long.
@@ -63,6 +69,10 @@ test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chro
 .PHONY: test-chaos
 test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under load, all accounted for (SEED=7 KILLS=40)
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),40) $(if $(SEED),--seed $(SEED))
+
+.PHONY: soak
+soak: $(VENV)/.have-dev ## hours under moderate load with kills, freezes and slow receivers; memory, disk, all accounted for (MINUTES=120 SEED=7)
+	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),120) $(if $(SEED),--seed $(SEED))
 
 .PHONY: histories
 histories: $(VENV)/.have-dev ## 10 000 random histories against a naive recomputation of all figures (SEED=1 HISTORIES=10000)

@@ -28,6 +28,7 @@ from pydantic_settings import NoDecode
 from schemas.topics import all_topics
 from services.ingest.metrics import MessageCountsCollector
 from services.rules.metrics import LiveCollector
+from services.runtime.consumer_metrics import ConsumerCollector
 from services.runtime.settings import ServiceSettings
 
 ROOT = Path(__file__).parents[1]
@@ -207,12 +208,20 @@ def bounds_of(field: FieldInfo) -> str:
 
 def metrics_page() -> str:
     """Return all metrics of all services, by name."""
-    parts = [METRICS]
+    parts = [METRICS, consumer_metrics()]
     for service, module in modules_named("metrics"):
         families = sorted(families_of(module), key=exposed)
         rows = ((code(exposed(one)), one.type, labels_of(one), one.documentation.rstrip(".")) for one in families)
         parts.append(f"\n## {service}\n\n" + table(("metric", "type", "labels", "what it is"), rows))
     return "".join(parts)
+
+
+def consumer_metrics() -> str:
+    """Return what `rules`, `alerts`, `documents` and `console` tell of their consumers alike."""
+    families = ConsumerCollector(CollectorRegistry()).collect()
+    rows = ((code(exposed(one)), one.type, labels_of(one), one.documentation.rstrip(".")) for one in families)
+    heading = "\n## Consumers of Kafka, in rules, alerts, documents and console\n\n"
+    return heading + table(("metric", "type", "labels", "what it is"), rows)
 
 
 def exposed(family: Metric) -> str:

@@ -948,6 +948,18 @@ CREATE TABLE documents.mails (
 CREATE INDEX mails_newest ON documents.mails USING btree (at DESC, mail_id);
 CREATE INDEX mails_waiting ON documents.mails USING btree (at DESC, mail_id) WHERE (state = 'waiting'::text);
 
+CREATE TABLE documents.numbers_told (
+    document_id text NOT NULL,
+    issued_at timestamp with time zone NOT NULL,
+    issuer text NOT NULL,
+    mark text NOT NULL,
+    serial integer NOT NULL,
+    told_at timestamp with time zone NOT NULL DEFAULT now(),
+    year integer NOT NULL,
+    CONSTRAINT numbers_told_pkey PRIMARY KEY (document_id),
+    CONSTRAINT numbers_told_serial_check CHECK ((serial > 0))
+);
+
 CREATE TABLE documents.openings (
     document_id text NOT NULL,
     first_at timestamp with time zone NOT NULL,

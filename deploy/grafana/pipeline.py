@@ -31,7 +31,18 @@ def build() -> Dashboard:
         UID, "消防联网：我方链路 · FireNet: our pipeline", text, other="其他看板 · other dashboards", department=False
     )
     ingest = (_ingest, _ingest_durations, _ingest_trouble)
-    for part in (_processes, *ingest, _visibility, _rules, _results, _alerts, _promises, _archive, _console):
+    for part in (
+        _processes,
+        *ingest,
+        _consumers,
+        _visibility,
+        _rules,
+        _results,
+        _alerts,
+        _promises,
+        _archive,
+        _console,
+    ):
         part(board)
     return board
 
@@ -79,6 +90,34 @@ def _processes(board: Dashboard) -> None:
             Q("process_open_fds / process_max_fds", "{{job}} {{instance}}"),
             width=8,
             most=1,
+        )
+    )
+
+
+def _consumers(board: Dashboard) -> None:
+    board.with_row(Row("消费组 · Consumers of Kafka"))
+    text = "各消费组在各主题上尚未处理的记录数。 Records that each group has not worked off, by topic."
+    board.with_panel(
+        lines(
+            Words("积压记录", "Records behind", text, COUNT),
+            Q("sum by (group, topic) (firenet_consumer_lag_records)", "{{group}}"),
+            width=8,
+        )
+    )
+    text = "各消费组获得分区的次数。 Times that members of a group were given partitions."
+    board.with_panel(
+        lines(
+            Words("分区重新分配", "Rebalances", text, COUNT),
+            Q(f"sum by (group) (increase(firenet_consumer_rebalances_total{EACH}))", "{{group}}"),
+            width=8,
+        )
+    )
+    text = "副本不足的主题数，按原因；正常为 0。 Topics that are kept less safely than they were set to be; 0 is right."
+    board.with_panel(
+        lines(
+            Words("副本不足的主题", "Topics that fall short", text, COUNT),
+            Q("max by (shortcoming) (firenet_registry_topics_short)", "{{shortcoming}}"),
+            width=8,
         )
     )
 

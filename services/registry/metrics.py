@@ -4,6 +4,7 @@ from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from services.registry.domain.copies import Shortcoming
 from services.registry.domain.errors import AdjustmentRefusal
 
 ACTIONS = ("request", "approve", "reject", "withdraw", "end", "score")
@@ -27,6 +28,14 @@ class RegistryMetrics:
             "Approved adjustments that Kafka has not taken yet: figures and supervision do not follow them so long.",
             registry=registry,
         )
+        self.topics_short = Gauge(
+            "firenet_registry_topics_short",
+            "Topics of Kafka that are kept less safely than they were set to be, by what is short.",
+            ["shortcoming"],
+            registry=registry,
+        )
+        for shortcoming in Shortcoming:
+            self.topics_short.labels(str(shortcoming))
         self.proposals = Counter(
             "firenet_registry_proposals_total",
             "Files and forms for the register that were tried, handed in and decided about, by what became of them.",

@@ -10,6 +10,7 @@ from services.kernel.words import AdjustmentState
 from services.registry.domain.adjustments import Adjustment
 from services.registry.domain.approval import Person
 from services.registry.domain.audit import AuditEntry, AuditLink
+from services.registry.domain.copies import TopicCopies
 from services.registry.domain.credentials import Access, Certificate, Drawn, Password
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.manual_scores import ManualScore
@@ -199,6 +200,10 @@ class Register(Protocol):
         """
         ...
 
+    async def mark_all_unpublished(self) -> None:
+        """Have every entity published anew: the topic was lost, or has what this register has forgotten."""
+        ...
+
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
         """Note that the topic now has these entities as they are in this transaction."""
         ...
@@ -281,6 +286,12 @@ class Bus(Protocol):
 
         Raises:  BusUnavailable; RecordTooLarge, before anything was sent.
         """
+        ...
+
+
+class Copies(Protocol):
+    async def copies(self) -> tuple[int, Sequence[TopicCopies]]:
+        """Return how many brokers serve, and how each of our topics that is there is kept. Raises BusUnavailable."""
         ...
 
 

@@ -15,6 +15,7 @@ from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.settings import RulesSettings
 from services.rules.worker import RulesWorker, publish_findings
 from services.runtime.clock import Clock, SystemClock
+from services.runtime.consumer_metrics import ConsumerCollector
 from services.runtime.kafka import BatchProducer, CompactedFollower, KafkaUnavailable, partition_of
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop, supervise
@@ -89,6 +90,7 @@ async def _run(settings: RulesSettings, stop: Stop, topics: Topics) -> None:
             settings.instance,
             static=True,
         )
+        ConsumerCollector(registry, [loop])
         try:
             if not await _started(producer, stop):
                 return

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from services.runtime.lifecycle import Stop
@@ -34,6 +35,7 @@ class TopicSpec:
     """`retention_ms` None keeps for ever; `compact` keeps the last record of each key.
 
     `compression`: in what form the broker keeps records; `producer`: as they came.
+    With several copies (`replication`) a record is confirmed when all but one have it: one broker may be away.
     """
 
     name: str
@@ -43,6 +45,20 @@ class TopicSpec:
     max_message_bytes: int
     replication: int = 1
     compression: str = "producer"
+
+    @property
+    def min_in_sync(self) -> int:
+        return max(1, self.replication - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTopic:
+    """How a topic is kept: of its partitions the one with the fewest copies, and the one with the fewest up to date."""
+
+    name: str
+    copies: int
+    in_sync: int
+    min_in_sync: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +111,36 @@ async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec]) -> list[str]
         raise KafkaUnavailable(f"no answer from Kafka at {bootstrap}: {type(error).__name__}") from error
 
 
+async def describe_copies(bootstrap: str, names: Sequence[str]) -> tuple[int, list[KeptTopic]]:
+    """Return how many brokers serve now, and how each of these topics that is there is kept.
+
+    Raises:  KafkaUnavailable.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="firenet-copies", request_timeout_ms=15000)
+    try:
+        await admin.start()
+        try:
+            brokers = len((await admin.describe_cluster())["brokers"])
+            present = sorted(set(await admin.list_topics()) & set(names))
+            asked = [ConfigResource(ConfigResourceType.TOPIC, name, {"min.insync.replicas": ""}) for name in present]
+            answers = await admin.describe_configs(asked) if present else []
+            least = {name: int(rows[0][1]) for answer in answers for _, _, _, name, rows in answer.resources if rows}
+            return brokers, [
+                KeptTopic(
+                    topic["topic"],
+                    min(len(one["replicas"]) for one in topic["partitions"]),
+                    min(len(one["isr"]) for one in topic["partitions"]),
+                    least.get(topic["topic"], 1),
+                )
+                for topic in (await admin.describe_topics(present) if present else [])
+                if topic["partitions"]
+            ]
+        finally:
+            await admin.close()
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise KafkaUnavailable(f"no answer from Kafka at {bootstrap}: {type(error).__name__}") from error
+
+
 def _new_topic(spec: TopicSpec) -> NewTopic:
     configs = {
         "cleanup.policy": "compact" if spec.compact else "delete",
@@ -102,6 +148,7 @@ def _new_topic(spec: TopicSpec) -> NewTopic:
         "max.message.bytes": str(spec.max_message_bytes),
         "message.timestamp.type": "CreateTime",
         "compression.type": spec.compression,
+        "min.insync.replicas": str(spec.min_in_sync),
     }
     return NewTopic(spec.name, spec.partitions, spec.replication, topic_configs=configs)
 
@@ -317,7 +364,7 @@ class LateFollower(CompactedFollower):
         self, bootstrap: str, topic: str, on_record: Callable[[str, bytes | None], None], since: datetime
     ) -> None:
         super().__init__(bootstrap, topic, on_record)
-        self._since_ms = int(since.timestamp() * 1000)
+        self._since_ms = max(0, int(since.timestamp() * 1000))  # Kafka knows no time before 1970
 
     async def _seek_start(self, consumer: AIOKafkaConsumer, partition: TopicPartition, end: int) -> None:
         found = (await consumer.offsets_for_times({partition: self._since_ms}))[partition]

@@ -27,12 +27,20 @@ RECENT = timedelta(minutes=10)
 """What is older is not acted upon by a handler that has neither its database nor a note: it was, in all likelihood."""
 
 
+AFTER_GAP = timedelta(days=1)
+"""From so long ago on reads who must go on although records are gone; what it knows already has no second effect."""
+
+
 class LogGap(Exception):
     """The saved offset lies outside what Kafka holds, so records are gone and a person must decide.
 
     Before its beginning: retention was shorter than our absence. Beyond its end: the topic was made anew, or restored
     older than the database.
     """
+
+
+class _GapMet(Exception):
+    """The same, met by who goes on: the partitions are assigned anew, and there it is passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +104,23 @@ class KafkaLoop:
         *,
         static: bool = False,
         noted: Callable[[], Mapping[int, int]] | None = None,
+        begins_at: Callable[[int, int], None] | None = None,
     ) -> None:
+        """With `begins_at` a gap in the log does not end the loop: it goes on with what Kafka has, of the last day when
+        the saved offset lies beyond the end.
+
+        `begins_at` gets partition and offset, in the place of the offset that the handler had saved.
+        """
         self._bootstrap = bootstrap
-        self._topic = topic
-        self._group = group
+        self.topic = topic
+        self.group = group
         self._handler = handler
         self._instance = instance
         self._poll_records = poll_records
         self._poll_ms = poll_ms
         self._static = static
         self._noted = noted
+        self._begins_at = begins_at
         self._note: dict[int, int] = {}
         self._noting: asyncio.Task[None] | None = None
         self._clock = SystemClock()
@@ -115,6 +130,21 @@ class KafkaLoop:
         self._next: dict[int, int] = {}
         self._failure: Exception | None = None
         self.turns = 0
+        self.rebalances = 0
+        self.gaps = 0
+        self._consumer: AIOKafkaConsumer | None = None
+
+    def lags(self) -> dict[int, int]:
+        """Return, of each partition that is ours, how many records stand in Kafka that are not handled yet.
+
+        As of the broker's last answer: while it gives none the figure stands still.
+        """
+        consumer, found = self._consumer, dict.fromkeys(self._owned, 0)
+        mine = {place.partition: place for place in consumer.assignment()} if consumer is not None else {}
+        for number in found:
+            high = consumer.highwater(mine[number]) if consumer is not None and number in mine else None
+            found[number] = max(0, high - self._next[number]) if high is not None else 0
+        return found
 
     async def run(self, stop: Stop) -> None:
         """Consume until stop; a lost cluster is waited for. Raises LogGap, and what the handler means to be fatal."""
@@ -123,16 +153,16 @@ class KafkaLoop:
             try:
                 await self._consume(stop)
                 attempt = 0
-            except (KafkaError, OSError, TimeoutError, Unavailable) as error:
+            except (KafkaError, OSError, TimeoutError, Unavailable, _GapMet) as error:
                 attempt += 1
-                get_logger().warning("kafka_lost", topic=self._topic, error=type(error).__name__, attempt=attempt)
+                get_logger().warning("kafka_lost", topic=self.topic, error=type(error).__name__, attempt=attempt)
                 await stop.wait_for(min(5.0, backoff_s(attempt)))
 
     async def _consume(self, stop: Stop) -> None:
         self._failure = None
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
-            group_id=self._group,
+            group_id=self.group,
             client_id=self._instance,
             group_instance_id=self._instance if self._static else None,
             enable_auto_commit=False,
@@ -144,7 +174,8 @@ class KafkaLoop:
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=2 * 1024 * 1024,
         )
-        consumer.subscribe([self._topic], listener=_Listener(self, consumer))
+        consumer.subscribe([self.topic], listener=_Listener(self, consumer))
+        self._consumer = consumer
         try:
             await consumer.start()
             while not stop.is_set():
@@ -154,6 +185,7 @@ class KafkaLoop:
                 self._noting.cancel()
             member_id = "" if consumer._coordinator is None else getattr(consumer._coordinator, "member_id", "")
             await stop_consumer(consumer, REBALANCE_DRAIN_S)
+            self._consumer = None
             async with self._lock:
                 await self._release(self._owned)
             if self._static and member_id and stop.is_set():
@@ -164,7 +196,9 @@ class KafkaLoop:
         if self._failure is not None:
             raise self._failure
         async with self._lock:
-            batches = self._in_place(fetched)
+            batches, elsewhere = self._in_place(fetched)
+            if elsewhere:
+                await self._check_places(consumer, elsewhere)
             attempt = 0
             while batches and not stop.is_set():
                 try:
@@ -173,7 +207,7 @@ class KafkaLoop:
                     break
                 except Unavailable as error:
                     attempt += 1
-                    get_logger().warning("handler_waits", topic=self._topic, error=str(error), attempt=attempt)
+                    get_logger().warning("handler_waits", topic=self.topic, error=str(error), attempt=attempt)
                     await stop.wait_for(min(5.0, backoff_s(attempt)))
             await self._handler.idle()
             self._leave_note(consumer)
@@ -191,31 +225,37 @@ class KafkaLoop:
 
     async def _commit_note(self, consumer: AIOKafkaConsumer, news: Mapping[int, int]) -> None:
         try:
-            await consumer.commit({TopicPartition(self._topic, number): offset for number, offset in news.items()})
+            await consumer.commit({TopicPartition(self.topic, number): offset for number, offset in news.items()})
             self._note.update(news)
         except (
             KafkaError,
             ConsumerStoppedError,
             ValueError,
         ) as error:  # not ours any more, or the cluster is away: the next note will do
-            get_logger().info("note_not_left", topic=self._topic, error=type(error).__name__)
+            get_logger().info("note_not_left", topic=self.topic, error=type(error).__name__)
 
     async def _from_note(self, consumer: AIOKafkaConsumer, place: TopicPartition, first: int, end: int) -> int:
         """Return where to begin without the database."""
         offset: int | None = await consumer.committed(place)
         if offset is None:
-            since = int((self._clock.now() - RECENT).timestamp() * 1000)
-            found = (await consumer.offsets_for_times({place: since})).get(place)
-            offset = end if found is None else found.offset
-        return min(max(first, offset), end)
+            return await self._recent(consumer, place, RECENT, end)
+        gap = self._gap(place.partition, offset, first, end)
+        if gap is None:
+            return offset
+        get_logger().error("log_gap_passed", detail=gap)
+        return first if offset < first else await self._recent(consumer, place, RECENT, end)
 
-    def _in_place(self, fetched: Mapping[TopicPartition, Sequence[Any]]) -> dict[int, list[ConsumedRecord]]:
-        """Return what is ours and not handled yet.
+    def _in_place(
+        self, fetched: Mapping[TopicPartition, Sequence[Any]]
+    ) -> tuple[dict[int, list[ConsumedRecord]], list[TopicPartition]]:
+        """Return what is ours and not handled yet, and the partitions of which something else came than what is next.
 
         aiokafka begins to fetch a partition as soon as it is assigned, from the beginning of the log, while we still
-        load the offset to read from: such records come before the one we asked for.
+        load the offset to read from: such records come before the one we asked for. And when Kafka no longer has that
+        one, it goes to the beginning of the log by itself, without a word.
         """
         batches: dict[int, list[ConsumedRecord]] = {}
+        elsewhere: list[TopicPartition] = []
         for place, records in fetched.items():
             number = place.partition
             if number in self._owned:
@@ -224,9 +264,45 @@ class KafkaLoop:
                     for r in records
                     if r.offset >= self._next[number]
                 ]
+                if records and records[0].offset != self._next[number]:
+                    elsewhere.append(place)
                 if mine:
                     batches[number] = mine
-        return batches
+        return batches, elsewhere
+
+    async def _check_places(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
+        """Raise LogGap when the record that is next is none that Kafka has, or will have."""
+        firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        for place in places:
+            gap = self._gap(place.partition, self._next[place.partition], firsts[place], ends[place])
+            if gap is not None:
+                raise LogGap(gap) if self._begins_at is None else _GapMet(gap)
+
+    def _gap(self, number: int, offset: int, first: int, end: int) -> str | None:
+        """Say what is wrong with an offset, None when nothing is."""
+        if offset < first:
+            return f"{self.topic}[{number}]: saved offset {offset}, Kafka begins at {first}"
+        if offset > end:
+            return f"{self.topic}[{number}]: saved offset {offset}, Kafka ends at {end}"
+        return None
+
+    async def _passed(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, gap: str, saved: int, first: int, end: int
+    ) -> int:
+        """Return where to go on behind a gap, and say so. Raises LogGap where a person must decide."""
+        if self._begins_at is None:
+            raise LogGap(gap)
+        offset = first if saved < first else await self._recent(consumer, place, AFTER_GAP, end)
+        self.gaps += 1
+        get_logger().error("log_gap_passed", detail=gap, begins_at=offset)
+        self._begins_at(place.partition, offset)
+        return offset
+
+    async def _recent(self, consumer: AIOKafkaConsumer, place: TopicPartition, ago: timedelta, end: int) -> int:
+        """Return the offset of what is not older than `ago`."""
+        since = int((self._clock.now() - ago).timestamp() * 1000)
+        found = (await consumer.offsets_for_times({place: since})).get(place)
+        return end if found is None else int(found.offset)
 
     async def _release(self, partitions: set[int]) -> None:
         gone = sorted(partitions & self._owned)
@@ -240,22 +316,22 @@ class KafkaLoop:
 
     async def on_assigned(self, consumer: AIOKafkaConsumer, partitions: set[int]) -> None:
         async with self._lock:
-            places = [TopicPartition(self._topic, number) for number in partitions]
+            places = [TopicPartition(self.topic, number) for number in partitions]
             firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
             for number in sorted(partitions):
-                place = TopicPartition(self._topic, number)
+                place = TopicPartition(self.topic, number)
                 offset = await self._handler.assigned(number)
                 if offset is None:
                     offset = await self._from_note(consumer, place, firsts[place], ends[place])
-                if offset < firsts[place]:
-                    if offset > 0:
-                        raise LogGap(f"{self._topic}[{number}]: saved offset {offset}, Kafka begins at {firsts[place]}")
+                if offset == 0:
                     offset = firsts[place]
-                if offset > ends[place]:
-                    raise LogGap(f"{self._topic}[{number}]: saved offset {offset}, Kafka ends at {ends[place]}")
+                gap = self._gap(number, offset, firsts[place], ends[place])
+                if gap is not None:
+                    offset = await self._passed(consumer, place, gap, offset, firsts[place], ends[place])
                 consumer.seek(place, offset)
                 self._next[number] = offset
                 self._owned.add(number)
+            self.rebalances += 1
 
     def fail(self, error: Exception) -> None:
         self._failure = error

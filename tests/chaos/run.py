@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from deploy.stack.part import PartError
 from schemas import topics
 from tests.chaos import probe
 from tests.chaos.blows import HEADING, Blow, Striker, plan
+from tests.chaos.samples import Sampler
 from tests.chaos.script import Pace, Script
 from tests.chaos.sender import Sender
 from tests.chaos.site import GAP_GRACE_S, Aborted, Site, out
@@ -32,7 +33,10 @@ EXAMPLES = 12
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a run is to be. `limit_s` ends it whatever happens."""
+    """What a run is to be. `limit_s` ends it whatever happens.
+
+    `storm_s`: so long the devices go on with their trouble, blows or not; what the parts hold is sampled then.
+    """
 
     seed: int
     blows: int
@@ -41,7 +45,8 @@ class Terms:
     longest_freeze_s: float = 40.0
     gap_s: tuple[float, float] = (5.0, 15.0)
     limit_s: float = 1500.0
-    rate: float = 150.0
+    pace: Pace = field(default_factory=Pace)
+    storm_s: float = 0.0
 
 
 class Run:
@@ -93,15 +98,20 @@ class Run:
     def _storm_and_accounts(self) -> None:
         site, terms = self.site, self.terms
         gateways: list[tuple[str, str]] = [(gateway, unit) for gateway, unit in site.rows(SPEAKING)]
-        script = Script(terms.seed, gateways, Pace(messages=terms.rate))
+        script = Script(terms.seed, gateways, terms.pace)
         sender = Sender(site.firenet.ports.mqtt, script, dict(gateways))
         striker = Striker(site.part, lambda: (sender.unanswered, site.sending()), site.stop)
+        sampler = self._sampler(sender, striker) if terms.storm_s else None
         sender.start()
         try:
             speaking = len({unit for _, unit in gateways})
             site.wait("nearly all units online", lambda: site.value(ONLINE) > speaking * 0.9, 60)
+            if sampler is not None:
+                sampler.start()
             self._strike_all(sender, striker)
-            site.stop.wait(FINAL_STORM_S)
+            site.stop.wait(max(FINAL_STORM_S, terms.storm_s - sender.seconds))
+            if sampler is not None:
+                sampler.close()
             self._quiesce(sender)
             verdict = Verdict(site, script, sender.book, striker.struck, sender.started_at)
             self.accounts += verdict.while_all_speak()
@@ -113,6 +123,18 @@ class Run:
         site.wait("all of the log worked off", lambda: bool(site.value(PASSED, partitions, closed_at)), DRAIN_LIMIT_S)
         self.accounts += verdict.afterwards()
         self._table(striker, sender)
+        if sampler is not None:
+            out("\n" + "\n".join(sampler.table()))
+
+    def _sampler(self, sender: Sender, striker: Striker) -> Sampler:
+        def line(memory_mb: float, disk_mb: float) -> None:
+            said, away = len(sender.book), len(striker.struck)
+            self.site.say(
+                f"minute {sender.seconds / 60:.0f}: {said} said, {sender.unanswered} unanswered, {away} blows, "
+                f"memory {memory_mb:.0f} MB, disk {disk_mb:.0f} MB"
+            )
+
+        return Sampler(self.site.stack.parts, self.terms.folder, self.site.stop, line)
 
     def _strike_all(self, sender: Sender, striker: Striker) -> None:
         site, terms = self.site, self.terms

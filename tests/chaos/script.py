@@ -31,6 +31,8 @@ class Pace:
     faults: float = 0.5
     isolations: float = 0.2
     silence_s: float = 25.0
+    silences_within_s: float = 50.0
+    """In the first so many seconds falls the one silence of a device that has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Said:
     again: int = 0
 
 
-def traits_of(gateways: Sequence[tuple[str, str]], seed: int, silence_s: float) -> dict[str, Traits]:
+def traits_of(gateways: Sequence[tuple[str, str]], seed: int, pace: Pace) -> dict[str, Traits]:
     """Deal the oddities out: disjoint where one would blur what another is to show. Gateways of one unit are alike."""
     dice = random.Random(f"{seed}/traits")
     found: dict[str, Traits] = {}
@@ -75,13 +77,13 @@ def traits_of(gateways: Sequence[tuple[str, str]], seed: int, silence_s: float) 
     )
     kind_of = {unit: kinds[at] if at < len(kinds) else "plain" for at, unit in enumerate(units)}
     for unit in units:
-        start = 10 + 50 * dice.random()
+        start = 10 + pace.silences_within_s * dice.random()
         made = Traits(
             fire_lane="up" if kind_of[unit] == "up" else "alarm",
             whole_seconds=dice.random() < 0.2,
             skips=kind_of[unit] == "skips",
             boots=kind_of[unit] == "boots",
-            silent={"silent": (start, start + silence_s), "gone": (start, FOR_EVER)}.get(kind_of[unit]),
+            silent={"silent": (start, start + pace.silence_s), "gone": (start, FOR_EVER)}.get(kind_of[unit]),
             burns_on=kind_of[unit] == "burns_on",
             chatty=kind_of[unit] == "chatty",
             boot_burns_s=dice.choice((0.2, 1.0, 4.0)),
@@ -114,7 +116,7 @@ class Script:
     """Yields what is said, in the order of time, for as long as it is asked."""
 
     def __init__(self, seed: int, gateways: Sequence[tuple[str, str]], pace: Pace) -> None:
-        self.traits = traits_of(gateways, seed, pace.silence_s)
+        self.traits = traits_of(gateways, seed, pace)
         self._pace = pace
         self._calm = False
         self._number = 0

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from services.documents.adapters.labels import day
@@ -14,7 +14,7 @@ from services.documents.domain.document import Document, File, Rendition, langua
 from services.documents.domain.errors import Fenced, FilesUnavailable
 from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
 from services.documents.domain.mails import Mail, MailSort
-from services.documents.domain.numbering import Number, Series
+from services.documents.domain.numbering import Number, Series, ToldNumber
 from services.documents.domain.reasons import FilesMissing
 from services.documents.domain.report import Report
 from services.documents.domain.request import Request
@@ -38,9 +38,10 @@ class Tables:
     series: dict[Series, int] = field(default_factory=dict)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     published: set[str] = field(default_factory=set)
+    told: dict[str, ToldNumber] = field(default_factory=dict)
 
     def copied(self) -> "Tables":
-        return Tables(dict(self.documents), dict(self.series), dict(self.offsets), set(self.published))
+        return Tables(dict(self.documents), dict(self.series), dict(self.offsets), set(self.published), dict(self.told))
 
 
 class MemoryTransaction:
@@ -68,6 +69,9 @@ class MemoryTransaction:
     async def next_number(self, series: Series) -> Number:
         self.tables.series[series] = self.tables.series.get(series, 0) + 1
         return Number(series, self.tables.series[series])
+
+    async def told(self, document_id: str) -> ToldNumber | None:
+        return self.tables.told.get(document_id)
 
     async def add(self, document: Document) -> None:
         self.tables.documents[document.document_id] = document
@@ -100,6 +104,19 @@ class MemoryDocuments:
     async def unpublished(self, limit: int) -> Sequence[Document]:
         waiting = [one for one in self.tables.documents.values() if one.document_id not in self.tables.published]
         return sorted(waiting, key=lambda one: (one.issued_at, one.document_id))[:limit]
+
+    async def newest_numbered(self) -> datetime:
+        numbered = [one.issued_at for one in self.tables.documents.values() if one.number is not None]
+        return max(numbered, default=datetime.fromtimestamp(0, UTC))
+
+    async def take_told(self, told: Sequence[ToldNumber]) -> int:
+        kept = self.tables.documents.keys() | self.tables.told.keys()
+        news = [one for one in told if one.document_id not in kept]
+        for one in news:
+            self.tables.told[one.document_id] = one
+            series = one.number.series
+            self.tables.series[series] = max(self.tables.series.get(series, 0), one.number.serial)
+        return len(news)
 
     async def lacking(self, limit: int) -> Sequence[Document]:
         return [one for one in self.tables.documents.values() if one.files_due][:limit]

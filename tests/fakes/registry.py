@@ -208,6 +208,9 @@ class MemoryRegister:
             self._store.versions.setdefault((kind, version.facts.id), []).append(version)
             self._store.unpublished.add((kind, version.facts.id))
 
+    async def mark_all_unpublished(self) -> None:
+        self._store.unpublished |= set(self._store.versions)
+
     async def unpublished(self, limit: int, only: Kind | None = None) -> Sequence[tuple[Kind, str]]:
         order = list(Kind)
         waiting = [each for each in self._store.unpublished if only in (None, each[0])]

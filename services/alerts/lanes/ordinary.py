@@ -141,6 +141,7 @@ class OrdinaryLane:
             poll_records=poll_records,
             static=True,
         )
+        parts.consumers.watch(loop)
         await loop.run(stop)
 
     async def _ladder(self, stop: Stop) -> None:
@@ -234,6 +235,7 @@ class OrdinaryLane:
             poll_records=DOCUMENTS_HELD // 4,
             static=True,
         )
+        parts.consumers.watch(loop)
         await loop.run(stop)
 
     async def _seal(self, stop: Stop) -> None:

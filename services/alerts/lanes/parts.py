@@ -31,6 +31,7 @@ from services.alerts.worker.turns import Turns
 from services.alerts.worker.wake_event import WakeEvent
 from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
+from services.runtime.consumer_metrics import ConsumerCollector
 from services.runtime.kafka_loop import ConsumedRecord
 from services.runtime.lifecycle import Stop
 from services.runtime.task_health import TaskHealth
@@ -46,6 +47,7 @@ class Parts:
         self.settings = settings
         self.clock = clock
         self.metrics = AlertsMetrics(prometheus)
+        self.consumers = ConsumerCollector(prometheus)
         self.channel_files = read_channel_files(settings, self.metrics)
         self.health = TaskHealth(clock, lambda task: self.metrics.turns.labels(task).inc())
         self.wake_events = {name: WakeEvent() for name in WAKEABLE}

@@ -1,6 +1,6 @@
 """firenet.refusals.v1 into the console's own tables; rows and offset are one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from schemas import codec
@@ -22,14 +22,24 @@ class RefusalFeed:
     """PartitionHandler: claims partitions, decodes, stores. A record that cannot be read is counted and passed over."""
 
     def __init__(
-        self, copy: RefusalCopy, metrics: Metrics, clock: Clock, *, owner: str, keep: timedelta, keep_rows: int
+        self,
+        copy: RefusalCopy,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        owner: str,
+        keep: timedelta,
+        keep_rows: int,
+        watched: Callable[[KafkaLoop], None] = lambda _: None,
     ) -> None:
+        """`watched` gets each loop that is begun, to tell how far behind it is."""
         self._copy = copy
         self._metrics = metrics
         self._clock = clock
         self._owner = owner
         self._keep = keep
         self._keep_rows = keep_rows
+        self._watched = watched
         self._claims: dict[int, Claim] = {}
         self._prune_at = clock.monotonic()
 
@@ -37,6 +47,7 @@ class RefusalFeed:
         """Follow the topic until stop. What the console keeps is a copy: when the log was made anew, so is the copy."""
         while not stop.is_set():
             loop = KafkaLoop(bootstrap, REFUSALS, GROUP, self, self._owner, poll_records=500, poll_ms=200)
+            self._watched(loop)
             try:
                 await loop.run(stop)
             except LogGap as gap:

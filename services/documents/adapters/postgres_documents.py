@@ -15,7 +15,7 @@ from services.documents.adapters.statements import SQL
 from services.documents.adapters.wire import request_of
 from services.documents.domain.document import Document, File, Rendition
 from services.documents.domain.errors import Fenced, StoreUnavailable
-from services.documents.domain.numbering import Number, Series
+from services.documents.domain.numbering import Number, Series, ToldNumber
 from services.documents.ports import IssuingTransaction, PartitionClaim
 from services.kernel.words import DocumentState, FileKind, Language
 from services.runtime.partitions import PartitionTable
@@ -71,6 +71,15 @@ class PostgresIssuingTransaction:
         assert row is not None, "an upsert returns its row"
         return Number(series, row[0])
 
+    async def told(self, document_id: str) -> ToldNumber | None:
+        with translated():
+            found = await self._connection.execute(SQL["told"], (document_id,))
+            row = await found.fetchone()
+        if row is None:
+            return None
+        issuer, mark, year, serial, issued_at = row
+        return ToldNumber(document_id, Number(Series(issuer, mark, year), serial), issued_at)
+
     async def add(self, document: Document) -> None:
         request, number = document.request, document.number
         series = number.series if number else None
@@ -124,7 +133,7 @@ class PostgresIssuingTransaction:
 
 
 class PostgresDocuments:
-    """See ports.DocumentStore and ports.Outbox."""
+    """See ports.DocumentStore, ports.Outbox and ports.ToldNumbers."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -154,6 +163,28 @@ class PostgresDocuments:
             for row in await cursor.fetchall():
                 files[row["document_id"]].append(File(Language(row["language"]), FileKind(row["kind"]), row["content"]))
         return [_document_of(row, renditions[row["document_id"]], files[row["document_id"]]) for row in rows]
+
+    async def newest_numbered(self) -> datetime:
+        async with transaction_on(self._pool) as connection:
+            row = await (await connection.execute(SQL["newest_numbered"])).fetchone()
+        assert row is not None, "an aggregate returns its row"
+        newest: datetime = row[0]
+        return newest
+
+    async def take_told(self, told: Sequence[ToldNumber]) -> int:
+        columns = {
+            "ids": [one.document_id for one in told],
+            "issuers": [one.number.series.issuer for one in told],
+            "marks": [one.number.series.mark for one in told],
+            "years": [one.number.series.year for one in told],
+            "serials": [one.number.serial for one in told],
+            "times": [one.issued_at for one in told],
+        }
+        async with transaction_on(self._pool) as connection:
+            taken = (await connection.execute(SQL["take_told"], columns)).rowcount
+            if taken:
+                await connection.execute(SQL["pass_told"])
+        return taken
 
     async def lacking(self, limit: int) -> Sequence[Document]:
         async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:

@@ -33,6 +33,15 @@ class Number:
         return f"{self.series.mark}〔{self.series.year}〕{self.serial}号"
 
 
+@dataclass(frozen=True, slots=True)
+class ToldNumber:
+    """The number that a document had when it was told of, and when it was issued."""
+
+    document_id: str
+    number: Number
+    issued_at: datetime
+
+
 def series_of(issuer: str, word: str, issued_at: datetime, marks: Mapping[str, str]) -> Series:
     """Return the series of a document that `issuer` issues now; the year is that of China's calendar.
 

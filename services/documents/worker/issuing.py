@@ -37,7 +37,8 @@ class IssuingService:
 
     `marks` are the issuers' codes for the number (机关代字), by body; of the kinds in `drafts` the issuer makes its
     documents itself. A request that is older than `files_within` gets no files any more: its notices do not wait
-    for long, and those behind it neither.
+    for long, and those behind it neither. `numbers_known`: whether numbers may be given out, see `NumbersWatch`;
+    whoever calls `take` waits for it.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class IssuingService:
         clock: Clock,
         marks: Mapping[str, str],
         wake: Callable[[], None],
+        numbers_known: Callable[[], bool] = lambda: True,
     ) -> None:
         self._store = store
         self._renderer = renderer
@@ -62,6 +64,7 @@ class IssuingService:
         self._clock = clock
         self._marks = marks
         self._wake = wake
+        self._numbers_known = numbers_known
 
     async def take(self, claim: PartitionClaim, requests: Sequence[Request], next_offset: int) -> None:
         """Return once all are issued or refused and the offset is saved. Raises StoreUnavailable, Fenced."""
@@ -83,6 +86,8 @@ class IssuingService:
         Raises NotIssuable, StoreUnavailable.
         """
         batch, document_id = _Batch(), document_id_of(request.source, request.request_id)
+        if not self._numbers_known():
+            raise StoreUnavailable("which numbers were given out is not known yet")
         try:
             async with self._store.transaction() as transaction:
                 if await transaction.issued([document_id]):
@@ -115,7 +120,9 @@ class IssuingService:
         draft = entry.draft or request.instrument in self._drafts
         now = self._clock.now()
         number = None
-        if not draft:
+        if not draft and (told := await transaction.told(document_id)) is not None:
+            number, now = told.number, told.issued_at
+        elif not draft:
             number = await transaction.next_number(series_of(request.issuer.code, entry.word, now, self._marks))
         rendered = checked(self._renderer.render(request, number.text if number else "", entry, now, draft=draft))
         files, missing = await self._files(request, rendered)

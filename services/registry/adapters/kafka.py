@@ -8,6 +8,7 @@ from schemas.registry import RegistryEvent
 from schemas.topics import REGISTRY, SIGNALS, Topic, all_topics
 from services.kernel.ids import derive
 from services.registry.adapters.wire import record
+from services.registry.domain.copies import TopicCopies
 from services.registry.domain.entities import Facts, History
 from services.registry.domain.errors import BusUnavailable, RecordTooLarge, TopicRefused
 from services.runtime.kafka import (
@@ -17,6 +18,7 @@ from services.runtime.kafka import (
     Record,
     TopicMismatch,
     TopicSpec,
+    describe_copies,
     ensure_topics,
 )
 
@@ -45,6 +47,13 @@ class KafkaBus:
             raise TopicRefused(str(error)) from error
         except KafkaUnavailable as error:
             raise BusUnavailable(str(error)) from error
+
+    async def copies(self) -> tuple[int, Sequence[TopicCopies]]:
+        try:
+            brokers, kept = await describe_copies(self._bootstrap, [topic.name for topic in all_topics().values()])
+        except KafkaUnavailable as error:
+            raise BusUnavailable(str(error)) from error
+        return brokers, [TopicCopies(one.name, one.copies, one.in_sync, one.min_in_sync) for one in kept]
 
     async def publish(self, histories: Sequence[History[Facts]], now: datetime) -> None:
         records = [self._record(history, now) for history in histories]

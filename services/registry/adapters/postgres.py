@@ -141,6 +141,9 @@ class PostgresRegister:
             found.extend((kind, entity_id) for (entity_id,) in await cursor.fetchall())
         return found
 
+    async def mark_all_unpublished(self) -> None:
+        await self._connection.execute(SQL["unpublished_mark_all"])
+
     async def published(self, entities: Sequence[tuple[Kind, str]]) -> None:
         await self._connection.execute(
             SQL["published"],

@@ -20,6 +20,7 @@ from services.registry.metrics import RegistryMetrics
 from services.registry.ports import Store
 from services.registry.settings import RegistrySettings
 from services.registry.worker.adjusting import AdjustmentService
+from services.registry.worker.copies import CopiesWatch
 from services.registry.worker.importing import Importer
 from services.registry.worker.manual_scores import ManualScoreService
 from services.registry.worker.proposing import ProposalService
@@ -31,6 +32,7 @@ from services.runtime.settings import load
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 STALL_S = 60.0
+COPIES_S = 60.0
 HANDED_MB, UNPACKED_MB, HANDED_ROWS = 4, 64, 20_000
 """Of a file that comes over HTTP: while one is read nothing else is. Larger ones go to the command line."""
 
@@ -57,8 +59,12 @@ class RegistryService:
         status = StatusServer(
             self._settings.http_host, self._settings.http_port, self._readiness, self._prometheus, app
         )
+        watch = CopiesWatch(copies=self._bus, wanted=self._settings.replication, metrics=self._metrics)
         try:
-            await supervise(stop, {"status": status.serve(stop), "publish": self._publish(stop)})
+            await supervise(
+                stop,
+                {"status": status.serve(stop), "publish": self._publish(stop), "copies": watch.run(COPIES_S, stop)},
+            )
         finally:
             await self._bus.close()
 

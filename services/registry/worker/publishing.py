@@ -12,6 +12,12 @@ class Publisher:
         self._clock = clock
         self._batch = batch
 
+    async def publish_all(self) -> int:
+        """Publish every entity there is; return how many. Raises StoreUnavailable, BusUnavailable, RecordTooLarge."""
+        async with self._store.transaction() as register:
+            await register.mark_all_unpublished()
+        return await self.publish()
+
     async def publish(self, only: Kind | None = None) -> int:
         """Publish every entity whose record is older than its versions, or those of one kind; return how many.
 

@@ -11,7 +11,7 @@ from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.domain.catalogue import CATALOGUE
 from services.documents.domain.document import Document, File, document_id_of, numbered
 from services.documents.domain.errors import Fenced
-from services.documents.domain.numbering import Number, Series
+from services.documents.domain.numbering import Number, Series, ToldNumber
 from services.documents.ports import PartitionClaim
 from services.kernel.words import DocumentState, FileKind, Language
 from services.runtime.postgres import open_pool
@@ -162,3 +162,19 @@ async def test_files_that_there_was_no_time_for_are_looked_for_once(store: Store
 def without_facts(one: Document) -> Document:
     """The request's JSON is kept as such: its spaces and the order of its fields are not."""
     return replace(one, request=replace(one.request, facts=""))
+
+
+async def test_numbers_that_were_told_of_before_the_database_was_put_back_go_to_their_documents_alone(
+    store: Store,
+) -> None:
+    claim, _ = await store.claim(TOPIC, 0, "a")
+    (kept,) = await issue(store, claim, "R1")
+    lost = ToldNumber(document_id_of(kept.request.source, "R2"), Number(SERIES, 7), at(50))
+    there = ToldNumber(kept.document_id, Number(SERIES, 1), kept.issued_at)
+    assert await store.newest_numbered() == kept.issued_at
+    assert await store.take_told([there, lost]) == 1
+    assert await store.take_told([there, lost]) == 0, "a second start finds nothing new"
+    async with store.transaction() as transaction:
+        assert await transaction.told(kept.document_id) is None
+        assert await transaction.told(lost.document_id) == lost
+        assert (await transaction.next_number(SERIES)).serial == 8

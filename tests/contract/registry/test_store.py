@@ -96,6 +96,9 @@ async def test_what_was_added_is_unpublished_packs_first_until_said_otherwise(st
         await register.published(waiting[:2])
     async with store.transaction() as register:
         assert list(await register.unpublished(10)) == list(waiting)[2:]
+        await register.mark_all_unpublished()
+        assert list(await register.unpublished(10)) == list(waiting), "onto a topic that was made anew"
+        await register.published(list(waiting)[:2])
 
 
 async def add_and_fail(store: Store) -> None:

@@ -138,7 +138,7 @@ async def test_follower_reads_everything_before_it_says_caught_up_and_then_goes_
         await asyncio.gather(follower.run(stop), check())
 
 
-@pytest.mark.parametrize(("days", "known"), [(-1, 3), (1, 0)])
+@pytest.mark.parametrize(("days", "known"), [(-1, 3), (1, 0), (-30_000, 3)])
 async def test_late_follower_begins_at_its_instant_and_goes_on(kafka_broker: str, days: int, known: int) -> None:
     topic = spec(partitions=2)
     await ensure_topics(kafka_broker, [topic])
@@ -297,6 +297,107 @@ async def test_an_offset_beyond_the_end_stops_the_loop(kafka_broker: str) -> Non
     with pytest.raises(LogGap, match="saved offset 7, Kafka ends at 1"):
         async with asyncio.timeout(90):
             await KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a").run(stop)
+
+
+async def test_who_must_go_on_reads_what_a_log_that_was_made_anew_has_and_says_so(kafka_broker: str) -> None:
+    topic = spec(1)
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"k", b"%d" % n) for n in range(3)])
+    stop = Stop()
+    handler = DictHandler(stop, 3)
+    handler.offsets[0] = 7
+    began: list[tuple[int, int]] = []
+    loop = KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a", begins_at=lambda *place: began.append(place))
+    async with asyncio.timeout(90):
+        await loop.run(stop)
+    assert handler.values == [b"0", b"1", b"2"]
+    assert (began, loop.gaps) == ([(0, 0)], 1)
+
+
+class SlowHandler(DictHandler):
+    """Takes a while to load a partition, and writes down what it was handed in which order."""
+
+    def __init__(self, stop: Stop, offsets: dict[int, int], taken: list[tuple[int, int]]) -> None:
+        super().__init__(stop, 10**9)
+        self.offsets = offsets
+        self._taken = taken
+
+    async def assigned(self, partition: int) -> int:
+        await asyncio.sleep(0.1)  # as a state that is loaded; a rebalance may come in the middle of it
+        return self.offsets.get(partition, 0)
+
+    async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
+        self._taken += [(record.partition, record.offset) for records in batches.values() for record in records]
+        await super().handle(batches)
+
+
+async def test_members_that_come_and_go_while_others_load_lose_and_double_nothing(kafka_broker: str) -> None:
+    topic = spec(6)
+    await ensure_topics(kafka_broker, [topic])
+    offsets: dict[int, int] = {}
+    taken: list[tuple[int, int]] = []
+
+    def member(name: str) -> tuple[KafkaLoop, Stop]:
+        stop = Stop()
+        return KafkaLoop(kafka_broker, topic.name, topic.name, SlowHandler(stop, offsets, taken), name), stop
+
+    staying, over = member("staying")
+    staying_task = asyncio.create_task(staying.run(over))
+    async with asyncio.timeout(120):
+        for number in range(4):
+            await produce(kafka_broker, [Record(topic.name, b"%d" % n, b"%d" % n) for n in range(300)])
+            loop, stop = member(f"guest-{number}")
+            task = asyncio.create_task(loop.run(stop))
+            if number % 2:  # every other one goes while it still loads
+                while not loop.lags():  # noqa: ASYNC110 - the broker deals the partitions
+                    await asyncio.sleep(0.02)
+            stop.set()
+            await task
+        while len(taken) < 1200:  # noqa: ASYNC110 - the broker deals the partitions
+            await asyncio.sleep(0.05)
+    over.set()
+    await staying_task
+    assert len(taken) == len(set(taken)) == 1200
+    for partition in range(6):
+        mine = [offset for number, offset in taken if number == partition]
+        assert mine == list(range(len(mine)))
+    assert staying.rebalances > 1
+
+
+async def test_a_restart_under_the_same_name_moves_nothing(kafka_broker: str) -> None:
+    topic = spec(4)
+    await ensure_topics(kafka_broker, [topic])
+    await produce(kafka_broker, [Record(topic.name, b"%d" % n, b"%d" % n) for n in range(40)])
+
+    def member(name: str, wanted: int, offsets: dict[int, int]) -> tuple[KafkaLoop, DictHandler, Stop]:
+        stop = Stop()
+        handler = DictHandler(stop, wanted)
+        handler.offsets = offsets
+        return KafkaLoop(kafka_broker, topic.name, topic.name, handler, name, static=True), handler, stop
+
+    async def until_each_has_two(*loops: KafkaLoop) -> None:
+        async with asyncio.timeout(90):
+            while [len(loop.lags()) for loop in loops] != [2] * len(loops):  # noqa: ASYNC110 - the broker deals them
+                await asyncio.sleep(0.05)
+
+    offsets: dict[int, int] = {}
+    staying, _, over = member("staying", 10**9, offsets)
+    going, _, gone = member("going", 10**9, offsets)
+    tasks = [asyncio.create_task(staying.run(over)), asyncio.create_task(going.run(gone))]
+    await until_each_has_two(staying, going)
+    before, had = staying.rebalances, sorted(going.lags())
+    gone.set()
+    await tasks[1]
+    back, _, end = member("going", 10**9, offsets)
+    tasks[1] = asyncio.create_task(back.run(end))
+    await until_each_has_two(back)
+    assert (staying.rebalances, sorted(back.lags())) == (before, had)
+    async with asyncio.timeout(90):
+        while sum(offsets.values()) < 40 or any(staying.lags().values()) or any(back.lags().values()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    over.set()
+    end.set()
+    await asyncio.gather(*tasks)
 
 
 async def test_a_task_that_ends_early_takes_the_service_down() -> None:

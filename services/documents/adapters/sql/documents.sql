@@ -9,6 +9,27 @@ INSERT INTO documents.series (issuer, mark, year, last) VALUES (%s, %s, %s, 1)
 ON CONFLICT (issuer, mark, year) DO UPDATE SET last = series.last + 1
 RETURNING last
 
+-- told --
+SELECT issuer, mark, year, serial, issued_at FROM documents.numbers_told WHERE document_id = %s
+
+-- newest_numbered --
+SELECT coalesce(max(issued_at), to_timestamp(0)) FROM documents.documents WHERE serial IS NOT NULL
+
+-- take_told --
+-- A document that is there has its number already.
+INSERT INTO documents.numbers_told (document_id, issuer, mark, year, serial, issued_at)
+SELECT t.* FROM unnest(%(ids)s::text[], %(issuers)s::text[], %(marks)s::text[], %(years)s::integer[],
+                       %(serials)s::integer[], %(times)s::timestamptz[])
+       AS t (document_id, issuer, mark, year, serial, issued_at)
+WHERE NOT EXISTS (SELECT FROM documents.documents d WHERE d.document_id = t.document_id)
+ON CONFLICT DO NOTHING
+
+-- pass_told --
+INSERT INTO documents.series (issuer, mark, year, last)
+SELECT issuer, mark, year, max(serial) FROM documents.numbers_told GROUP BY issuer, mark, year
+ORDER BY issuer, mark, year
+ON CONFLICT (issuer, mark, year) DO UPDATE SET last = greatest(series.last, excluded.last)
+
 -- insert_document --
 INSERT INTO documents.documents (document_id, source, request_id, case_id, instrument, unit_id, issuer, mark, year,
                                  serial, template, state, requested_at, issued_at, request, files_due, receipt_due_at,

@@ -28,6 +28,9 @@ COPY registry.versions (kind, id, valid_from, recorded_at, body, import_id) FROM
 -- unpublished_mark --
 INSERT INTO registry.unpublished (kind, id) SELECT %s, unnest(%s::text[]) ON CONFLICT DO NOTHING
 
+-- unpublished_mark_all --
+INSERT INTO registry.unpublished (kind, id) SELECT DISTINCT kind, id FROM registry.versions ON CONFLICT DO NOTHING
+
 -- import_note --
 INSERT INTO registry.imports (file_name, sha256, kind, rows, changed, imported_at, imported_by)
 VALUES (%s, %s, %s, %s, %s, %s, %s)

@@ -1,0 +1,92 @@
+"""Kafka's client goes to the beginning of a log by itself when the record that is next is gone: the loop notices."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop, LogGap
+from services.runtime.lifecycle import Stop
+
+PLACE = TopicPartition("t", 0)
+
+
+@dataclass
+class Raw:
+    offset: int
+    key: bytes = b"k"
+    value: bytes = b"v"
+    timestamp: int = 0
+
+
+class Client:
+    """Hands out what it was given, and knows where the log begins and ends."""
+
+    def __init__(self, first: int, end: int, *fetches: Sequence[int]) -> None:
+        self.first, self.end = first, end
+        self._fetches = [[Raw(offset) for offset in offsets] for offsets in fetches]
+        self.sought: list[int] = []
+
+    async def getmany(self, **_: Any) -> dict[TopicPartition, list[Raw]]:
+        return {PLACE: self._fetches.pop(0)}
+
+    async def beginning_offsets(self, _: object) -> dict[TopicPartition, int]:
+        return {PLACE: self.first}
+
+    async def end_offsets(self, _: object) -> dict[TopicPartition, int]:
+        return {PLACE: self.end}
+
+    def seek(self, _: TopicPartition, offset: int) -> None:
+        self.sought.append(offset)
+
+
+class Handler:
+    def __init__(self, saved: int) -> None:
+        self._saved = saved
+        self.taken: list[int] = []
+
+    async def assigned(self, _: int) -> int:
+        return self._saved
+
+    async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
+        self.taken += [record.offset for records in batches.values() for record in records]
+
+    async def idle(self) -> None:
+        return None
+
+    async def revoked(self, _: Sequence[int]) -> None:
+        return None
+
+
+async def turn(client: Any, saved: int, turns: int = 1) -> list[int]:
+    """Have the partition assigned, and that many fetches worked off; return what was handled."""
+    handler = Handler(saved)
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", handler, "i")
+    end, client.end = client.end, max(client.end, saved)
+    await loop.on_assigned(client, {0})
+    client.end = end
+    for _ in range(turns):
+        await loop._turn(client, Stop())
+    return handler.taken
+
+
+async def test_records_from_before_the_place_are_left_out_while_the_log_goes_on_behind_it() -> None:
+    assert await turn(Client(0, 12, [0, 1], [10, 11]), saved=10, turns=2) == [10, 11]
+
+
+async def test_a_log_that_lost_its_end_while_we_read_stops_the_loop() -> None:
+    with pytest.raises(LogGap, match="saved offset 10, Kafka ends at 3"):
+        await turn(Client(0, 3, [0, 1, 2]), saved=10)
+
+
+async def test_a_log_that_was_cut_in_front_of_us_while_we_read_stops_the_loop() -> None:
+    client = Client(0, 30, [20, 21])
+    handler = Handler(10)
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", handler, "i")
+    await loop.on_assigned(client, {0})
+    client.first = 20
+    with pytest.raises(LogGap, match="saved offset 10, Kafka begins at 20"):
+        await loop._turn(client, Stop())
+    assert handler.taken == []
