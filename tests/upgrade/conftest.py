@@ -1,0 +1,26 @@
+"""The version before as a fixture; skips with one line where this clone does not have it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.stack import firenet
+
+from tests.chaos.conftest import _short_leases, pytest_sessionfinish  # noqa: F401
+from tests.upgrade.versions import NotToBeHad, Version, before
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _nobody_stands_back() -> Iterator[None]:
+    """Processes are started one after the other here, and waited for: with little of a busy machine it takes minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(firenet, "STANDS_BACK", {})
+        yield
+
+
+@pytest.fixture(scope="session")
+def old(tmp_path_factory: pytest.TempPathFactory) -> Version:
+    try:
+        return before(tmp_path_factory.mktemp("before"))
+    except NotToBeHad as error:
+        pytest.skip(str(error))
