@@ -280,7 +280,13 @@ def _says_all_of(more: Any, less: Any) -> bool:
 
 @contextmanager
 def scenario(
-    folder: Path, units: int, rate: float, ladder_rate: float, root: Path = ROOT, **plan: Any
+    folder: Path,
+    units: int,
+    rate: float,
+    ladder_rate: float,
+    root: Path = ROOT,
+    messages_per_s: float = 250.0,
+    **plan: Any,
 ) -> Iterator[Scenario]:
     """Yield a running FireNet whose gateways send heartbeats; `rate` divides the deadlines of units.
 
@@ -292,7 +298,7 @@ def scenario(
     with running(folder, options, units, root) as system:
         gateways = [(gateway, unit) for gateway, unit in system.rows(SPEAKING)]
         ledger = folder / "ledger.tsv"
-        publisher = Publisher(system.firenet.ports.mqtt, Plan(chosen, gateways, **plan), ledger)
+        publisher = Publisher(system.firenet.ports.mqtt, Plan(chosen, gateways, messages_per_s, **plan), ledger)
         try:
             yield Scenario(system, publisher, ledger, gateways, rate, random.Random(chosen))
         finally:

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.stack import firenet
-
 from tests.chaos.conftest import _short_leases, pytest_sessionfinish  # noqa: F401
 from tests.upgrade.versions import NotToBeHad, Version, before
 
 
 @pytest.fixture(scope="package", autouse=True)
 def _nobody_stands_back() -> Iterator[None]:
-    """Processes are started one after the other here, and waited for: with little of a busy machine it takes minutes."""
+    """Processes start one after the other here, and are waited for: on a busy machine it would take minutes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(firenet, "STANDS_BACK", {})
         yield
