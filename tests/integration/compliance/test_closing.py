@@ -89,7 +89,7 @@ async def test_what_is_killed_in_between_and_comes_late_is_published_once_and_pr
     async with (
         kafka(tmp_path / "kafka") as bootstrap,
         compliance(bootstrap, tmp_path, FIRENET_DATABASE_DSN=dsn, **SETTINGS) as process,
-        beside(process, dsn) as second,
+        beside(process, dsn) as other,
     ):
         await put(bootstrap, first)
         process.start()
@@ -97,12 +97,12 @@ async def test_what_is_killed_in_between_and_comes_late_is_published_once_and_pr
             await process.wait_for("a further step", partial(has_taken, dsn, steps))
             await asyncio.to_thread(process.end, signal.SIGKILL)
             process.start()
-        second.start()  # both close periods now; the archive has one writer, and the other waits for it
-        await second.wait_for("the second at work beside the first", lambda: HELD in second.ready()[1])
+        other.start()  # both close periods now; the archive has one writer, and the other waits for it
+        await other.wait_for("the other at work beside the first", lambda: HELD in other.ready()[1])
         await process.wait_for("a further step", partial(has_taken, dsn, 5))
         await asyncio.to_thread(process.end, signal.SIGKILL)
-        await published_until(second, dsn, FIRST_HALF_MS)
-        await asyncio.to_thread(second.end)
+        await published_until(other, dsn, FIRST_HALF_MS)
+        await asyncio.to_thread(other.end)
         process.start()
         await put(bootstrap, second)
         await asyncio.to_thread(process.end, signal.SIGKILL)
