@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.stack import firenet
-from tests.chaos.conftest import _short_leases, pytest_sessionfinish  # noqa: F401
 from tests.upgrade.versions import NotToBeHad, Version, before
 
 

@@ -15,6 +15,7 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import FIGURES, SIGNALS, all_topics
+from services.compliance.ports import Trouble
 from tests.contract.compliance.archived import Sent
 from tests.contract.compliance.closings import sent
 from tests.contract.compliance.scenario import T0
@@ -23,7 +24,7 @@ from tests.integration.compliance.harness import TOPICS, Process, compliance, ka
 
 STEP_S = 14_400
 SETTINGS = {"COMPLIANCE_STEP_S": str(STEP_S), "COMPLIANCE_POLL_S": "0.2", "COMPLIANCE_ARCHIVE_ROLL_S": "0.3"}
-HELD = "another process writes"
+HELD = f"waits, {Trouble.HELD}"
 NEWEST = "SELECT known_at, published_at FROM compliance.log_position"
 
 
