@@ -84,8 +84,8 @@ def wrong(here: Scenario) -> list[str]:
     """Return what the accounts of the chaos tests find.
 
     Two things are left out, for two processes work side by side on a machine that has little time for either: a notice
-    may come once more, and two processes of ingest bring the messages of one gateway in another order. That this changes
-    nothing is what the replay says.
+    may come once more, and two processes of ingest bring the messages of one gateway in another order. That this
+    changes nothing is what the replay says.
     """
     here.kills, here.on_their_way = 1, {notice_id for (notice_id,) in here.system.rows(NOTICES)}
     return [line for line in here.verdict() if not line.startswith("out of order")]
