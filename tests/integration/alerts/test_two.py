@@ -1,8 +1,9 @@
 """Two of each say what one says: the same log, once worked off by one process of each kind, once by two of them.
 
 Of the two one is killed in the middle. What may differ is left out of the comparison, and only that: when a row was
-written and by whom (wall clock, leases, counts of attempts and of writes), and which of several documents that were
-asked for at the same time bears which number: requests of different units stand on different partitions.
+written and by whom (wall clock, leases, counts of attempts and of writes), the texts that name such an instant, and
+which of several documents that were asked for at the same time bears which number: requests of different units stand on
+different partitions. Sets are compared as sets.
 """
 
 import re
@@ -37,17 +38,17 @@ from tests.integration.alerts.scenario import (
 from tests.parts import fresh_database
 
 UNITS = [f"U{number:02}" for number in range(12)]
-BURNING, LOST, FAULTY = UNITS[:4], UNITS[4:6], UNITS[6:]
+BURNING, LOST, FAULTY = UNITS[:4], UNITS[4:5], UNITS[5:]
 NUMBER = re.compile(r"〕\d+号")
 CASES = """SELECT case_id, kind, subject_kind, subject_id, finding_id, state, close_reason, alarms, sightings, drops,
     step, effective_at, detected_at, over_at, burning, reported, carriers, lead_department, copy_departments, clause,
     evidence, pack_id, pack_version, ladder::text
     FROM alerts.cases ORDER BY case_id"""
 NOTICES = """SELECT notice_id, case_id, step, purpose, contact_id, body_code, channel, address, lang, state, reason,
-    fire, first, is_copy, template, clause, subject, body, caused_at, ended_at, request_id IS NOT NULL AS asked
+    fire, first, is_copy, template, clause, subject, request_id IS NOT NULL AS asked
     FROM alerts.notices ORDER BY notice_id"""
-DOCUMENTS = """SELECT request_id, case_id, instrument, issuer, mark, year, template, unit_id, state,
-    request -> 'data' AS asked FROM documents.documents ORDER BY request_id"""
+DOCUMENTS = """SELECT request_id, case_id, instrument, issuer, mark, year, template, unit_id
+    FROM documents.documents ORDER BY request_id"""
 NUMBERS = (
     "SELECT issuer, mark, year, array_agg(serial ORDER BY serial) AS serials FROM documents.documents GROUP BY 1, 2, 3"
 )
@@ -81,7 +82,7 @@ def log() -> tuple[list[Record], list[Record]]:
     ]
     ends = [
         *[restore(unit, f"r-{unit}", at=later) for unit in BURNING[1:]],
-        *[finding(unit, f"l-{unit}", Phase.ENDED, at=later) for unit in LOST[1:]],
+        *[finding(unit, f"l-{unit}", Phase.ENDED, at=later) for unit in LOST],
         *[finding(unit, f"f-{unit}", Phase.ENDED, kind=FindingKind.FAULT, point="7", at=later) for unit in FAULTY[1:]],
     ]
     return begins, ends
@@ -157,7 +158,13 @@ def _named(prefix: str, name: str, port: int) -> dict[str, str]:
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row in which every number of a document is the same one."""
-    return {name: NUMBER.sub("〕?号", value) if isinstance(value, str) else value for name, value in row.items()}
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, list):
+        return sorted(value)
+    return NUMBER.sub("〕?号", value) if isinstance(value, str) else value
 
 
 @pytest.mark.chaos
