@@ -269,12 +269,12 @@ LOSSES = "SELECT gateway_id, missing FROM rules.losses"
 
 def as_told_now(value: bytes, now: bytes | None) -> bytes:
     """Return `now` where it says all that `value` says: an event of the version before has no members of this one."""
-    return now if now is not None and _says_all_of(json.loads(now), json.loads(value)) else value
+    return now if now is not None and says_all_of(json.loads(now), json.loads(value)) else value
 
 
-def _says_all_of(more: Any, less: Any) -> bool:
+def says_all_of(more: Any, less: Any) -> bool:
     if isinstance(more, dict) and isinstance(less, dict):
-        return all(name in more and _says_all_of(more[name], each) for name, each in less.items())
+        return all(name in more and says_all_of(more[name], each) for name, each in less.items())
     return bool(more == less)
 
 
