@@ -54,7 +54,6 @@ def test_forwards_back_and_forwards_again_under_load(here: Scenario, old: Versio
     here.drain()
     assert not wrong(here)
     assert not numbers(here)
-    assert here.losses() == [], "no part of this run loses anything in front of us"
     assert not here.restore_fires()
 
 
