@@ -74,6 +74,10 @@ test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under
 soak: $(VENV)/.have-dev ## hours under moderate load with kills, freezes and slow receivers; memory, disk, all accounted for (MINUTES=120 SEED=7)
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),120) $(if $(SEED),--seed $(SEED))
 
+.PHONY: test-upgrade
+test-upgrade: $(VENV)/.have-dev ## the version before and this one side by side under load, forwards, back, forwards; and over a month (FROM=commit)
+	@FIRENET_UPGRADE_LONG=1 $(if $(FROM),FIRENET_UPGRADE_FROM=$(FROM)) $(BIN)/python -m pytest tests/upgrade
+
 .PHONY: histories
 histories: $(VENV)/.have-dev ## 10 000 random histories against a naive recomputation of all figures (SEED=1 HISTORIES=10000)
 	@$(BIN)/python -m tests.naive --histories $(or $(HISTORIES),10000) --seed $(or $(SEED),1)

@@ -14,7 +14,10 @@ ShortText = Annotated[str, StringConstraints(max_length=200)]
 
 
 class Wire(BaseModel):
-    """Closed and immutable: an unknown field is an error, not a surprise. NaN and infinity are refused."""
+    """Closed and immutable: whoever makes one with an unknown field has made an error. NaN and infinity are refused.
+
+    Readers of topics are tolerant (codec.Codec).
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, ser_json_bytes="base64", val_json_bytes="base64"

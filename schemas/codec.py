@@ -1,5 +1,6 @@
 """Bytes on a topic to models and back. Decoders are built once; a record that does not fit raises `BadRecord`."""
 
+import json
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -37,7 +38,13 @@ def first_problem(error: ValidationError) -> str:
 
 
 class Codec(Generic[T]):
-    """Strict JSON codec of one topic's events."""
+    """JSON codec of one topic's events: strict in what it writes, tolerant in what it reads.
+
+    While services are replaced one by one the version before reads what this one writes, and an event of a fire must
+    not be refused because it says more. So a member that this version does not know is passed over, and so is an
+    unknown word in a list of words (`flags`). An unknown word anywhere else is a bad record: it would mean something
+    else without it (docs/decisions/0107-readers-pass-over-what-they-do-not-know.md).
+    """
 
     def __init__(self, model: Any, *, drop_nulls: bool = False) -> None:
         self._adapter: TypeAdapter[T] = TypeAdapter(model)
@@ -46,13 +53,40 @@ class Codec(Generic[T]):
     def decode(self, raw: bytes) -> T:
         """Return the event in `raw` (UTF-8 JSON). Raises `BadRecord`."""
         try:
-            return self._adapter.validate_json(raw)
+            return self._adapter.validate_json(raw, extra="ignore")
         except ValidationError as error:
-            raise BadRecord(first_problem(error)) from error
+            known = _without_unknown_words(raw, error)
+            if known is None:
+                raise BadRecord(first_problem(error)) from error
+        return self.decode(known)
 
     def encode(self, event: T) -> bytes:
         """Return compact UTF-8 JSON; decode(encode(x)) == x."""
         return self._adapter.dump_json(event, exclude_none=self._drop_nulls)
+
+
+def _without_unknown_words(raw: bytes, error: ValidationError) -> bytes | None:
+    """Return `raw` without the unknown words in its lists; None where anything else is wrong with it."""
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if not all(one["type"] == "enum" and isinstance(one["loc"][-1], int) for one in problems):
+        return None
+    event = json.loads(raw)
+    for problem in reversed(problems):  # the last of a list first: the places of those before it stay what they are
+        *path, place = problem["loc"]
+        words = _at(event, path)
+        if not isinstance(words, list) or not isinstance(place, int):
+            return None
+        del words[place]
+    return json.dumps(event).encode()
+
+
+def _at(event: Any, path: list[int | str]) -> Any:
+    """Return what stands there; pydantic's paths also name the member of a union, which is no place in the event."""
+    found = event
+    for step in path:
+        if isinstance(found, list) or (isinstance(found, dict) and step in found):
+            found = found[step]  # type: ignore[index] # a path goes into a list by a number, into an object by a name
+    return found
 
 
 signals: Codec[Signal | Tick] = Codec(SignalOrTick, drop_nulls=True)

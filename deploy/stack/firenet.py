@@ -186,6 +186,9 @@ class Options:
 class FireNet:
     """The parts, the set-up and the services over one folder. Nothing starts by making one."""
 
+    root: Path = ROOT
+    """Where the code of services and commands is; tests of an upgrade set it to that of another version."""
+
     def __init__(self, folder: Path, ports: Ports, options: Options | None = None, clock: Clock | None = None) -> None:
         self.folder = folder.absolute()
         self.ports = ports
@@ -380,16 +383,16 @@ class FireNet:
         """
         argv = [sys.executable, "-m", module, *arguments]
         try:
-            launch = Launch(argv, env=self.environment(), cwd=ROOT)
+            launch = Launch(argv, env=self.environment(), cwd=self.root)
             return run_tool(launch, limit_s=SETUP_LIMIT_S, clock=self._clock, text=text, cancel=cancel)
         except StartFailed as error:
             raise PartError(module, f"{module} {' '.join(arguments)}: {error}", error.cause) from error
 
-    def set_up(self, pack: Path = SAMPLE_PACK, cancel: threading.Event | None = None) -> None:
-        """Bring tables, topics and the policy pack up to date; changes nothing when they are."""
+    def set_up(self, pack: Path | None = None, cancel: threading.Event | None = None) -> None:
+        """Bring tables, topics and the policy pack (the sample where none is given) up to date."""
         self.command("services.runtime.migrate", "--all", cancel=cancel)  # no service runs yet
         self.command("services.registry", "topics", cancel=cancel)
-        self.command("services.registry", "pack", str(pack), cancel=cancel)
+        self.command("services.registry", "pack", str(pack or self.root / SAMPLE_PACK.relative_to(ROOT)), cancel=cancel)
 
     @property
     def was_set_up(self) -> bool:
@@ -436,19 +439,15 @@ class FireNet:
             nice=STANDS_BACK.get(kind, 0),
             needs=NEEDS.get(kind, ()),
             mute_is_dead=not self.options.patient,
+            root=self.root,
         )
 
     def services(self) -> Sequence[Service]:
         """The services, alerts as two processes; they start side by side and wait for each other's traces."""
-        fire = {
-            "ALERTS_LANE": "fire",
-            "ALERTS_INSTANCE": "alerts-fire",
-            "ALERTS_HTTP_PORT": str(self.ports.alerts_fire),
-        }
         return [
             self.service("ingest", self.ports.ingest),
             self.service("rules", self.ports.rules),
-            self.service("alerts-fire", self.ports.alerts_fire, module="alerts", extra=fire),
+            self.one_more("alerts-fire", self.ports.alerts_fire),
             self.service("alerts", self.ports.alerts, extra={"ALERTS_LANE": "ordinary"}),
             self.service("documents", self.ports.documents),
             self.service("compliance", self.ports.compliance),
@@ -458,19 +457,21 @@ class FireNet:
         ]
 
     def further(self) -> Sequence[Service]:
-        """The second process of a service and those after it: each on a free port, under a name that lasts.
+        """The second process of a service and those after it."""
+        return [self.one_more(name, port) for name, port in self.further_ports.items()]
 
-        ingest is given none: it takes the first name at the broker that is free.
+    def one_more(self, name: str, port: int) -> Service:
+        """Return a process of a service that may run beside others of it, on a port and under a name of its own.
+
+        ingest is given no name: it takes the first one at the broker that is free.
         """
-        found = []
-        for name, port in self.further_ports.items():
-            kind = kind_of(name)
-            extra = {f"{kind.upper()}_HTTP_PORT": str(port)}
-            if kind == "ingest":
-                extra["INGEST_TCP_PORT"] = "0"  # one address for devices, and the first process has it
-            else:
-                extra[f"{kind.upper()}_INSTANCE"] = name
-            if kind == "alerts":
-                extra["ALERTS_LANE"] = "ordinary"
-            found.append(self.service(name, port, extra=extra))
-        return found
+        kind = kind_of(name)
+        module = "alerts" if kind == "alerts-fire" else kind
+        extra = {f"{module.upper()}_HTTP_PORT": str(port)}
+        if module == "ingest":
+            extra["INGEST_TCP_PORT"] = "0"  # one address for devices, and the first process has it
+        else:
+            extra[f"{module.upper()}_INSTANCE"] = name
+        if module == "alerts":
+            extra["ALERTS_LANE"] = "fire" if kind == "alerts-fire" else "ordinary"
+        return self.service(name, port, module=module, extra=extra)

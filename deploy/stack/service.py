@@ -33,8 +33,10 @@ class Service(ChildPart):
         nice: int = 0,
         needs: tuple[str, ...] = (),
         mute_is_dead: bool = True,
+        root: Path = ROOT,
         clock: Clock | None = None,
     ) -> None:
+        """`root`: where its code is, this version's own or that of another one."""
         super().__init__(folder, clock=clock)
         self.name = name
         self.start_limit_s = start_limit_s
@@ -44,6 +46,7 @@ class Service(ChildPart):
         self._env = dict(env)
         self._ready = ready
         self._nice = nice
+        self._root = root
         self._addresses = dict(addresses or {})
 
     @property
@@ -54,7 +57,7 @@ class Service(ChildPart):
         return self.alive() and (self._ready is None or self._ready())
 
     def _prepare(self) -> Launch:
-        return Launch(self._argv, env=self._env, cwd=ROOT, nice=self._nice)
+        return Launch(self._argv, env=self._env, cwd=self._root, nice=self._nice)
 
 
 def http_ok(url: str, *, limit_s: float = 2.0) -> Callable[[], bool]:

@@ -19,6 +19,7 @@ RUNS: tuple[tuple[str, list[str]], ...] = (
     ("a year of rates by day, 20 000 units (floor 1 s)", ["tests.bench.history"]),
     ("the page of 20 000 units in Chromium: first view, fire on screen, memory", ["tests.bench.console"]),
     ("the whole of FireNet", ["tests.bench.system"]),
+    ("twice the units, 1, 2 and 4 processes (at most 2.1 times the cost)", ["tests.bench.scale"]),
 )
 
 

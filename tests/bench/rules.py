@@ -346,13 +346,13 @@ async def prepare(servers: Servers, units: int, count: int) -> None:
     await producer.stop()
 
 
-def start_rules(servers: Servers, folder: Path) -> subprocess.Popen[bytes]:
+def start_rules(servers: Servers, folder: Path, name: str = "bench") -> subprocess.Popen[bytes]:
     (port,) = free_ports(1)
     settings = {
         "FIRENET_KAFKA_BOOTSTRAP": servers.bootstrap,
         "FIRENET_DATABASE_DSN": servers.dsn,
         "RULES_HTTP_PORT": str(port),
-        "RULES_INSTANCE": "bench",
+        "RULES_INSTANCE": name,
     }
     with (folder / "rules.log").open("ab") as out:
         return subprocess.Popen([sys.executable, "-m", "services.rules"], env={**os.environ, **settings}, stdout=out)

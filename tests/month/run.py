@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, cycle
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,7 +26,7 @@ from deploy.stack.kafka import Kafka
 from deploy.stack.part import Part
 from deploy.stack.ports import HOST, free_ports
 from deploy.stack.postgres import Postgres
-from deploy.stack.service import Service, http_ok
+from deploy.stack.service import ROOT, Service, http_ok
 from schemas import topics
 from schemas.topics import EXCHANGES, FIGURES, FINDINGS, REGISTRY, SIGNALS, all_topics
 from services.compliance.adapters.kafka_copy import copy_of_kafka
@@ -52,7 +52,6 @@ LIMIT_S = 900.0
 LOG_TOPICS = (SIGNALS, EXCHANGES, REGISTRY)
 UNDISTURBED = "undisturbed"
 """The database of a run without kills."""
-VICTIMS = ("compliance", "rules", "PostgreSQL")
 WORKED_OFF = "SELECT coalesce(sum(next_offset), 0) FROM rules.partitions"
 PUBLISHED = "SELECT published_at FROM compliance.log_position"
 RULES_OUTBOX, FIGURES_OUTBOX = "SELECT count(*) FROM rules.outbox", "SELECT count(*) FROM compliance.outbox"
@@ -70,6 +69,10 @@ class Terms:
     kills: int
     step_s: int
     folder: Path
+    roots: tuple[Path, ...] = (ROOT,)
+    """Where the code of rules and compliance is: that of the first at their start, that of the next after each kill."""
+    victims: tuple[str, ...] = ("compliance", "rules", "PostgreSQL")
+    """What is killed, again and again in a random order."""
 
 
 class Site:
@@ -82,7 +85,9 @@ class Site:
         self.postgres = Postgres(folder / "postgres", port=database_port, survives_power_cut=False)
         self.archive = folder / "archive"
         self._folder, self._step_s = folder, terms.step_s
+        self._roots = terms.roots
         self.parts: dict[str, Part] = {"Kafka": self.kafka, "PostgreSQL": self.postgres}
+        self._versions: dict[str, Iterator[Service]] = {}
 
     def start(self) -> None:
         self.kafka.start()
@@ -114,15 +119,23 @@ class Site:
             "COMPLIANCE_POLL_S": "0.2",
         }
         for name, port in (("rules", self.rules_port), ("compliance", self.compliance_port)):
-            service = Service(
-                self._folder / name,
-                name=name,
-                argv=[sys.executable, "-m", f"services.{name}"],
-                env={**self.environment, **settings},
-                ready=http_ok(f"http://{HOST}:{port}/healthz"),
-            )
-            self.parts[name] = service
-            service.start()
+            versions = [
+                Service(
+                    self._folder / name,
+                    name=name,
+                    argv=[sys.executable, "-m", f"services.{name}"],
+                    env={**self.environment, **settings},
+                    ready=http_ok(f"http://{HOST}:{port}/healthz"),
+                    root=root,
+                )
+                for root in self._roots
+            ]
+            self._versions[name] = cycle(versions)
+            self._start_next(name)
+
+    def _start_next(self, name: str) -> None:
+        self.parts[name] = next(self._versions[name])
+        self.parts[name].start()
 
     @property
     def dsn(self) -> str:
@@ -134,9 +147,12 @@ class Site:
         return {**os.environ, **own}
 
     def strike(self, name: str) -> None:
-        """`kill -9`, and a new start once it is dead."""
+        """`kill -9`, and a new start once it is dead, of the next version where there are several."""
         self.parts[name].kill()
-        self.parts[name].start()
+        if name in self._versions:
+            self._start_next(name)
+        else:
+            self.parts[name].start()
 
     def stop(self) -> None:
         for part in reversed(self.parts.values()):
@@ -178,7 +194,7 @@ def play(terms: Terms, tell: Tell) -> list[Account]:
 def _live_through(here: Site, terms: Terms, told: Month, tell: Tell) -> None:
     """Write the month in parts, the last when all before it is published, with a kill while each is worked off."""
     dice = Random(terms.seed)
-    victims = [VICTIMS[number % len(VICTIMS)] for number in range(terms.kills)]
+    victims = [terms.victims[number % len(terms.victims)] for number in range(terms.kills)]
     dice.shuffle(victims)
     written = 0
     for number, records in enumerate(_parts(told.records, max(2, terms.kills))):

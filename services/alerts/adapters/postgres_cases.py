@@ -13,6 +13,7 @@ from psycopg_pool import PoolTimeout
 from services.alerts.adapters.kafka_requests import request_rows
 from services.alerts.adapters.notice_rows import address_of, note_message
 from services.alerts.adapters.rows import (
+    CLOCKS,
     attached_row,
     audit_row,
     case_of,
@@ -284,7 +285,7 @@ class PostgresCaseTransaction:
         written = {**changes.updated, **changes.opened}
         if written:
             clocks = to_json(clock_rows(written.values()))
-            await run(SQL["save_clocks"], {"case_ids": list(written), "clocks": clocks})
+            await run(SQL["save_clocks"], {"case_ids": list(written), "clocks": clocks, "kinds": sorted(CLOCKS)})
         if receipts := receipt_rows(written.values()):
             await run(SQL["insert_receipts"], (to_json(receipts),))
 

@@ -204,6 +204,10 @@ def _guarded_of(raw: Mapping[str, Any]) -> GuardedTime:
     return GuardedTime(raw["name_zh"], raw["name_en"], **days, times=raw["times"], clause=raw["clause"])
 
 
+CLOCKS = frozenset(kind.value for kind in ClockKind)
+"""The clocks that this version knows; others it neither reads nor takes away."""
+
+
 def clock_rows(cases: Iterable[Case]) -> list[Row]:
     """Return one row for each clock that runs."""
     return [
@@ -221,8 +225,8 @@ def clock_rows(cases: Iterable[Case]) -> list[Row]:
 
 
 def clocks_of(rows: Iterable[Mapping[str, Any]]) -> Clocks:
-    """Return the clocks of one case from its rows, as JSON has them."""
-    return Clocks({ClockKind(row["kind"]): _clock_of(row) for row in rows})
+    """Return the clocks of one case from its rows, as JSON has them; those of the next version are left to it."""
+    return Clocks({ClockKind(row["kind"]): _clock_of(row) for row in rows if row["kind"] in CLOCKS})
 
 
 def _clock_of(row: Mapping[str, Any]) -> Clock:

@@ -1,4 +1,8 @@
-"""What is kept beside the archive, as it stands in the database: heartbeats as bytes, days and faults as short JSON."""
+"""What is kept beside the archive, as it stands in the database: heartbeats as bytes, days and faults as short JSON.
+
+Lists go by position. The next version may add to the end of one, and what it adds is passed over here: while one
+process replaces the other, and in a rollback, this version reads what the next has written (ADR 107).
+"""
 
 import json
 from collections import Counter, defaultdict
@@ -59,7 +63,7 @@ def day_of_text(raw: str) -> UnitDay:
     """Return the day. One of before R45 and R46 has nothing of them until it is computed again (`FORM` of the fold)."""
     day, time, beats, points, isolation, connection, partly, exempt, *more = json.loads(raw)
     begun = Beginning(Connection(connection), partly, exempt, Ratio(*isolation))
-    tests, (tenths, unbelieved, let_off) = more or ([0, 0, 0, 0], ((), (), 0))
+    tests, (tenths, unbelieved, let_off), *_ = more or ([0, 0, 0, 0], ((), (), 0))
     sent = Transmissions(Counter(dict(tenths)), Counter({Flag(name): many for name, many in unbelieved}), let_off)
     return UnitDay(day, Ratio(*time), Ratio(*beats), Ratio(*points), begun, Ratio(*tests), sent)
 
@@ -77,7 +81,7 @@ def faults_text(faults: Iterable[Fault]) -> str:
 
 
 def faults_of(said: Sequence[Sequence[Any]]) -> list[Fault]:
-    return [Fault(begun, ended) for begun, ended in said]
+    return [Fault(begun, ended) for begun, ended, *_ in said]
 
 
 def checks_text(checks: Iterable[tuple[int, str | None]]) -> str:
@@ -85,7 +89,7 @@ def checks_text(checks: Iterable[tuple[int, str | None]]) -> str:
 
 
 def checks_of(said: Sequence[Sequence[Any]]) -> list[Check]:
-    return [Check("", ordered_at, None if end is None else ExchangeStep(end)) for ordered_at, end in said]
+    return [Check("", ordered_at, None if end is None else ExchangeStep(end)) for ordered_at, end, *_ in said]
 
 
 def cuts_text(cuts: Mapping[Pair, Cut]) -> str:
@@ -95,7 +99,7 @@ def cuts_text(cuts: Mapping[Pair, Cut]) -> str:
 def carry_of(unit_id: str, first: int | None, cuts: Sequence[Sequence[Any]]) -> Carry | None:
     if first is None:
         return None
-    found: dict[Pair, Cut] = {(gateway_id, unit_id): Cut(at, first_proof) for gateway_id, at, first_proof in cuts}
+    found: dict[Pair, Cut] = {(gateway_id, unit_id): Cut(at, first_proof) for gateway_id, at, first_proof, *_ in cuts}
     return Carry(first, found)
 
 

@@ -305,7 +305,7 @@ def _packs(records: Iterable[str], known_before: datetime | None = None) -> list
     """Return the packs of registry records, of each version what was recorded last (ADR 25)."""
     found: dict[tuple[str, str, int], Pack] = {}
     for raw in records:
-        record = RegistryData.model_validate_json(raw).record
+        record = RegistryData.model_validate_json(raw, extra="ignore").record
         assert isinstance(record, PackRecord), "only packs are kept here"
         versions = sorted(record.versions, key=lambda each: each.recorded_at)
         for version in versions:
@@ -341,7 +341,7 @@ def packs_known(reader: ArchiveReader, end: bytes) -> list[Pack]:
 def _visibility_fold(said: Sequence[Any] | None) -> VisibilityFold:
     if said is None:
         return VisibilityFold(0)
-    limit, watermark, first, last, gaps, ahead, impaired, impaired_from = said
+    limit, watermark, first, last, gaps, ahead, impaired, impaired_from, *_ = said
     return VisibilityFold(
         limit, watermark, first, last, [Span(*gap) for gap in gaps], ahead, [Span(*span) for span in impaired],
         impaired_from,
@@ -351,5 +351,6 @@ def _visibility_fold(said: Sequence[Any] | None) -> VisibilityFold:
 def _tick_state(said: Sequence[Any] | None) -> TickState | None:
     if said is None:
         return None
-    instances = {name: (TickRead(*newest), proven) for name, (newest, proven) in said[0].items()}
-    return TickState(instances, *said[1:])
+    width = len(TickRead._fields)
+    instances = {name: (TickRead(*newest[:width]), proven) for name, (newest, proven, *_) in said[0].items()}
+    return TickState(instances, *said[1 : len(TickState._fields)])

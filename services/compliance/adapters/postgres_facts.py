@@ -276,7 +276,7 @@ async def _soil(connection: Connection, days: Iterable[tuple[int, str]]) -> None
 
 async def _registry(connection: Connection, known_at: int) -> Registry:
     rows = await (await connection.execute(SQL["records"])).fetchall()
-    return registry_of([RegistryData.model_validate_json(data) for (data,) in rows], known_at)
+    return registry_of([RegistryData.model_validate_json(data, extra="ignore") for (data,) in rows], known_at)
 
 
 async def _replace(connection: Connection, unit_id: str, gateway_id: str, day: int, gone: Sequence[int]) -> None:

@@ -70,7 +70,7 @@ def to_wire(version: Version[Facts]) -> wire.Version:
         return wire.DepartmentVersion(department=_body_to_wire(facts), **times)
     if isinstance(facts, ApprovedAdjustment):
         return _adjustment_to_wire(facts, times)
-    return wire.PackVersion(pack=wire_pack.Pack.model_validate_json(facts.document), **times)
+    return wire.PackVersion(pack=wire_pack.Pack.model_validate_json(facts.document, extra="ignore"), **times)
 
 
 def _unit_to_wire(unit: Unit, route: Routing | None, times: dict[str, Any]) -> wire.UnitVersion:
@@ -131,10 +131,10 @@ def _body_to_wire(body: Body) -> wire_pack.Department:
 
 
 def from_json(kind: Kind, body: str | bytes) -> Version[Facts]:
-    """Return the version in a stored body, which was validated before it was stored."""
+    """Return the version in a stored body: validated before it was stored, by this version or by the next."""
     if kind is Kind.CONTACT:
         return _contact_from_json(body)
-    return from_wire(_MODELS[kind].model_validate_json(body))
+    return from_wire(_MODELS[kind].model_validate_json(body, extra="ignore"))
 
 
 def _contact_from_json(body: str | bytes) -> Version[Facts]:

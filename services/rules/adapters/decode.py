@@ -161,7 +161,7 @@ def system_key(point: Point | None) -> str:
 def point_in(body: str) -> Point | None:
     """Return the component that a signal's stored body names, with its label."""
     found = json.loads(body).get("point") if body else None
-    return None if found is None else Point.model_validate(found)
+    return None if found is None else Point.model_validate(found, extra="ignore")
 
 
 def _body(event: WireSignal) -> str:

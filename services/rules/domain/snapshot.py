@@ -5,6 +5,10 @@ are not part of it either: they follow from the rest. What is as in the beginnin
 
 A unit is written as text at once: each heartbeat costs one such text per checkpoint, and dictionaries on the way to it
 would be dearer than all the rest of a heartbeat.
+
+Members that are unknown are passed over: while processes are replaced one by one, a partition goes back and forth
+between this version and the next. So the next may say more under the same format; what means something else is a format
+of its own, which is read one release before it is written (ADR 107).
 """
 
 import json
@@ -12,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from json.encoder import encode_basestring as quoted
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from services.kernel.words import Connection, CountsAsTest, Duty, FindingKind, Health, VisibilityState
 from services.rules.domain import snapshots_before
@@ -33,6 +37,7 @@ READ_AT_ONCE = 500
 Plain = Any
 """Lists, dicts, strings, numbers, None: what JSON holds without loss."""
 Named = dict[str, Plain]
+N = TypeVar("N", Position, RateKey)
 
 # Much cheaper for each of very many units than asking the enumeration.
 _CONNECTIONS = {connection.value: connection for connection in Connection}
@@ -78,6 +83,11 @@ def snapshot_unit(unit: Unit) -> SavedUnit:
     return SavedUnit(unit.unit_id, state)
 
 
+def _known(named: type[N], plain: Named) -> N:
+    """Return the tuple with what it knows of the members."""
+    return named(**{name: plain[name] for name in named._fields if name in plain})
+
+
 def _number(name: str, value: int) -> str:
     """Return a further member of an object, nothing for what is as in the beginning."""
     return f',"{name}":{value}' if value else ""
@@ -116,7 +126,7 @@ def restore(
         if unit.connection.unstable_until:
             engine.counters.unstable[unit.unit_id] = unit.connection.unstable_until
     engine.registry(unit_rows, gateway_rows, pack_rows, adjustment_rows)
-    engine.resume(head["sampled"], [RateKey(**key) for key in head["unsampled"]], rates)
+    engine.resume(head["sampled"], [_known(RateKey, key) for key in head["unsampled"]], rates)
     return engine
 
 
@@ -261,7 +271,7 @@ def _snapshot_trouble(trouble: Trouble) -> Named:
 
 def _restore_trouble(plain: Named) -> Trouble:
     trouble = Trouble(_position(plain, "all_ended"))
-    trouble.floors = {system: Position(**floor) for system, floor in plain.get("systems_ended", {}).items()}
+    trouble.floors = {system: _known(Position, floor) for system, floor in plain.get("systems_ended", {}).items()}
     trouble.restore((point, _restore_word(word)) for point, word in plain["points"].items())
     return trouble
 
@@ -280,7 +290,7 @@ def _restore_word(plain: Named) -> Word:
 
 
 def _position(plain: Named, name: str) -> Position:
-    return Position(**plain[name]) if name in plain else UNSAID
+    return _known(Position, plain[name]) if name in plain else UNSAID
 
 
 def _snapshot_deduplication(deduplication: Deduplication) -> str:
@@ -324,4 +334,7 @@ def _restore_watch(watch: Watch, head: Mapping[str, Plain]) -> None:
     watch.clear_since, watch.usable_since = head["clear_since"], head["usable_since"]
     watch.impaired_since, watch.blind_after = head["impaired_since"], head["blind_after"]
     watch.shared_at = head.get("shared_at", 0)
-    watch.instances = {name: Instance(**values) for name, values in head["instances"].items()}
+    watch.instances = {
+        name: Instance(one["epoch"], one["number"], one["proven_until"], one["written_at"])
+        for name, one in head["instances"].items()
+    }

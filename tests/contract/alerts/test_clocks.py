@@ -136,6 +136,20 @@ async def test_clocks_that_do_not_run_any_more_are_gone(pool: Pool, migrated_dat
     assert execute(migrated_database, "SELECT kind, step, due_at FROM alerts.clocks") == [("step", "H2", at(70))]
 
 
+async def test_a_clock_of_the_next_version_is_left_to_it(pool: Pool, migrated_database: str) -> None:
+    store, one = PostgresCaseStore(pool), case(clocks=clocks(step=("H1", 60), reply=("H4", 90)))
+    async with store.transaction() as transaction:
+        await transaction.save(Changes(opened={one.case_id: one}))
+    execute(migrated_database, "ALTER TABLE alerts.clocks DROP CONSTRAINT known_clock")  # as its `pre` widens it
+    later = "INSERT INTO alerts.clocks (case_id, kind, due_at, step) VALUES (%s, 'of_the_next_version', %s, '')"
+    execute(migrated_database, later, one.case_id, at(80))
+    (found,) = await ask(pool, due(60))
+    assert found.clocks == one.clocks
+    async with store.transaction() as transaction:
+        await transaction.save(Changes(updated={one.case_id: replace(found, clocks=clocks())}))
+    assert execute(migrated_database, "SELECT kind FROM alerts.clocks") == [("of_the_next_version",)]
+
+
 MOVE_ON = """
 UPDATE alerts.cases SET step = 'H0', revision = revision + 1;
 UPDATE {rows} SET step = 'H1', due_at = %s WHERE kind = 'step';

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import FIGURES, SIGNALS, all_topics
+from services.compliance.ports import Trouble
 from tests.contract.compliance.archived import Sent
 from tests.contract.compliance.closings import sent
 from tests.contract.compliance.scenario import T0
@@ -22,6 +24,7 @@ from tests.integration.compliance.harness import TOPICS, Process, compliance, ka
 
 STEP_S = 14_400
 SETTINGS = {"COMPLIANCE_STEP_S": str(STEP_S), "COMPLIANCE_POLL_S": "0.2", "COMPLIANCE_ARCHIVE_ROLL_S": "0.3"}
+HELD = f"waits, {Trouble.HELD}"
 NEWEST = "SELECT known_at, published_at FROM compliance.log_position"
 
 
@@ -87,14 +90,21 @@ async def test_what_is_killed_in_between_and_comes_late_is_published_once_and_pr
     async with (
         kafka(tmp_path / "kafka") as bootstrap,
         compliance(bootstrap, tmp_path, FIRENET_DATABASE_DSN=dsn, **SETTINGS) as process,
+        beside(process, dsn) as other,
     ):
         await put(bootstrap, first)
         process.start()
-        for steps in (1, 3, 5):
+        for steps in (1, 3):
             await process.wait_for("a further step", partial(has_taken, dsn, steps))
             await asyncio.to_thread(process.end, signal.SIGKILL)
             process.start()
-        await published_until(process, dsn, FIRST_HALF_MS)
+        other.start()  # both close periods now; the archive has one writer, and the other waits for it
+        await other.wait_for("the other at work beside the first", lambda: HELD in other.ready()[1])
+        await process.wait_for("a further step", partial(has_taken, dsn, 5))
+        await asyncio.to_thread(process.end, signal.SIGKILL)
+        await published_until(other, dsn, FIRST_HALF_MS)
+        await asyncio.to_thread(other.end)
+        process.start()
         await put(bootstrap, second)
         await asyncio.to_thread(process.end, signal.SIGKILL)
         process.start()
@@ -107,6 +117,14 @@ async def test_what_is_killed_in_between_and_comes_late_is_published_once_and_pr
         for source in (["--kafka"], ["--archive", str(process.root)]):
             done = await asyncio.to_thread(replay, bootstrap, dsn, source)
             assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def beside(process: Process, dsn: str) -> AbstractAsyncContextManager[Process]:
+    """Return a second process over the same archive and tables, not started yet."""
+    folder = process.folder / "second"
+    folder.mkdir()
+    settings = {**SETTINGS, "COMPLIANCE_ARCHIVE_ROOT": str(process.root), "FIRENET_DATABASE_DSN": dsn}
+    return compliance(process.bootstrap, folder, **settings)
 
 
 def replay(bootstrap: str, dsn: str, source: list[str]) -> "subprocess.CompletedProcess[str]":

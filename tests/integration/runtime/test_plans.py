@@ -202,7 +202,7 @@ REPORT: Plan = {
         ),
         pytest.param(
             ALERTS["save_clocks"],
-            {"case_ids": ["C200"], "clocks": '[{"case_id": "C200", "kind": "step"}]'},
+            {"case_ids": ["C200"], "clocks": '[{"case_id": "C200", "kind": "step"}]', "kinds": ["step", "reply"]},
             "clocks_pkey",
             id="alerts: clocks as they are now",
         ),

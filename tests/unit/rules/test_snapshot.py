@@ -152,6 +152,35 @@ def test_whatever_stands_in_a_name_stays_on_its_line() -> None:
     assert again.units["U1"].condition.open_points(FindingKind.FAULT) == 5
 
 
+def with_more(plain: Any) -> Any:
+    """Return saved state with a member more in every object that is no map by names of devices or kinds."""
+    if isinstance(plain, list):
+        return [with_more(one) for one in plain]
+    if not isinstance(plain, dict):
+        return plain
+    found = {name: with_more(value) for name, value in plain.items()}
+    is_map = not plain or any(not name.isidentifier() or name in ("i1", "fire", "fault") for name in plain)
+    return found if is_map else {**found, "of_the_next_version": 1}
+
+
+def test_what_the_next_version_saves_more_is_passed_over() -> None:
+    """While processes are replaced one by one a partition goes back and forth between this version and the next."""
+    scenario = Scenario()
+    scenario.tick(0)
+    scenario.beat(0, signal_id="b1")
+    scenario.signal(1, "fault", "3")
+    scenario.signal(2, "restore", "3", "fault")
+    engine = scenario.engine
+    head, units = snapshot_head(engine), [snapshot_unit(unit) for unit in engine.units.values()]
+    assert head["instances"], "ticks are among what is saved"
+    assert '"begun":' in units[0].state, "positions are among what is saved"
+    more = [SavedUnit(one.unit_id, json.dumps(with_more(json.loads(one.state)))) for one in units]
+    nothing: dict[str, Any] = {"never_grace": 0, "unit_rows": {}, "gateway_rows": {}, "pack_rows": {}}
+    again = restore(with_more(head), more, **nothing)
+    assert [snapshot_unit(unit) for unit in again.units.values()] == units
+    assert snapshot_head(again) == head
+
+
 def test_a_delta_of_today_replaces_a_unit_of_a_base_of_today_by_its_id() -> None:
     base, delta = [SavedUnit("U1", "{}"), SavedUnit("U2", "{}")], [SavedUnit("U2", '{"a":1}')]
     assert unpack(0, [pack({"format": 3}, base), pack({"format": 3}, delta)])[1] == [base[0], delta[0]]

@@ -160,10 +160,10 @@ SELECT {case_names} FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb)
 case_id, kind, due_at, step, calendar_version, counted_from
 
 -- save_clocks --
--- These clocks of these cases, and no others.
+-- These clocks of these cases, and no others of the kinds that we know.
 WITH stopped AS (
     DELETE FROM alerts.clocks k USING unnest(%(case_ids)s::text[]) AS written (case_id)
-    WHERE k.case_id = written.case_id
+    WHERE k.case_id = written.case_id AND k.kind = ANY(%(kinds)s)
       AND NOT EXISTS (SELECT FROM jsonb_populate_recordset(NULL::alerts.clocks, %(clocks)s::jsonb) n
                       WHERE n.case_id = k.case_id AND n.kind = k.kind)
 )
