@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from services.console.adapters.status_pages import StatusPages
 from services.console.domain.errors import DataUnavailable, NotAllowed
 from services.console.domain.freshness import PartitionVisibility
+from services.console.domain.report_schedules import MailCounts
 from services.console.domain.system_health import (
     InstanceSeen,
     ItemRow,
@@ -44,6 +45,7 @@ STORED = Stored(
     database_bytes=1 << 30,
     certificates=40,
     first_end=NOW + 200 * DAY,
+    reports=MailCounts(0, 0, None),
     synthetic=ARRIVED,
 )
 INGEST = ServiceSeen(

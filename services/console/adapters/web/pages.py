@@ -55,6 +55,7 @@ NOT_OF_THE_PAGE = (
     "refusals.js",
     "registry.js",
     "report.js",
+    "report_schedules.js",
     "reports.js",
     "shared.js",
     "system.js",
@@ -76,6 +77,7 @@ READABLE = (
     "/registry",
     "/reports",
     "/reports/one",
+    "/reports/schedules",
     "/wall",
 )
 """Pages that a sign-in may lead back to."""

@@ -35,6 +35,7 @@ from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages, Sign
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.adapters.web.register import RegisterApi, register_routes
+from services.console.adapters.web.report_schedules import SchedulesApi, StopPages, schedule_routes, stop_routes
 from services.console.adapters.web.reports import ReportsApi, report_routes
 from services.console.adapters.web.system import system_routes
 from services.console.domain.errors import (
@@ -44,6 +45,7 @@ from services.console.domain.errors import (
     BadAccountOrder,
     BadAdjustment,
     BadLink,
+    BadRecipients,
     Conflict,
     ConsoleError,
     DataUnavailable,
@@ -62,6 +64,7 @@ from services.console.domain.errors import (
     OtherSession,
     OwnAccount,
     RegistryUnavailable,
+    ScheduleExists,
     SecondFactorUnavailable,
     Stopping,
     TooBusy,
@@ -85,6 +88,7 @@ from services.console.ports import (
     Refusals,
     RegisterWork,
     Reports,
+    ReportSchedules,
     SystemHealths,
     Throttle,
 )
@@ -104,6 +108,8 @@ STATUS: dict[type[ConsoleError], int] = {
     NotSignedIn: 401,
     Forged: 403,
     NotAllowed: 403,
+    BadRecipients: 422,
+    ScheduleExists: 409,
     NotFound: 404,
     BadLink: 404,
     DocumentRefused: 409,
@@ -171,6 +177,7 @@ def build_site(
     links: LinkParts,
     histories: Histories,
     reports: Reports,
+    schedules: ReportSchedules,
     adjustments: Adjustments,
     evaluation: Evaluation,
     register: RegisterWork,
@@ -232,6 +239,8 @@ def build_site(
     app.include_router(mail_routes(MailsApi(api, mails, metrics), signed_in))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
     app.include_router(report_routes(ReportsApi(api, reports, read)))
+    app.include_router(schedule_routes(SchedulesApi(api, schedules, metrics), signed_in))
+    app.include_router(stop_routes(StopPages(pages, schedules, read, links.throttle, client_of)))
     app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
     app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, metrics), signed_in))
     app.include_router(register_routes(RegisterApi(api, register, Uploads(), metrics), signed_in))
