@@ -109,7 +109,10 @@ class Pages:
         self._second_factor = second_factor
         self._provider = provider
         self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(texts.TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+            loader=jinja2.FileSystemLoader(texts.TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            auto_reload=False,  # else it asks the disk about each file of a page, each time
         )
         self._environment.filters["beijing"] = _beijing
 

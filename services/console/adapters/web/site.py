@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import mimetypes
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -21,6 +19,7 @@ from services.console.adapters.web import texts
 from services.console.adapters.web.accounts import AccountApi, account_routes
 from services.console.adapters.web.adjustments import AdjustmentApi, adjustment_routes
 from services.console.adapters.web.api import Api, api_routes
+from services.console.adapters.web.assets import Assets
 from services.console.adapters.web.case_work import CaseWorkApi, case_work_routes
 from services.console.adapters.web.district_map import map_routes
 from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
@@ -129,7 +128,6 @@ STATUS: dict[type[ConsoleError], int] = {
 }
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 GRACE_S = 3
-FOREVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,15 +144,6 @@ class SiteOptions:
     map_tiles: str | None = None
     map_tiles_credit: str = ""
     second_factor: bool = False
-
-
-class Assets(StaticFiles):
-    """Files under a path that names their content: they never change, so browsers keep them."""
-
-    def file_response(self, *arguments: object, **named: object) -> Response:
-        response = super().file_response(*arguments, **named)  # type: ignore[arg-type]  # handed through unchanged
-        response.headers["Cache-Control"] = FOREVER
-        return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,15 +236,13 @@ def build_site(
     app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
     app.include_router(system_routes(api, healths, signed_in))
     app.include_router(map_routes(api, maps, signed_in, options.map_tiles, options.map_tiles_credit))
-    mimetypes.add_type("text/javascript", ".js")
-    app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)
 
     async def stopping(scope: Scope, receive: Receive, send: Send) -> None:
         response = answer_error(Request(scope), Stopping())
         await response(scope, receive, send)
 
-    return Guard(app, stopping, metrics, options.https)
+    return Guard(Assets(texts.STATIC, build, app), stopping, metrics, options.https)
 
 
 def _handle_errors(app: FastAPI, pages: Pages) -> Callable[[Request, ConsoleError], Response]:
