@@ -94,13 +94,17 @@ def _text(mail: ReportMail, sheet: Sheet, words: MailWords) -> Iterator[str]:
 
 def _summary(section: Section) -> Iterator[str]:
     yield section.heading
-    rows = section.table.rows if section.table else ()
-    for row in rows[:MOST_LINES]:
-        yield "- " + " · ".join(one_line(cell) for cell in row[:MOST_CELLS])
-    if len(rows) > MOST_LINES:
-        yield "- …"
-    if not rows:
+    table = section.table
+    if table is None:
         yield from (f"- {note}" for note in section.notes)
+        return
+    for row in table.rows[:MOST_LINES]:
+        yield "- " + " · ".join(
+            f"{table.columns[place]} {one_line(cell)}" if place in table.numeric else one_line(cell)
+            for place, cell in enumerate(row[:MOST_CELLS])
+        )
+    if len(table.rows) > MOST_LINES:
+        yield "- …"
 
 
 def _page_address(mail: ReportMail, language: Language, words: MailWords) -> str:

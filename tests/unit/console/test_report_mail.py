@@ -26,7 +26,7 @@ CONTACT = ReportContact("c-health", "卫健局", "health", BodyKind.DEPARTMENT, 
 
 def sheet(language: Language) -> Sheet:
     title = "卫健局联网监测月报" if language is Language.ZH else "Monthly report of the Health Bureau"
-    table = Table(("范围", "指标"), tuple((f"S{n}", "99.8 %\r\nBcc: x@example.org") for n in range(20)))
+    table = Table(("范围", "指标"), tuple((f"S{n}", "99.8 %\r\nBcc: x@example.org") for n in range(20)), numeric=(1,))
     sections = (
         Section("figures", "指标", (), table),
         Section("outages", "断网", ("不再保存",)),
@@ -54,7 +54,7 @@ def test_it_says_in_short_what_the_report_says_in_both_languages() -> None:
     text = text_of(message)
     assert message["Subject"] == "卫健局联网监测月报 · 2026-02-01 – 2026-02-28"
     assert text.index("卫健局联网监测月报") < text.index("Monthly report of the Health Bureau")
-    assert "- S11 · 99.8 % Bcc: x@example.org\n- …" in text.replace("\r\n", "\n"), "a cell stays in its line"
+    assert "- S11 · 指标 99.8 % Bcc: x@example.org\n- …" in text.replace("\r\n", "\n"), "a cell stays in its line"
     assert "- 不再保存" in text
     assert "/reports/one?of=department&value=health&period=month&from=2026-02-01&lang=zh" in text
     assert message["List-Unsubscribe"] == f"<https://console.example.org/reports/stop/{'K' * 43}>"
