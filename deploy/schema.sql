@@ -800,6 +800,73 @@ CREATE TABLE console.refusals (
 CREATE INDEX refusals_by_gateway ON console.refusals USING btree (gateway_id, received_at DESC);
 CREATE INDEX refusals_newest ON console.refusals USING btree (received_at DESC, refusal_id);
 
+CREATE TABLE console.report_audit (
+    about text NOT NULL,
+    account text NOT NULL,
+    action text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    detail jsonb NOT NULL,
+    hash text NOT NULL,
+    prev_hash text NOT NULL,
+    seq bigint NOT NULL,
+    CONSTRAINT report_audit_pkey PRIMARY KEY (seq)
+);
+
+CREATE TABLE console.report_mails (
+    attempts integer NOT NULL DEFAULT 0,
+    contact_id text NOT NULL,
+    edition integer NOT NULL,
+    mail_id bigint NOT NULL DEFAULT identity,
+    next_try_at timestamp with time zone NOT NULL,
+    period_from date NOT NULL,
+    planned_at timestamp with time zone NOT NULL,
+    schedule_id bigint NOT NULL,
+    sent_at timestamp with time zone,
+    sent_revision integer,
+    sent_to text,
+    state text NOT NULL DEFAULT 'waiting'::text,
+    tried_at timestamp with time zone,
+    trouble text NOT NULL DEFAULT ''::text,
+    CONSTRAINT report_mails_check CHECK (((state = 'sent'::text) = (sent_at IS NOT NULL))),
+    CONSTRAINT report_mails_pkey PRIMARY KEY (mail_id),
+    CONSTRAINT report_mails_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES console.report_schedules(schedule_id),
+    CONSTRAINT report_mails_schedule_id_period_from_contact_id_edition_key UNIQUE (schedule_id, period_from, contact_id, edition),
+    CONSTRAINT report_mails_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'sent'::text, 'failed'::text])))
+);
+CREATE INDEX report_mails_by_age ON console.report_mails USING btree (planned_at);
+CREATE INDEX report_mails_tried ON console.report_mails USING btree (tried_at);
+CREATE INDEX report_mails_waiting ON console.report_mails USING btree (next_try_at) WHERE (state = 'waiting'::text);
+
+CREATE TABLE console.report_recipients (
+    contact_id text NOT NULL,
+    schedule_id bigint NOT NULL,
+    stop_key text NOT NULL,
+    stopped_at timestamp with time zone,
+    CONSTRAINT report_recipients_pkey PRIMARY KEY (schedule_id, contact_id),
+    CONSTRAINT report_recipients_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES console.report_schedules(schedule_id),
+    CONSTRAINT report_recipients_stop_key_key UNIQUE (stop_key)
+);
+
+CREATE TABLE console.report_schedules (
+    created_at timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    dimension text NOT NULL,
+    passed_over integer NOT NULL DEFAULT 0,
+    paused boolean NOT NULL DEFAULT false,
+    period_kind text NOT NULL,
+    planned_edition integer NOT NULL DEFAULT 0,
+    planned_from date,
+    planned_revision integer NOT NULL DEFAULT 0,
+    removed_at timestamp with time zone,
+    schedule_id bigint NOT NULL DEFAULT identity,
+    since timestamp with time zone NOT NULL,
+    subject text NOT NULL,
+    CONSTRAINT report_schedules_dimension_check CHECK ((dimension = ANY (ARRAY['district'::text, 'town'::text, 'department'::text]))),
+    CONSTRAINT report_schedules_period_kind_check CHECK ((period_kind = ANY (ARRAY['day'::text, 'week'::text, 'month'::text, 'quarter'::text, 'half_year'::text, 'year'::text]))),
+    CONSTRAINT report_schedules_pkey PRIMARY KEY (schedule_id)
+);
+CREATE UNIQUE INDEX report_schedules_once ON console.report_schedules USING btree (dimension, subject, period_kind) WHERE (removed_at IS NULL);
+
 CREATE TABLE console.sessions (
     by_provider boolean NOT NULL DEFAULT false,
     created_at timestamp with time zone NOT NULL,

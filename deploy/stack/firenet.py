@@ -345,6 +345,10 @@ class FireNet:
                 "ALERTS_SMTP_HOST": HOST,
                 "ALERTS_SMTP_PORT": str(self.ports.smtp),
                 "ALERTS_SMTP_SECURITY": "none",
+                "CONSOLE_SMTP_HOST": HOST,
+                "CONSOLE_SMTP_PORT": str(self.ports.smtp),
+                "CONSOLE_SMTP_SECURITY": "none",
+                "CONSOLE_MAIL_CONSOLE_URL": self.console_url,
                 "CONSOLE_MAILBOX_URL": f"http://{HOST}:{self.ports.mailbox}/",
             }
         return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}

@@ -21,6 +21,8 @@ def main() -> int:
     try:
         if arguments.command == "accounts":
             return asyncio.run(_accounts(settings, arguments))
+        if arguments.command == "report-schedules":
+            return _told(*asyncio.run(app.schedules_audit(settings)))
         if arguments.command == "screens":
             return asyncio.run(_screens(settings, arguments))
         if arguments.command == "demo-accounts":
@@ -69,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     screen.add_argument("--days", type=int, default=365, help="how long its key opens it (365)")
     screens.add_parser("list", help="all screens, and until when each opens")
     screens.add_parser("revoke", help="its key opens nothing any more").add_argument("--name", required=True)
+    reports = commands.add_parser("report-schedules", help="reports that are sent by mail")
+    schedules = reports.add_subparsers(dest="action", required=True)
+    schedules.add_parser("audit", help="check the chain of what was done to schedules; exit 1 when it is broken")
     demo = commands.add_parser("demo-accounts", help="one account of each role, with new passwords")
     demo.add_argument("--json", action="store_true", help="print a JSON list")
     return parser
@@ -97,9 +102,7 @@ async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) ->
             )
         return 0
     if arguments.action == "audit":
-        entries, broken_at = await app.accounts_audit(settings)
-        print(f"audit: {entries} entries, whole" if broken_at is None else f"audit: broken at {broken_at} of {entries}")
-        return 0 if broken_at is None else 1
+        return _told(*await app.accounts_audit(settings))
     if arguments.action == "disable":
         found = await app.disable_account(settings, arguments.username)
         print("disabled" if found else "no such account", file=sys.stdout if found else sys.stderr)
@@ -126,6 +129,12 @@ async def _accounts(settings: ConsoleSettings, arguments: argparse.Namespace) ->
     )
     print(f"{viewer.username}\t{password}" if arguments.generate else viewer.username)
     return 0
+
+
+def _told(entries: int, broken_at: int | None) -> int:
+    """Print what became of the check of a chain."""
+    print(f"audit: {entries} entries, whole" if broken_at is None else f"audit: broken at {broken_at} of {entries}")
+    return 0 if broken_at is None else 1
 
 
 async def _screens(settings: ConsoleSettings, arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 import httpx
+from prometheus_client import CollectorRegistry
 
 from services.console.adapters.alerts_client import HttpCaseCommands
 from services.console.adapters.changes import PostgresChanges
@@ -22,23 +23,28 @@ from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.postgres_register import PostgresRegister
+from services.console.adapters.postgres_report_schedules import PostgresReportSchedules
 from services.console.adapters.postgres_reports import PostgresReports
 from services.console.adapters.postgres_system import PostgresSystem
 from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.register_client import HttpRegisterOrders
 from services.console.adapters.registry_client import HttpAdjustmentOrders
+from services.console.adapters.report_files import MadeReports
+from services.console.adapters.report_mail import MailWords, SmtpReports
 from services.console.adapters.secrets import Argon2Passwords, RandomSecrets, generated_password
 from services.console.adapters.status_pages import StatusPages
+from services.console.adapters.web import texts
 from services.console.adapters.web.oidc import ProviderParts
 from services.console.adapters.web.site import LinkParts, SiteOptions, build_site
+from services.console.domain import report_schedules
 from services.console.domain.account_audit import AccountAct, broken_at
 from services.console.domain.accounts import Account, BadAccount, checked_account, checked_password
 from services.console.domain.errors import AccountExists, IdentityTaken, NotFound
 from services.console.domain.identity import Identity, is_subject
 from services.console.domain.screens import NewScreen, Screen
 from services.console.domain.viewer import Viewer
-from services.console.metrics import Metrics, RateGauges
+from services.console.metrics import Metrics, RateGauges, ReportMailMetrics
 from services.console.settings import ConsoleSettings
 from services.console.worker.accounts import AccountDesk, open_screen
 from services.console.worker.adjustments import AdjustmentDesk
@@ -53,6 +59,7 @@ from services.console.worker.provider_sign_in import ProviderSignIn
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
 from services.console.worker.register import RegisterDesk
+from services.console.worker.report_schedules import ReportMailer, ScheduleDesk
 from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
 from services.console.worker.system_health import SystemHealthService
@@ -61,8 +68,9 @@ from services.runtime.clock import Clock, SystemClock
 from services.runtime.consumer_metrics import ConsumerCollector
 from services.runtime.lifecycle import Stop, supervise
 from services.runtime.names import under_a_name
-from services.runtime.postgres import open_pool
+from services.runtime.postgres import Pool, open_pool
 from services.runtime.public_http import PublicServer
+from services.runtime.smtp import SmtpServer
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 READY_WITHIN_S = 10
@@ -113,6 +121,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
         documents = HttpDocuments(
             http, str(settings.documents_url), settings.documents_token, settings.alerts_deadline_s
         )
+        histories = PostgresHistory(pool)
         book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
         adjusting = HttpAdjustmentOrders(
             http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
@@ -136,8 +145,15 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             documents=DocumentDesk(documents),
             mails=MailDesk(documents),
             links=LinkParts(documents, LinkThrottle(clock)),
-            histories=HistoryService(PostgresHistory(pool)),
+            histories=HistoryService(histories),
             reports=ReportService(PostgresReports(pool), documents, clock),
+            schedules=ScheduleDesk(
+                PostgresReportSchedules(pool),
+                histories,
+                RandomSecrets(),
+                clock,
+                sends=settings.smtp_host is not None,
+            ),
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
             accounts=AccountDesk(accounts, passwords, RandomSecrets(), clock, codes, settings.oidc_issuer),
             evaluation=EvaluationDesk(PostgresEvaluation(pool), adjusting, Circulars(documents, read), clock),
@@ -193,12 +209,43 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             "status": status.serve(stop),
             "refusals": feed.run(settings.kafka_bootstrap, stop),
         }
+        if settings.smtp_host is not None:
+            mailer = _mailer(settings, settings.smtp_host, pool, read, documents, clock, registry)
+            tasks["reports"] = mailer.run(stop)
         try:
             await supervise(stop, tasks)
         finally:
             await orders.close()
             if provider is not None:
                 await provider.close()
+
+
+def _mailer(
+    settings: ConsoleSettings,
+    host: str,
+    pool: Pool,
+    read: PostgresReadModel,
+    documents: HttpDocuments,
+    clock: Clock,
+    registry: CollectorRegistry,
+) -> ReportMailer:
+    catalogue = texts.load()
+    server = SmtpServer(
+        host=host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        user=settings.smtp_user,
+        password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+        timeout_s=settings.smtp_timeout_s,
+    )
+    return ReportMailer(
+        outbox=PostgresReportSchedules(pool),
+        maker=MadeReports(PostgresReports(pool), read, documents, catalogue, clock),
+        carrier=SmtpReports(server, MailWords(catalogue, settings.mail_from, settings.mail_console_url), clock),
+        clock=clock,
+        metrics=ReportMailMetrics(registry),
+        an_hour=settings.report_mails_an_hour,
+    )
 
 
 def provider_of(settings: ConsoleSettings, clock: Clock) -> OidcProvider | None:
@@ -314,6 +361,13 @@ async def accounts_audit(settings: ConsoleSettings) -> tuple[int, int | None]:
     return len(links), broken_at(links)
 
 
+async def schedules_audit(settings: ConsoleSettings) -> tuple[int, int | None]:
+    """Return what `accounts_audit` does, of the audit of schedules of reports."""
+    async with open_pool(settings.database_dsn.get_secret_value(), "console-schedules", max_size=1) as pool:
+        links = await PostgresReportSchedules(pool).audited()
+    return len(links), report_schedules.broken_at(links)
+
+
 async def add_screen(settings: ConsoleSettings, *, name: str, display_name: str, days: int) -> tuple[str, datetime]:
     """Create the screen or give it a new key; return the key and when it ends. Raises BadAccount.
 
@@ -363,4 +417,5 @@ __all__ = [
     "list_screens",
     "reset_second_factor",
     "run",
+    "schedules_audit",
 ]

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from services.console.domain.accounts import SignIn
 from services.console.domain.adjustments import Decision
 from services.console.domain.register import ProposalDecision
+from services.console.domain.report_schedules import ScheduleAct, Trouble
 from services.kernel.ratio import Ratio, floored
 
 REQUEST_OUTCOMES = ("ok", "client_error", "server_error")
@@ -109,6 +110,12 @@ class Metrics:
         )
         account_outcomes = ("ok", "not_allowed", "wrong_password", "wrong_code", "locked_out", "bad_account")
         _at_zero(self.account_acts, ACCOUNT_ACTS, account_outcomes)
+        self.schedule_acts = Counter(
+            "firenet_console_schedule_acts", "Schedules of reports made and changed, by outcome", ["act", "outcome"],
+            registry=registry,
+        )  # fmt: skip
+        scheduled = ("ok", "not_allowed", "not_found", "schedule_exists", "bad_recipients")
+        _at_zero(self.schedule_acts, ("create", "recipients", *ScheduleAct), scheduled)
         proposed = (*outcomes, "faulty_file", "no_change", "changed_since")
         _at_zero(self.proposals, ("preview", "request", *ProposalDecision), proposed)
         _at_zero(self.refusals, ("kept", "counted", "unreadable"))
@@ -120,6 +127,38 @@ class Metrics:
         _at_zero(self.document_acts, ("sign", "submit", "decide", "revoke", "circular"), ("ok", "refused"))
         _at_zero(self.requests, REQUEST_OUTCOMES)
         _at_zero(self.events, ("snapshot", "update", "beat"))
+
+
+class ReportMailMetrics:
+    """Mails with reports. What several processes share, the database tells each of them: take the greatest."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.tries = Counter(
+            "firenet_console_report_mails", "Tries to send a report by mail: sent, or the trouble", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+        self.turns = Counter(
+            "firenet_console_report_turns", "Looks at which reports are due, by how they ended", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+        self.passed_over = Counter(
+            "firenet_console_reports_passed_over",
+            "Periods of scheduled reports that a newer one was sent instead of",
+            registry=registry,
+        )
+        self.waiting = Gauge(
+            "firenet_console_report_mails_waiting", "Mails with reports that wait to be sent", registry=registry
+        )
+        self.failed = Gauge(
+            "firenet_console_report_mails_given_up", "Mails with reports given up within a week", registry=registry
+        )
+        self.oldest = Gauge(
+            "firenet_console_report_mails_waiting_seconds",
+            "Age of the oldest mail with a report that was tried in vain and is tried again",
+            registry=registry,
+        )
+        _at_zero(self.tries, ("sent", *Trouble))
+        _at_zero(self.turns, ("ok", "data_unavailable", "failed"))
 
 
 def _at_zero(counter: Counter, *values: Iterable[str]) -> None:

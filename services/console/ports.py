@@ -45,6 +45,22 @@ from services.console.domain.register import (
     Taken,
 )
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
+from services.console.domain.report_schedules import (
+    ClosedPeriod,
+    MailCounts,
+    NewSchedule,
+    Plan,
+    ReportContact,
+    ReportMail,
+    Schedule,
+    ScheduleAct,
+    ScheduleLink,
+    SchedulePage,
+    ScheduleRow,
+    StopPage,
+    Tried,
+    Trouble,
+)
 from services.console.domain.screens import NewScreen, Screen, ScreenKey
 from services.console.domain.second_factor import Enrolment, SecondFactor
 from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
@@ -583,6 +599,126 @@ class Reports(Protocol):
     async def printed(self, sheet: Sheet) -> bytes:
         """Return the sheet as PDF. Raises DocumentsUnavailable, DocumentRefused, TooBusy."""
         ...
+
+
+class ScheduleBook(Protocol):
+    """Schedules of reports, as they are stored. Every method is one transaction, and raises DataUnavailable.
+
+    What changes one writes down who did, in a chain; `by` is an account.
+    """
+
+    async def rows(self, now: datetime) -> Sequence[ScheduleRow]:
+        """Return every schedule that was not removed."""
+        ...
+
+    async def contacts(self) -> Sequence[ReportContact]:
+        """Return the offices of the register that have a mail address."""
+        ...
+
+    async def one(self, schedule_id: int) -> Schedule:
+        """Raises NotFound."""
+        ...
+
+    async def create(self, new: NewSchedule, keys: Sequence[str], by: str, now: datetime) -> int:
+        """Return its id; `keys`: of each contact, in its order, what stops its mails. Raises ScheduleExists."""
+        ...
+
+    async def choose(
+        self, schedule_id: int, contacts: Sequence[str], keys: Sequence[str], by: str, now: datetime
+    ) -> None:
+        """Let these be its recipients and no others. Raises NotFound."""
+        ...
+
+    async def act(self, schedule_id: int, act: ScheduleAct, by: str, now: datetime) -> None:
+        """Raises NotFound."""
+        ...
+
+    async def of_key(self, key: str) -> StopPage:
+        """Raises BadLink."""
+        ...
+
+    async def stop(self, key: str, now: datetime) -> None:
+        """End the mails that a key came with. Raises BadLink."""
+        ...
+
+    async def audited(self) -> Sequence[ScheduleLink]: ...
+
+
+class ReportOutbox(Protocol):
+    """Mails with reports, made and sent by any number of processes. Every method raises DataUnavailable."""
+
+    async def due(self, now: datetime) -> Sequence[tuple[Schedule, Sequence[ClosedPeriod]]]:
+        """Return schedules with the newest closed periods of each."""
+        ...
+
+    async def plan(self, schedule: Schedule, plan: Plan, now: datetime) -> int:
+        """Make the mails of a plan; return how many, 0 where another process has done it."""
+        ...
+
+    async def claim(self, now: datetime, an_hour: int) -> ReportMail | None:
+        """Return a mail that is due, for this process alone; None for none, or where the hour has had so many."""
+        ...
+
+    async def tried(self, mail: ReportMail, how: Tried, now: datetime) -> None:
+        """Write down how a try ended, and when the next one is."""
+        ...
+
+    async def contacts(self) -> Sequence[ReportContact]: ...
+
+    async def counts(self, now: datetime) -> MailCounts: ...
+
+    async def forget(self, now: datetime) -> None:
+        """Remove a bounded number of mails that are older than what is kept."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiles:
+    """A report as it is sent: the words of it in both languages, the recipient's first, and its files in his."""
+
+    sheets: tuple[Sheet, ...]
+    revision: int
+    closed: bool
+    pdf: bytes
+    xlsx: bytes
+
+
+class ReportMaker(Protocol):
+    async def made(self, query: ReportQuery, language: Language) -> ReportFiles:
+        """Raises DataUnavailable, DocumentsUnavailable, DocumentRefused."""
+        ...
+
+
+class ReportCarrier(Protocol):
+    async def send(self, mail: ReportMail, contact: ReportContact, files: ReportFiles) -> Trouble | None:
+        """Return why the mail server did not take it; None: it has it."""
+        ...
+
+
+class ReportSchedules(Protocol):
+    """What the pages may do with schedules. Raises as the book does, and NotAllowed for who may not."""
+
+    async def page(self, viewer: Viewer) -> SchedulePage:
+        """Return those of subjects that the viewer may see; a department's own recipients of them alone."""
+        ...
+
+    async def contacts(self, viewer: Viewer, subject: Subject) -> Sequence[ReportContact]:
+        """Return who may be sent the report of a subject."""
+        ...
+
+    async def create(self, viewer: Viewer, new: NewSchedule) -> int:
+        """Raises ScheduleExists, BadRecipients, NotFound for a subject without figures."""
+        ...
+
+    async def choose(self, viewer: Viewer, schedule_id: int, contacts: Sequence[str]) -> None:
+        """Raises NotFound, BadRecipients."""
+        ...
+
+    async def act(self, viewer: Viewer, schedule_id: int, act: ScheduleAct) -> None: ...
+
+    async def of_key(self, key: str) -> StopPage: ...
+
+    async def stop(self, key: str) -> None: ...
 
 
 class ScoreBook(Protocol):

@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.runtime.addresses import networks
 from services.runtime.settings import NamedSettings, SecretKeys, keys_of
+from services.runtime.smtp import Security
 
 
 def _address(value: object) -> object:
@@ -123,6 +124,29 @@ class ConsoleSettings(NamedSettings):
         default=False, description="the provider may also be on this machine, by http: for tests"
     )
     oidc_deadline_s: float = Field(default=10, gt=0, le=60, description="wait for each answer of the provider, seconds")
+    smtp_host: Annotated[str | None, BeforeValidator(lambda host: host or None)] = Field(
+        default=None, description="mail server that scheduled reports are sent by; none: none is sent"
+    )
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="port of the mail server")
+    smtp_security: Security = Field(default="starttls", description="how it is encrypted")
+    smtp_user: Annotated[str | None, BeforeValidator(lambda user: user or None)] = Field(
+        default=None, description="account at the mail server, none for no sign-in"
+    )
+    smtp_password: SecretStr | None = Field(default=None, description="password of that account")
+    smtp_timeout_s: float = Field(default=10, gt=0, le=60, description="deadline of each exchange, seconds")
+    mail_from: str = Field(
+        default="firenet@localhost",
+        pattern=r"^[^@\s<>]+@[^@\s<>]+$",
+        description="sender address of mails with reports",
+    )
+    mail_console_url: str = Field(
+        default="http://127.0.0.1:8080",
+        max_length=200,
+        description="where links in mails with reports lead; the console's URL",
+    )
+    report_mails_an_hour: int = Field(
+        default=200, ge=0, le=100_000, description="mails with reports in any hour, all consoles together; 0: none"
+    )
     streams_total: int = Field(
         default=512, ge=1, le=10000, description="live streams at once, all accounts; a browser has one"
     )

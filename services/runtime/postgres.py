@@ -47,6 +47,8 @@ class AdvisoryLock(IntEnum):
     """One process at a time puts notices together."""
     QUOTA = 7_261_006
     """One process at a time counts what it takes of a quota. No fire waits for it."""
+    REPORT_MAILS = 7_261_007
+    """One process at a time takes a mail with a report, and so counts what an hour has had."""
 
 
 KNOWS_TRANSACTION_TIMEOUT = 170000

@@ -1,7 +1,6 @@
 """E-mail by SMTP: the standard library in threads of our own, with a deadline on every exchange."""
 
 import asyncio
-import contextlib
 import smtplib
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,6 @@ from email.headerregistry import Address as MailAddress
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.utils import format_datetime
-from typing import Literal
 
 from services.alerts.domain.delivery.attempts import Outcome
 from services.alerts.domain.delivery.documents import case_link
@@ -21,6 +19,7 @@ from services.alerts.ports import Ready
 from services.kernel.links import Link, sealed
 from services.kernel.words import FileKind, Language
 from services.runtime.clock import Clock
+from services.runtime.smtp import Security, Smtp, SmtpServer
 from services.runtime.texts import one_line
 
 SUBJECT_CHARACTERS = 180
@@ -73,7 +72,7 @@ class MailServer:
     host: str
     port: int
     sender: str
-    security: Literal["none", "starttls", "tls"] = "starttls"
+    security: Security = "starttls"
     user: str | None = None
     password: str | None = None
     timeout_s: float = 10.0
@@ -139,8 +138,9 @@ class MailChannel:
         self._server = server
         self._clock = clock
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=f"mail-{name}")
-        # once, not per mail: reading the trusted authorities takes 55 ms in which no other Python runs, fire's neither
-        self._tls = ssl.create_default_context() if server.security != "none" else None
+        self._smtp = Smtp(
+            SmtpServer(server.host, server.port, server.security, server.user, server.password, server.timeout_s)
+        )
 
     async def send(self, notice: Ready) -> Outcome:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._send, notice)
@@ -154,11 +154,7 @@ class MailChannel:
         except (ValueError, MessageError, IndexError) as error:
             return Outcome(Reason.ADDRESS_REFUSED, type(error).__name__)
         try:
-            client = self._connect()
-            try:
-                self._hand_over(client, message)
-            finally:
-                _part(client)
+            self._smtp.send(message, self._server.bounces_to)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             return _by_code(max(codes, default=550), Reason.RECIPIENT_REFUSED)
@@ -177,43 +173,6 @@ class MailChannel:
             late = isinstance(error.__context__, TimeoutError)
             return Outcome(Reason.TIMEOUT if late else Reason.CONNECT, type(error).__name__)
         return Outcome(None, "smtp 250")
-
-    def _hand_over(self, client: smtplib.SMTP, message: EmailMessage) -> None:
-        """Send it; ask for reports of its delivery where somebody reads them and the server gives any (RFC 3461)."""
-        back = self._server.bounces_to
-        if back is None:
-            client.send_message(message)
-            return
-        client.ehlo_or_helo_if_needed()
-        asked = ["NOTIFY=SUCCESS,FAILURE"] if client.has_extn("dsn") else []
-        client.send_message(message, from_addr=back, rcpt_options=asked)
-
-    def _connect(self) -> smtplib.SMTP:
-        server = self._server
-        if server.security == "tls":
-            client: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, timeout=server.timeout_s, context=self._tls
-            )
-        else:
-            client = smtplib.SMTP(server.host, server.port, timeout=server.timeout_s)
-        try:
-            if server.security == "starttls":
-                client.starttls(context=self._tls)
-            if server.user is not None:
-                client.login(server.user, server.password or "")
-        except BaseException:
-            client.close()
-            raise
-        return client
-
-
-def _part(client: smtplib.SMTP) -> None:
-    """Say goodbye. What the server says to that changes nothing: the mail is taken or it is not."""
-    try:
-        with contextlib.suppress(smtplib.SMTPException, OSError):
-            client.quit()
-    finally:
-        client.close()
 
 
 def _by_code(code: int, permanent: Reason) -> Outcome:

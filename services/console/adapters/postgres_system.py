@@ -6,12 +6,13 @@ from services.console.adapters.postgres_read import translated
 from services.console.adapters.refusal_copy import all_rows
 from services.console.adapters.statements import SQL
 from services.console.domain.freshness import PartitionVisibility
+from services.console.domain.report_schedules import MailCounts
 from services.console.domain.system_health import Stored, SyntheticSeen
 from services.kernel.words import VisibilityState
 from services.runtime.postgres import Pool
 
 STAGES = ("sent", "received", "alarm", "rules", "case", "notice", "receipt")
-DAY = timedelta(days=1)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 class PostgresSystem:
@@ -30,6 +31,9 @@ class PostgresSystem:
             ((refused,),) = await all_rows(connection, SQL["system_refused"], since)
             ((size,),) = await all_rows(connection, SQL["system_size"], None)
             ((certificates, first_end),) = await all_rows(connection, SQL["system_certificates"], since)
+            ((report_mails, given_up, oldest),) = await all_rows(
+                connection, SQL["report_mails_counts"], {"since": now - WEEK}
+            )
             synthetic = await all_rows(connection, SQL["system_synthetic"], None)
         return Stored(
             partitions=tuple(PartitionVisibility(row[0], row[1], VisibilityState(row[2])) for row in partitions),
@@ -42,6 +46,7 @@ class PostgresSystem:
             database_bytes=size,
             certificates=certificates,
             first_end=first_end,
+            reports=MailCounts(report_mails, given_up, oldest),
             synthetic=_synthetic(synthetic[0]) if synthetic else None,
         )
 

@@ -40,6 +40,8 @@ ConsoleError
 |  +- NoChange          the register says so already
 |  +- ChangedSince      the register was changed since the proposal was made
 |  +- FaultyFile        the register would not take the file; carries what is to be mended
++- ScheduleExists       this report is sent already: its recipients are changed instead
++- BadRecipients        nobody, too many, or one that may not have this report
 +- DataUnavailable      the database did not answer in time
 +- Stopping             the console was told to stop before the answer was ready
 """
@@ -262,6 +264,14 @@ class FaultyFile(AdjustmentRefused):
     def __init__(self, report: Mapping[str, Any]) -> None:
         super().__init__("the register would not take the file")
         self.report = report
+
+
+class ScheduleExists(ConsoleError):
+    code = "schedule_exists"
+
+
+class BadRecipients(ConsoleError):
+    code = "bad_recipients"
 
 
 class DataUnavailable(ConsoleError):

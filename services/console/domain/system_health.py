@@ -7,12 +7,15 @@ from enum import StrEnum
 
 from services.console.domain.errors import NotAllowed
 from services.console.domain.freshness import PartitionVisibility
+from services.console.domain.report_schedules import MailCounts
 from services.console.domain.viewer import Role, Viewer
 from services.kernel.words import VisibilityState
 
 Value = float | int | str | None
 LAG_LATE, LAG_BAD = timedelta(seconds=20), timedelta(seconds=60)
 DELIVERY_LATE, DELIVERY_BAD = timedelta(minutes=1), timedelta(minutes=10)
+REPORT_LATE = timedelta(hours=1)
+"""Tried in vain for so long: no mail server that asks for a moment."""
 REFUSED_MANY = 100
 """Refused messages within a day."""
 ROOM_LOW, ROOM_BAD = 5 << 30, 1 << 30
@@ -81,6 +84,7 @@ class Stored:
     database_bytes: int
     certificates: int
     first_end: datetime | None
+    reports: MailCounts
     synthetic: SyntheticSeen | None
 
 
@@ -143,6 +147,7 @@ def judged(seen: Seen, now: datetime) -> SystemHealth:
         _lag(stored, now),
         _deliveries(stored, now),
         _findings(stored),
+        _reports(stored, now),
         _synthetic(stored, now),
         _refusals(stored),
         _gaps(seen.services),
@@ -245,6 +250,16 @@ def _findings(stored: Stored | None) -> ItemRow:
         return _unknown(name, runbook)
     state = SystemState.ATTENTION if stored.findings_waiting > 1000 else SystemState.WELL
     return ItemRow(name, state, runbook, {"n": stored.findings_waiting})
+
+
+def _reports(stored: Stored | None, now: datetime) -> ItemRow:
+    name, runbook = "reports", "firenetreportmailsfailing"
+    if stored is None:
+        return _unknown(name, runbook)
+    mails = stored.reports
+    late = mails.oldest is not None and now - mails.oldest > REPORT_LATE
+    state = SystemState.ATTENTION if mails.failed or late else SystemState.WELL
+    return ItemRow(name, state, runbook, {"n": mails.waiting, "failed": mails.failed})
 
 
 def _synthetic(stored: Stored | None, now: datetime) -> ItemRow:

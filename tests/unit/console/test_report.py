@@ -10,9 +10,9 @@ import pytest
 
 from services.compliance.domain.publishing import FORMULAS
 from services.console.adapters.postgres_reports import SHOWN
+from services.console.adapters.report_files import workbook_of
 from services.console.adapters.report_sheet import MOST_CHANGES, sheet_of
 from services.console.adapters.web import texts
-from services.console.adapters.web.reports import workbook_of
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.history import Publication, Subject
 from services.console.domain.report import (

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from services.console.adapters.status_pages import StatusPages
 from services.console.domain.errors import DataUnavailable, NotAllowed
 from services.console.domain.freshness import PartitionVisibility
+from services.console.domain.report_schedules import MailCounts
 from services.console.domain.system_health import (
     InstanceSeen,
     ItemRow,
@@ -44,6 +45,7 @@ STORED = Stored(
     database_bytes=1 << 30,
     certificates=40,
     first_end=NOW + 200 * DAY,
+    reports=MailCounts(0, 0, None),
     synthetic=ARRIVED,
 )
 INGEST = ServiceSeen(
@@ -96,6 +98,9 @@ CHANGES: list[tuple[str, dict[str, Any], SystemState]] = [
     ("deliveries", {"waiting": 1, "oldest_tried": NOW - 601 * SECOND}, SystemState.ATTENTION),
     ("deliveries", {"waiting": 1, "oldest_fire_tried": NOW - 61 * SECOND}, SystemState.BAD),
     ("findings", {"findings_waiting": 1001}, SystemState.ATTENTION),
+    ("reports", {"reports": MailCounts(2, 0, NOW - 3599 * SECOND)}, SystemState.WELL),
+    ("reports", {"reports": MailCounts(2, 0, NOW - 3601 * SECOND)}, SystemState.ATTENTION),
+    ("reports", {"reports": MailCounts(0, 1, None)}, SystemState.ATTENTION),
     ("refusals", {"refused": 100}, SystemState.ATTENTION),
     ("certificates", {"first_end": None, "certificates": 0}, SystemState.WELL),
     ("certificates", {"first_end": NOW + 29 * DAY}, SystemState.ATTENTION),

@@ -4,7 +4,7 @@ import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from services.console.adapters import report_sheet
+from services.console.adapters import report_mail, report_sheet
 from services.console.adapters.web import texts
 from services.console.domain import errors
 from services.console.domain.errors import ConsoleError
@@ -26,7 +26,8 @@ FAMILIES |= set(re.findall(r"""keysOf\("([a-z_]+)"\)""", SOURCES))
 
 
 # Words of a report are put together by the server, for the page and its files alike.
-REPORT = Path(report_sheet.__file__).read_text(encoding="utf-8")
+REPORT = "".join(Path(str(each.__file__)).read_text(encoding="utf-8") for each in (report_sheet, report_mail))
+CHOSEN |= set(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""", REPORT)) & set(CATALOGUE)
 NAMED |= set(re.findall(r"""\b_?t\(\s*["']([a-z_]+(?:\.[a-z_]+)+)["']""", REPORT))
 FAMILIES |= set(re.findall(r"""\b_?t\(f["']([a-z_]+(?:\.[a-z_]+)*)\.\{""", REPORT))
 FAMILIES |= {f"report.{family}" for family in re.findall(r"""_word\(["'](\w+)["'],""", REPORT)}

@@ -207,7 +207,7 @@ console:
   page: 8080
   keys: [alerts_token, documents_token, registry_token, second_factor_key]
   channels: true
-  reaches: [services, mqtt{{ if .Values.services.console.env.CONSOLE_OIDC_ISSUER }}, world{{ end }}]
+  reaches: [services, mqtt{{ if or .Values.services.console.env.CONSOLE_OIDC_ISSUER .Values.services.console.env.CONSOLE_SMTP_HOST }}, world{{ end }}]
   env:
     CONSOLE_HTTP_PORT: 8080
     CONSOLE_STATUS_PORT: 9104
@@ -220,6 +220,7 @@ console:
     CONSOLE_SECOND_FACTOR_KEYS_FILE: /run/secrets/second_factor_key
     {{- if .Values.ingress.enabled }}
     CONSOLE_OIDC_CONSOLE_URL: https://{{ .Values.ingress.host }}
+    CONSOLE_MAIL_CONSOLE_URL: https://{{ .Values.ingress.host }}
     {{- end }}
     CONSOLE_HEALTH_SERVICES: >-
       {{ range $i, $at := list "ingest:9101" "rules:9102" "alerts:9103" "alerts-fire:9103" "documents:9106" "compliance:9107" "registry:9108" "console:9104" -}}

@@ -56,6 +56,7 @@ NOT_OF_THE_PAGE = (
     "refusals.js",
     "registry.js",
     "report.js",
+    "report_schedules.js",
     "reports.js",
     "shared.js",
     "system.js",
@@ -77,6 +78,7 @@ READABLE = (
     "/registry",
     "/reports",
     "/reports/one",
+    "/reports/schedules",
     "/wall",
 )
 """Pages that a sign-in may lead back to."""
@@ -108,7 +110,10 @@ class Pages:
         self._second_factor = second_factor
         self._provider = provider
         self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(texts.TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+            loader=jinja2.FileSystemLoader(texts.TEMPLATES),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            auto_reload=False,  # else it asks the disk about each file of a page, each time
         )
         self._environment.filters["beijing"] = _beijing
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from services.console.adapters import report_sheet, spreadsheet
+from services.console.adapters.report_files import workbook_of
 from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, as_json
 from services.console.adapters.web.guard import session_of
@@ -86,19 +87,6 @@ class ReportsApi:
         report = await self._reports.report(viewer, asked.subject(), asked.period, asked.first)
         names = await self._read.names()
         return report_sheet.sheet_of(report, names, self._texts, asked.lang)
-
-
-def workbook_of(sheet: Sheet) -> bytes:
-    """Return a workbook: a first sheet of what the report is and how it is read, then one for each section."""
-    about: list[list[spreadsheet.Value]] = [[sheet.title]]
-    about += [list(pair) for pair in sheet.head]
-    pages = [spreadsheet.Page(sheet.title, [], [*about, [], *([line] for line in sheet.foot)])]
-    for section in sheet.sections:
-        table = section.table
-        rows: list[list[spreadsheet.Value]] = [list(row) for row in table.rows] if table else []
-        rows += [[note] for note in section.notes]
-        pages.append(spreadsheet.Page(section.heading, table.columns if table else (), rows))
-    return spreadsheet.as_workbook(pages)
 
 
 def report_routes(api: ReportsApi) -> APIRouter:

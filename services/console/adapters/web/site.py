@@ -1,6 +1,5 @@
 """The FastAPI application of the console, put together."""
 
-import mimetypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.console.adapters.web import texts
 from services.console.adapters.web.accounts import AccountApi, account_routes
 from services.console.adapters.web.adjustments import AdjustmentApi, adjustment_routes
 from services.console.adapters.web.api import Api, api_routes
+from services.console.adapters.web.assets import Assets
 from services.console.adapters.web.case_work import CaseWorkApi, case_work_routes
 from services.console.adapters.web.district_map import map_routes
 from services.console.adapters.web.documents import DocumentsApi, Uploads, document_routes
@@ -31,6 +30,7 @@ from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages, Sign
 from services.console.adapters.web.parts import parts_routes
 from services.console.adapters.web.refusals import RefusalApi, refusal_routes
 from services.console.adapters.web.register import RegisterApi, register_routes
+from services.console.adapters.web.report_schedules import SchedulesApi, StopPages, schedule_routes, stop_routes
 from services.console.adapters.web.reports import ReportsApi, report_routes
 from services.console.adapters.web.system import system_routes
 from services.console.domain.errors import (
@@ -40,6 +40,7 @@ from services.console.domain.errors import (
     BadAccountOrder,
     BadAdjustment,
     BadLink,
+    BadRecipients,
     Conflict,
     ConsoleError,
     DataUnavailable,
@@ -58,6 +59,7 @@ from services.console.domain.errors import (
     OtherSession,
     OwnAccount,
     RegistryUnavailable,
+    ScheduleExists,
     SecondFactorUnavailable,
     Stopping,
     TooBusy,
@@ -81,6 +83,7 @@ from services.console.ports import (
     Refusals,
     RegisterWork,
     Reports,
+    ReportSchedules,
     SystemHealths,
     Throttle,
 )
@@ -99,6 +102,8 @@ STATUS: dict[type[ConsoleError], int] = {
     NotSignedIn: 401,
     Forged: 403,
     NotAllowed: 403,
+    BadRecipients: 422,
+    ScheduleExists: 409,
     NotFound: 404,
     BadLink: 404,
     DocumentRefused: 409,
@@ -117,7 +122,6 @@ STATUS: dict[type[ConsoleError], int] = {
     Stopping: 503,
 }
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-FOREVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +138,6 @@ class SiteOptions:
     map_tiles: str | None = None
     map_tiles_credit: str = ""
     second_factor: bool = False
-
-
-class Assets(StaticFiles):
-    """Files under a path that names their content: they never change, so browsers keep them."""
-
-    def file_response(self, *arguments: object, **named: object) -> Response:
-        response = super().file_response(*arguments, **named)  # type: ignore[arg-type]  # handed through unchanged
-        response.headers["Cache-Control"] = FOREVER
-        return response
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +160,7 @@ def build_site(
     links: LinkParts,
     histories: Histories,
     reports: Reports,
+    schedules: ReportSchedules,
     adjustments: Adjustments,
     evaluation: Evaluation,
     register: RegisterWork,
@@ -226,21 +222,21 @@ def build_site(
     app.include_router(mail_routes(MailsApi(api, mails, metrics), signed_in))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
     app.include_router(report_routes(ReportsApi(api, reports, read)))
+    app.include_router(schedule_routes(SchedulesApi(api, schedules, metrics), signed_in))
+    app.include_router(stop_routes(StopPages(pages, schedules, read, links.throttle, client_of)))
     app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
     app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, metrics), signed_in))
     app.include_router(register_routes(RegisterApi(api, register, Uploads(), metrics), signed_in))
     app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
     app.include_router(system_routes(api, healths, signed_in))
     app.include_router(map_routes(api, maps, signed_in, options.map_tiles, options.map_tiles_credit))
-    mimetypes.add_type("text/javascript", ".js")
-    app.mount(f"/static/{build}", Assets(directory=texts.STATIC))
     answer_error = _handle_errors(app, pages)
 
     async def stopping(scope: Scope, receive: Receive, send: Send) -> None:
         response = answer_error(Request(scope), Stopping())
         await response(scope, receive, send)
 
-    return Guard(app, stopping, metrics, options.https)
+    return Guard(Assets(texts.STATIC, build, app), stopping, metrics, options.https)
 
 
 def _handle_errors(app: FastAPI, pages: Pages) -> Callable[[Request, ConsoleError], Response]:
