@@ -12,6 +12,7 @@ from services.kernel.words import (
     BodyKind,
     CaseCondition,
     CaseEvent,
+    ClockKind,
     FindingKind,
     Instrument,
     Period,
@@ -52,6 +53,7 @@ _BEFORE_CLOSES = Said(
     "结算、条件或事件触发：时间触发的步骤会被前面的结算步骤挡住",
 )
 _OF_BODIES_ONLY = Said("a trigger that a case of a unit has", "单位案件可用的触发方式")
+_OF_UNITS_ONLY = Said("a trigger that a case of a body has", "机构案件可用的触发方式")
 _HAPPENS = Said("an event that happens to a body: reopened", "机构案件会发生的事件：reopened")
 
 
@@ -145,9 +147,14 @@ def _document(step: Mapping[str, object], here: Path, ladder: _Ladder) -> Iterat
 def _trigger(step: Mapping[str, object], here: Path, ladder: _Ladder) -> Iterator[Fault]:
     path: Path = (*here, "trigger")
     condition, close, event = (_trigger_of(step, kind) for kind in ("condition", "period_close", "event"))
-    if condition and not ladder.of_bodies:
+    of_unit = bool(condition) and condition.get("name") == CaseCondition.MAJOR_DANGER
+    if condition and not ladder.of_bodies and not of_unit:
         yield Fault((*path, "condition"), _OF_BODIES_ONLY, "a condition")
     if not ladder.of_bodies:
+        return
+    overdue = _trigger_of(step, "overdue")
+    if of_unit or (overdue and overdue.get("clock") == ClockKind.LISTING):
+        yield Fault(path, _OF_UNITS_ONLY, "a listing")
         return
     if event and event.get("kind") in {each.value for each in CaseEvent} - {each.value for each in HAPPENS_TO_BODIES}:
         yield Fault((*path, "event", "kind"), _HAPPENS, shortened(str(event.get("kind"))))

@@ -63,6 +63,8 @@ def holds(condition: CaseCondition, closes: Sequence[Close], close: Close) -> bo
                 and _year(one) == _year(close) - 1
                 for one in closes
             )
+        case CaseCondition.MAJOR_DANGER:
+            return False  # of a unit: it is a time in the ladder of the case
 
 
 def _year(close: Close) -> int:

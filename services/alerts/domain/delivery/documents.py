@@ -7,7 +7,7 @@ leaves as it is. So nothing has to notice that documents is away: time passes, a
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 
 from services.alerts.domain.case.case import Case
@@ -25,6 +25,7 @@ from services.kernel.words import (
     FileKind,
     Instrument,
     Language,
+    ListingLevel,
     Period,
     Recipient,
 )
@@ -94,6 +95,24 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A listing that is closed (销案), as its paper tells of it. `evidence` counts files.
+
+    `cured_at`: since when the trouble is over, None while it stands.
+    """
+
+    level: ListingLevel
+    number: str
+    on: date
+    deadline: date
+    evidence: int
+    inspector: str
+    rechecked_on: date
+    approved_on: date
+    cured_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRequest:
     """The facts of one document. `due_at` is when the next step falls due: until then the addressee must have acted.
 
@@ -118,6 +137,7 @@ class DocumentRequest:
     receipt_due_at: datetime | None = None
     reply_due_at: datetime | None = None
     grounds: tuple[Close, ...] = ()
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True)
