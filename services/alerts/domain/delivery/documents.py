@@ -236,6 +236,8 @@ _ROLES = {
 """Recipients without a code in the register, as a letter names them."""
 DISCIPLINE = Named("纪检监察机关", "the discipline inspection and supervision authority")
 """Whom an I9 is addressed to: its issuer, who alone makes a letter of the draft, names the authority."""
+GOVERNMENT = Named("本级人民政府", "the government at this level")
+"""Whom a proposal to list is addressed to: its issuer knows which one decides."""
 _UNIT = frozenset({Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER})
 """The unit's own people, who are named by its name."""
 
@@ -278,7 +280,7 @@ def addressees_of(case: Case, instrument: Instrument) -> frozenset[str]:
     """Return as whom those are told whom a document is addressed to (主送); all others have a copy of it (抄送)."""
     if instrument in (Instrument.CIRCULAR, Instrument.INTERVIEW):
         return frozenset({body_code(case.subject)})
-    if instrument is Instrument.ACCOUNTABILITY:
+    if instrument in (Instrument.ACCOUNTABILITY, Instrument.LISTED_SUPERVISION):
         return frozenset()  # whoever of those told is no issuer answers for it
     if instrument is Instrument.CHECK_TASK:
         return frozenset({Recipient.GRID_OFFICER})
@@ -298,6 +300,8 @@ def addressee_of(case: Case, instrument: Instrument, particulars: Particulars) -
     """Return whom a document is addressed to: the unit or body itself, where nobody else is known by name."""
     if instrument is Instrument.ACCOUNTABILITY:
         return DISCIPLINE
+    if instrument is Instrument.LISTED_SUPERVISION:
+        return GOVERNMENT
     named = (name_of(one, particulars) for one in sorted(addressees_of(case, instrument)))
     return next((one for one in named if one is not None), particulars.name)
 
