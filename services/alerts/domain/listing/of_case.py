@@ -29,4 +29,6 @@ def under(case: Case, listing: Listing, now: datetime, pace: Pace) -> Case:
         return after
     if clock is None and after.cured_at is not None:
         return close(after, CLOSED_BY_LISTING, now)
+    if case.step is None or case.flapping.quiet_until is not None:
+        return after  # its first step waits for a common cause, or it is quiet: that clock is not ours to move
     return clock_from(after, now, timedelta(0), pace)

@@ -29,6 +29,7 @@ from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.history import HistoryApi, history_routes
 from services.console.adapters.web.links import LinkPages, link_routes
+from services.console.adapters.web.listings import ListingsApi, listing_routes
 from services.console.adapters.web.mails import MailsApi, mail_routes
 from services.console.adapters.web.oidc import ProviderPages, ProviderParts
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages, SignedInPages
@@ -54,6 +55,7 @@ from services.console.domain.errors import (
     HasSecondFactor,
     IdentityTaken,
     LastAdministrator,
+    ListingRefused,
     LockedOut,
     NotAllowed,
     NotFound,
@@ -79,6 +81,7 @@ from services.console.ports import (
     DocumentsService,
     Evaluation,
     Histories,
+    Listings,
     Live,
     Mails,
     ReadModel,
@@ -107,6 +110,7 @@ STATUS: dict[type[ConsoleError], int] = {
     NotFound: 404,
     BadLink: 404,
     DocumentRefused: 409,
+    ListingRefused: 409,
     Conflict: 409,
     OtherSession: 409,
     LockedOut: 429,
@@ -168,6 +172,7 @@ def build_site(
     refusals: Refusals,
     documents: Documents,
     mails: Mails,
+    listings: Listings,
     links: LinkParts,
     histories: Histories,
     reports: Reports,
@@ -230,6 +235,7 @@ def build_site(
     )
     app.include_router(link_routes(link_pages))
     app.include_router(mail_routes(MailsApi(api, mails, metrics), signed_in))
+    app.include_router(listing_routes(ListingsApi(api, listings, read, uploads, metrics), signed_in))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
     app.include_router(report_routes(ReportsApi(api, reports, read)))
     app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
