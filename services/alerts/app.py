@@ -19,7 +19,7 @@ from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.evidence_bundle import bundle_files, write_bundle
 from services.alerts.adapters.http_api import Acknowledge, build_api
 from services.alerts.adapters.http_listings import ListingsApi, listing_routes
-from services.alerts.adapters.http_work import work_routes
+from services.alerts.adapters.http_work import grave_result_routes, work_routes
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore
 from services.alerts.adapters.postgres_evidence import PostgresEvidence
@@ -40,6 +40,7 @@ from services.alerts.lanes.synthetic import alarms_of, heartbeat_tasks, receipt_
 from services.alerts.settings import AlertsSettings, Lane
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.case_work import CaseWorkService
+from services.alerts.worker.grave_results import GraveResults
 from services.alerts.worker.listing import ListingService
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import CompactedFollower
@@ -154,9 +155,14 @@ class Alerts:
             clock=self._parts.clock,
         )
         listed = listing_routes(ListingsApi(listings, ListingReader(pools.work), self._parts.clock))
-        app = build_api(
-            self._settings.api_token, CaseReader(pools.work), acknowledge, work_routes(work), receipt, listed
+        results = GraveResults(
+            store=PostgresCaseStore(pools.work),
+            directory=self._parts.directory,
+            composer=self._parts.composer,
+            clock=self._parts.clock,
         )
+        routes = (work_routes(work), receipt, listed, grave_result_routes(results))
+        app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge, *routes)
         host, port = self._settings.http_host, self._settings.http_port
         return StatusServer(host, port, self.readiness, self._prometheus, app)
 

@@ -480,6 +480,10 @@ class CaseCommands(Protocol):
         """Count it among the members of a common cause. Raises like `acknowledge`; Conflict: it is none of these."""
         ...
 
+    async def grave_result(self, viewer: Viewer, body_id: str, text: str, *, begins: bool) -> None:
+        """Enter a grave result through neglect of a body, or that its inquiry is over."""
+        ...
+
     async def sign_off(self, viewer: Viewer) -> None:
         """Give back whatever the account works on. Raises AlertsUnavailable."""
         ...

@@ -320,8 +320,9 @@ class VisibilityState(StrEnum):
 class FindingKind(StrEnum):
     """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
 
-    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it. `below_target` is of a body and
-    comes from compliance; all others are of a unit and come from rules.
+    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it. `below_target` and `not_competent`
+    (a year's grade) are of a body and come from compliance; `grave_result` (a grave result through neglect) is of a
+    body and entered by a person. All others are of a unit and come from rules.
     """
 
     CONNECTION_LOST = "connection_lost"
@@ -332,6 +333,12 @@ class FindingKind(StrEnum):
     UNREADABLE_ALARM = "unreadable_alarm"
     TEST_OVERDUE = "test_overdue"
     BELOW_TARGET = "below_target"
+    NOT_COMPETENT = "not_competent"
+    GRAVE_RESULT = "grave_result"
+
+
+FINDINGS_OF_BODIES = frozenset({FindingKind.BELOW_TARGET, FindingKind.NOT_COMPETENT, FindingKind.GRAVE_RESULT})
+"""Those about a town, department, station or district; a ladder is for these or for units, never for both."""
 
 
 class CountsAsTest(StrEnum):

@@ -11,6 +11,8 @@ from datetime import datetime
 from services.kernel.calendar import CHINA
 from services.kernel.words import PERIODS_BY_LENGTH, CaseCondition, Period
 
+GRAVE_RESULT = "grave_result"
+"""In the place of a metric: what a person entered of a grave result, on the day on which it was entered."""
 KEPT = 10
 """Closes of one kind of period that a case remembers; the oldest are forgotten."""
 

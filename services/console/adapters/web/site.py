@@ -239,7 +239,7 @@ def build_site(
     app.include_router(history_routes(HistoryApi(api, histories, read)))
     app.include_router(report_routes(ReportsApi(api, reports, read)))
     app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
-    app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, metrics), signed_in))
+    app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, commands, metrics), signed_in))
     app.include_router(register_routes(RegisterApi(api, register, Uploads(), metrics), signed_in))
     app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
     app.include_router(system_routes(api, healths, signed_in))
