@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -129,9 +130,7 @@ def test_an_extension_is_asked_for_and_granted_by_two_people() -> None:
         (ListingAct.HAND_IN, {}, "not_now"),
     ],
 )
-def test_what_is_missing_or_wrong_of_a_proposal_is_refused(
-    act: ListingAct, more: dict[str, object], reason: str
-) -> None:
+def test_what_is_missing_or_wrong_of_a_proposal_is_refused(act: ListingAct, more: dict[str, Any], reason: str) -> None:
     assert refused(new(), act, **more) == reason
 
 
