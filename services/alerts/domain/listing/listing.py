@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import NewType
 
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import SubjectKind
 from services.alerts.domain.escalation.guarded import midnight
 from services.alerts.domain.ids import CaseId, digest
@@ -42,6 +43,8 @@ LONGEST = timedelta(days=3 * 366)
 """A deadline further away is a slip of the keyboard."""
 LONGEST_BREAK = 30
 
+HAZARDS = frozenset({CaseKind.CONNECTION_LOST, CaseKind.NEVER_CONNECTED, CaseKind.FAULT, CaseKind.ISOLATION})
+"""What may be a major hazard (重大火灾隐患): those of which both papers have words."""
 ENDED = frozenset({ListingState.DECLINED, ListingState.WITHDRAWN, ListingState.CLOSED})
 IN_FORCE = frozenset({ListingState.LISTED, ListingState.RECHECK, ListingState.APPROVAL})
 """The authority has listed it, and the listing is not closed: its deadline runs, and its case stays open."""
@@ -203,7 +206,7 @@ def listing_id_of(case_id: CaseId, what: str) -> ListingId:
 
 def may_be_listed(case: Case) -> bool:
     """Say whether it is a hazard of a unit; what burns is nothing to be listed, and a common cause is nobody's."""
-    return case.subject.kind is SubjectKind.UNIT and not case.is_urgent and not case.is_common
+    return case.subject.kind is SubjectKind.UNIT and case.kind in HAZARDS
 
 
 def proposed(case_id: CaseId, number: int, by: str, reason: str, now: datetime) -> Listing:

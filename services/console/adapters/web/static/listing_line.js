@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { account } from "./state.js";
 import { t } from "./text.js";
 
-const LISTABLE = ["connection_lost", "never_connected", "fault", "isolation", "test_overdue"];
+const LISTABLE = ["connection_lost", "never_connected", "fault", "isolation"];
 
 // Returns a section that fills itself once the listings of the case are known; `known` keeps them over a new drawing.
 const known = new Map();
