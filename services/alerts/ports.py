@@ -388,6 +388,18 @@ class ClaimRequest:
     quotas: Mapping[Channel, Quota] = field(default_factory=dict)
 
 
+class GraveResults(Protocol):
+    """Grave results through neglect, as people enter them. Raises StoreUnavailable."""
+
+    async def enter(self, body_id: str, who: Who, text: str) -> Reply:
+        """Open the case; `already` where one is open, `not_found` where nobody knows the body."""
+        ...
+
+    async def end(self, body_id: str, who: Who, text: str) -> Reply:
+        """Close it: the inquiry is over."""
+        ...
+
+
 class Listings(Protocol):
     """What people do with listings for supervision. Raises NoListing, NotPossible, StoreUnavailable."""
 

@@ -13,9 +13,8 @@ from services.alerts.adapters.http_work import ID, By, CaseIdPath
 from services.alerts.adapters.postgres_listings import ListingQuery, ListingReader
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.ids import CaseId
-from services.alerts.domain.listing.listing import Listing, ListingId, NotPossible, Said
+from services.alerts.domain.listing.listing import Listing, ListingId, NoListing, NotPossible, Said
 from services.alerts.ports import Listings
-from services.alerts.worker.listing import NoListing
 from services.kernel.uploads import MAX_ALL_BYTES, MAX_FILE_BYTES, MAX_FILES, Unfit, checked_uploads
 from services.kernel.words import ListingAct, ListingLevel, ListingState
 from services.runtime.clock import Clock

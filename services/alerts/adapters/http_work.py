@@ -11,8 +11,7 @@ from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.case.work import SHELVED_AT_MOST
 from services.alerts.domain.ids import CaseId
-from services.alerts.ports import CaseWork
-from services.alerts.worker.grave_results import GraveResults
+from services.alerts.ports import CaseWork, GraveResults
 from services.kernel.words import Verification
 from services.runtime.texts import one_line
 

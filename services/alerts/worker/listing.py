@@ -17,6 +17,7 @@ from services.alerts.domain.listing.listing import (
     Listing,
     ListingEntry,
     ListingId,
+    NoListing,
     NotPossible,
     Said,
     after,
@@ -35,10 +36,6 @@ OF_BODIES = frozenset({ListingAct.HAND_IN, ListingAct.ASK_EXTENSION})
 """What a department or street may do; all else is for the brigade, whom the console lets do it."""
 CLAUSE = "000 三 5"
 """Of a pack that has no `major_danger`."""
-
-
-class NoListing(Exception):
-    """There is no such case or listing, or it is another body's."""
 
 
 class ListingService:

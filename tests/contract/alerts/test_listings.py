@@ -15,9 +15,9 @@ from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.ids import CaseId
-from services.alerts.domain.listing.listing import LadderProposal, Listing, ListingId, NotPossible
+from services.alerts.domain.listing.listing import LadderProposal, Listing, ListingId, NoListing, NotPossible
 from services.alerts.ports import CaseStore, Changes
-from services.alerts.worker.listing import ListingService, NoListing
+from services.alerts.worker.listing import ListingService
 from services.alerts.worker.notice_composer import NoticeComposer
 from services.kernel.words import ListingAct, ListingState
 from services.runtime.postgres import open_pool

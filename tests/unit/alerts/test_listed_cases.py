@@ -11,8 +11,8 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.escalation.pack_rules import FlappingRules
 from services.alerts.domain.escalation.triggers import Overdue
-from services.alerts.domain.listing.listing import BY_LADDER, Listing, NotPossible
-from services.alerts.worker.listing import ListingService, NoListing
+from services.alerts.domain.listing.listing import BY_LADDER, Listing, NoListing, NotPossible
+from services.alerts.worker.listing import ListingService
 from services.kernel.words import ClockKind, Instrument, ListingAct, ListingLevel, ListingState, Purpose, Recipient
 from tests.unit.alerts.build import event, step
 from tests.unit.alerts.harness import Harness

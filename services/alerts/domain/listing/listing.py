@@ -89,6 +89,10 @@ class NotPossible(Exception):
         self.reason = reason
 
 
+class NoListing(Exception):
+    """There is no such case or listing, or it is another body's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Extension:
     """A later deadline that was asked for and not decided yet."""
