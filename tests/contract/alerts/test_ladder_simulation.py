@@ -266,7 +266,7 @@ class Simulation:
         self.audited = len(tables.audit)
         self.taken.update((CaseId(str(one.case_id)), str(one.detail["step"])) for one in news)
         assert [each for each, times in self.taken.items() if times > 1] == [], "each step at most once in a case"
-        for key in tables.steps.keys() - self.known:
+        for key in sorted(tables.steps.keys() - self.known):
             self.known.add(key)
             self.caused(tables.steps[key], tables.cases[key[0]], was_open)
         self.listings_hold(was_open)
