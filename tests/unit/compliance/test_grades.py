@@ -2,15 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
+from services.alerts.adapters.kafka_events import event_of_finding
+from services.alerts.domain.case.event import Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.compliance.adapters.grade_rows import grade_event, graded_row
 from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, newest_years
 from services.compliance.domain.period import window_of
 from services.compliance.domain.scores import Score, Subject
 from services.kernel.calendar import day_number
+from services.kernel.ratio import Ratio
 from services.kernel.words import Grade, Period, Phase
+from services.runtime.kafka_loop import ConsumedRecord
+from tests.unit.compliance.test_scores import of_years
 
 OF = Subject("towns", "T1")
 BAD, GOOD = Grade.NOT_COMPETENT, Grade.GOOD
@@ -69,3 +76,28 @@ def test_a_revision_ends_and_begins_anew() -> None:
     ids = {one.event_id for one in [*told.last]}
     assert len(ids) == 1
     assert replace(year(2026, BAD, 1)).subject == OF
+
+
+def test_a_finding_about_a_grade_is_one_that_alerts_reads_with_its_year_as_the_close() -> None:
+    scores = of_years((Ratio(0, 1), "0", 2026), (Ratio(0, 1), "0", 2027))
+    told = Told()
+    told.tell(scores)
+    (found,) = told.last
+    now = datetime(2028, 1, 2, tzinfo=UTC)
+    assert graded_row(found)[-1] is True
+    topic, key, value = grade_event(found, ("sample", 1), now)
+    assert (topic, key) == ("firenet.findings.v1", scores[0].body_id)
+    event = event_of_finding(topic, ConsumedRecord(key.encode(), value, 0, 7, 0))
+    assert event is not None
+    assert (event.kind, event.happening, event.subject.id) == (
+        CaseKind.NOT_COMPETENT, Happening.BEGAN, scores[0].body_id,
+    )  # fmt: skip
+    assert event.close is not None
+    assert (event.close.period, event.close.metric, event.close.is_missed) == (Period.YEAR, "evaluation", True)
+    told.tell([])
+    *_, value = grade_event(told.last[0], ("sample", 1), now)
+    ended = event_of_finding(topic, ConsumedRecord(key.encode(), value, 0, 8, 0))
+    assert ended is not None
+    assert ended.close is not None
+    assert (ended.happening, ended.finding_id) == (Happening.ENDED, event.finding_id)
+    assert not ended.close.is_missed
