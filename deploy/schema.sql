@@ -88,6 +88,7 @@ CREATE TABLE alerts.cases (
     closes jsonb NOT NULL DEFAULT '[]'::jsonb,
     common_case_id text,
     copy_departments text[] NOT NULL DEFAULT '{}'::text[],
+    cured_at timestamp with time zone,
     detected_at timestamp with time zone NOT NULL,
     district text NOT NULL DEFAULT ''::text,
     drops integer NOT NULL DEFAULT 1,
@@ -104,6 +105,8 @@ CREATE TABLE alerts.cases (
     last_sighting_at timestamp with time zone NOT NULL,
     lead_department text NOT NULL DEFAULT ''::text,
     lease_until timestamp with time zone,
+    listing_due_at timestamp with time zone,
+    listing_id text,
     opened_at timestamp with time zone NOT NULL,
     over_at timestamp with time zone,
     pack_id text NOT NULL,
@@ -321,6 +324,66 @@ CREATE TABLE alerts.group_clocks (
     wait_until timestamp with time zone,
     CONSTRAINT group_clocks_pkey PRIMARY KEY (contact_id, channel, address)
 );
+
+CREATE TABLE alerts.listing_acts (
+    act text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    body_code text NOT NULL DEFAULT ''::text,
+    by text NOT NULL,
+    case_id text NOT NULL,
+    detail jsonb NOT NULL,
+    listing_id text NOT NULL,
+    number integer NOT NULL,
+    CONSTRAINT listing_acts_listing_id_fkey FOREIGN KEY (listing_id) REFERENCES alerts.listings(listing_id),
+    CONSTRAINT listing_acts_pkey PRIMARY KEY (listing_id, number)
+);
+CREATE INDEX listing_acts_case ON alerts.listing_acts USING btree (case_id);
+
+CREATE TABLE alerts.listing_files (
+    case_id text NOT NULL,
+    content bytea NOT NULL,
+    listing_id text NOT NULL,
+    media_type text NOT NULL,
+    name text NOT NULL,
+    number integer NOT NULL,
+    sha256 text NOT NULL,
+    size integer NOT NULL,
+    CONSTRAINT listing_files_listing_id_fkey FOREIGN KEY (listing_id) REFERENCES alerts.listings(listing_id),
+    CONSTRAINT listing_files_pkey PRIMARY KEY (listing_id, number, sha256),
+    CONSTRAINT listing_files_size_check CHECK (((size >= 1) AND (size <= 5242880)))
+);
+CREATE INDEX listing_files_case ON alerts.listing_files USING btree (case_id);
+
+CREATE TABLE alerts.listings (
+    approved_by text NOT NULL DEFAULT ''::text,
+    case_id text NOT NULL,
+    deadline date,
+    document text NOT NULL DEFAULT ''::text,
+    due_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    evidence integer NOT NULL DEFAULT 0,
+    extension jsonb,
+    files integer NOT NULL DEFAULT 0,
+    level text,
+    listed_on date,
+    listing_id text NOT NULL,
+    number integer NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    proposed_by text NOT NULL,
+    reason text NOT NULL DEFAULT ''::text,
+    recheck jsonb,
+    revision integer NOT NULL DEFAULT 1,
+    state text NOT NULL,
+    CONSTRAINT listings_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT listings_case_id_number_key UNIQUE (case_id, number),
+    CONSTRAINT listings_check CHECK (((state <> 'closed'::text) OR ((files > 0) AND (recheck IS NOT NULL) AND (approved_by <> ''::text) AND (approved_by <> (recheck ->> 'by'::text))))),
+    CONSTRAINT listings_check1 CHECK (((state <> ALL (ARRAY['listed'::text, 'recheck'::text, 'approval'::text, 'closed'::text])) OR ((level IS NOT NULL) AND (document <> ''::text) AND (due_at IS NOT NULL)))),
+    CONSTRAINT listings_level_check CHECK ((level = ANY (ARRAY['district'::text, 'city'::text, 'province'::text]))),
+    CONSTRAINT listings_pkey PRIMARY KEY (listing_id),
+    CONSTRAINT listings_state_check CHECK ((state = ANY (ARRAY['proposed'::text, 'declined'::text, 'withdrawn'::text, 'listed'::text, 'recheck'::text, 'approval'::text, 'closed'::text])))
+);
+CREATE UNIQUE INDEX listings_active ON alerts.listings USING btree (case_id) WHERE (ended_at IS NULL);
+CREATE INDEX listings_by_time ON alerts.listings USING btree (proposed_at DESC, listing_id);
 
 CREATE TABLE alerts.notices (
     about jsonb,
@@ -593,6 +656,16 @@ CREATE TABLE compliance.findings (
     revision integer NOT NULL,
     scope text NOT NULL,
     CONSTRAINT findings_pkey PRIMARY KEY (body_id, metric, scope, period_kind)
+);
+
+CREATE TABLE compliance.grade_findings (
+    body_id text NOT NULL,
+    finding_id text NOT NULL,
+    is_open boolean NOT NULL,
+    revision integer NOT NULL,
+    scheme_id text NOT NULL,
+    year_from timestamp with time zone NOT NULL,
+    CONSTRAINT grade_findings_pkey PRIMARY KEY (scheme_id, body_id)
 );
 
 CREATE TABLE compliance.heartbeats (

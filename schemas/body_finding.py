@@ -37,13 +37,16 @@ class Missed(Wire):
 class BodyFindingData(Wire):
     """A body misses a target at the close of a period that counts: that began, changed or ended.
 
+    `not_competent`: its year closed with that grade for certain. The close is that of the score then: `metric` is
+    `evaluation`, `scope` the scheme, `value` and `target` are points of 100.
+
     It began with the first target missed and ended when none was missed any more; `missed` counts them. `effective_at`
     is the end of the period of `close`; `detected_at` is the instant as known at which it was published.
     """
 
     finding_id: str = Field(min_length=1, max_length=64)
     subject: BodySubject
-    kind: Literal[FindingKind.BELOW_TARGET] = FindingKind.BELOW_TARGET
+    kind: Literal[FindingKind.BELOW_TARGET, FindingKind.NOT_COMPETENT] = FindingKind.BELOW_TARGET
     phase: Phase
     effective_at: AwareDatetime
     detected_at: AwareDatetime

@@ -15,6 +15,7 @@ from services.kernel.words import (
     Grade,
     Instrument,
     Language,
+    ListingLevel,
     ScoreGap,
 )
 
@@ -155,6 +156,27 @@ class Meeting(Wire):
     place: ShortText
 
 
+class Listed(Wire):
+    """A listed supervision (挂牌督办) that is closed (销案): the decision to list, the re-check (复查), the approval.
+
+    `cured_at`: since when the trouble is over by what was received, null while it stands. `evidence` counts files.
+    """
+
+    level: ListingLevel
+    number: ShortText
+    on: date
+    deadline: date
+    evidence: int = Field(ge=1)
+    inspector: ShortText
+    rechecked_on: date
+    approved_on: date
+    cured_at: AwareDatetime | None
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class DocumentRecipient(Wire):
     """A contact that the document is sent to, and as what: a body's code, or the part it has in the unit.
 
@@ -189,6 +211,8 @@ class DocumentRequestData(Wire):
     about: Named | None = None
     grounds: tuple[Ground, ...] = Field(default=(), max_length=MAX_EARLIER)
     meeting: Meeting | None = None
+    # left out where there is none: a version before, which does not know it, goes on reading all other requests
+    listed: Listed | None = Field(default=None, exclude_if=_is_none)
     due_at: AwareDatetime | None = None
     reply_due_at: AwareDatetime | None = None
     languages: tuple[Language, ...] = Field(default=(Language.ZH,), min_length=1, max_length=len(Language))

@@ -21,6 +21,7 @@ from services.kernel.words import (
     CaseEvent,
     CountsAsTest,
     Dimension,
+    ListingLevel,
     Period,
     Recipient,
     StepExit,
@@ -179,13 +180,16 @@ class CaseEventTrigger(Wire):
 
 
 class Overdue(Wire):
-    """When the receipt or the reply that a step before wants is overdue; not taken when it came in time."""
+    """When the receipt or the reply that a step before wants is overdue; not taken when it came in time.
 
-    clock: Literal["receipt", "reply"]
+    `listing`: when the deadline passes by which a unit that is listed (挂牌督办) is to have put it right.
+    """
+
+    clock: Literal["receipt", "reply", "listing"]
 
 
 class Condition(Wire):
-    """At the close of a body with which the condition holds."""
+    """Of a body: at the close with which the condition holds. Of a unit: `major_danger`, by the pack's own block."""
 
     name: CaseCondition
 
@@ -275,7 +279,7 @@ class Ladder(Wire):
             raise ValueError("a step code may stand once in a ladder")
         wanted: set[str] = set()
         for step, timing in zip(self.steps, timings, strict=True):
-            if timing.overdue is not None and timing.overdue.clock not in wanted:
+            if timing.overdue is not None and timing.overdue.clock not in wanted | {"listing"}:
                 clock = timing.overdue.clock
                 raise ValueError(f"{step.code}: no step before it wants a {clock} (`{clock}_working_days`)")
             if StepExit.REPLIED in step.exit and "reply" not in wanted:
@@ -355,6 +359,28 @@ class SingleApproval(Wire):
     exemption_s: float = Field(default=7 * 86400, ge=0, le=YEAR_S)
     maintenance_s: float = Field(default=86400, ge=0, le=YEAR_S)
     test_s: float = Field(default=8 * 3600, ge=0, le=YEAR_S)
+
+
+class AlarmSystemDown(Wire):
+    """When a trouble is a major fire hazard (重大火灾隐患): it has lasted so long, by the kind of its finding.
+
+    The numbers are those of GB 35181-2025, appendix A, or the district's own; nobody here knows them.
+    """
+
+    lasted_s: dict[Identifier, Annotated[float, Field(gt=0, le=YEAR_S)]] = Field(min_length=1, max_length=20)
+    clause: ShortText
+
+
+class MajorDanger(Wire):
+    """Listed supervision (挂牌督办): the bridge from a trouble to its proposal, and which governments list.
+
+    `alarm_system_down` null: nothing is ever proposed by itself, people may propose all the same. The bridge makes the
+    step of a ladder due whose trigger is the condition `major_danger`.
+    """
+
+    alarm_system_down: AlarmSystemDown | None = None
+    levels: tuple[ListingLevel, ...] = Field(default=tuple(ListingLevel), min_length=1, max_length=len(ListingLevel))
+    clause: ShortText
 
 
 class DutyToTest(Wire):
@@ -440,6 +466,11 @@ class Pack(Wire):
         description="by kind of case: taken and not over after so long, it is nobody's again; without, it stays taken",
     )
     single_approval: SingleApproval = SingleApproval()
+    major_danger: MajorDanger | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="what is proposed for listed supervision, and who lists",
+    )
     test_duty: tuple[DutyToTest, ...] = Field(
         default=(), max_length=100, exclude_if=_is_empty, description="who tests how often; the first that fits holds"
     )

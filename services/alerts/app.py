@@ -18,10 +18,12 @@ from services.alerts.adapters.case_explanation import explain_case
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.evidence_bundle import bundle_files, write_bundle
 from services.alerts.adapters.http_api import Acknowledge, build_api
-from services.alerts.adapters.http_work import work_routes
+from services.alerts.adapters.http_listings import ListingsApi, listing_routes
+from services.alerts.adapters.http_work import grave_result_routes, work_routes
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import WORK_CHANNEL, PostgresCaseStore
 from services.alerts.adapters.postgres_evidence import PostgresEvidence
+from services.alerts.adapters.postgres_listings import ListingReader
 from services.alerts.adapters.postgres_synthetic import PostgresSyntheticRuns
 from services.alerts.adapters.synthetic_receipt import receipt_routes
 from services.alerts.domain.audit.bundle import NoBundle
@@ -38,6 +40,8 @@ from services.alerts.lanes.synthetic import alarms_of, heartbeat_tasks, receipt_
 from services.alerts.settings import AlertsSettings, Lane
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.case_work import CaseWorkService
+from services.alerts.worker.grave_results import GraveResults
+from services.alerts.worker.listing import ListingService
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import CompactedFollower
 from services.runtime.lifecycle import Stop, supervise
@@ -144,7 +148,21 @@ class Alerts:
             store=PostgresCaseStore(pools.work), clock=self._parts.clock, acknowledgements=acknowledgements
         )
         receipt = receipt_routes(PostgresSyntheticRuns(pools.work), receipt_key(self._settings), self._parts.clock)
-        app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge, work_routes(work), receipt)
+        listings = ListingService(
+            store=PostgresCaseStore(pools.work),
+            directory=self._parts.directory,
+            composer=self._parts.composer,
+            clock=self._parts.clock,
+        )
+        listed = listing_routes(ListingsApi(listings, ListingReader(pools.work), self._parts.clock))
+        results = GraveResults(
+            store=PostgresCaseStore(pools.work),
+            directory=self._parts.directory,
+            composer=self._parts.composer,
+            clock=self._parts.clock,
+        )
+        routes = (work_routes(work), receipt, listed, grave_result_routes(results))
+        app = build_api(self._settings.api_token, CaseReader(pools.work), acknowledge, *routes)
         host, port = self._settings.http_host, self._settings.http_port
         return StatusServer(host, port, self.readiness, self._prometheus, app)
 

@@ -38,6 +38,7 @@ from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.heartbeat import ChainSeen
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
+from services.alerts.domain.listing.listing import EvidenceFile, LadderProposal, Listing, ListingEntry, ListingId, Said
 from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.noise.digest import (
     DigestItem,
@@ -49,7 +50,7 @@ from services.alerts.domain.noise.digest import (
 from services.alerts.domain.routing.contacts import Address, Telephones
 from services.alerts.domain.routing.recipients import AddressBook
 from services.alerts.domain.synthetic import Run, RunResult, Stage
-from services.kernel.words import Channel, ClockKind, Purpose, Recipient, Verification
+from services.kernel.words import Channel, ClockKind, ListingAct, Purpose, Recipient, Verification
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
@@ -93,6 +94,10 @@ class Changes:
     verified: list[Verified] = field(default_factory=list)
     shelved: dict[CaseId, Shelved] = field(default_factory=dict)
     unshelved: list[CaseId] = field(default_factory=list)
+    proposals: list[LadderProposal] = field(default_factory=list)
+    listings: dict[ListingId, Listing] = field(default_factory=dict)
+    listing_entries: list[ListingEntry] = field(default_factory=list)
+    evidence: list[EvidenceFile] = field(default_factory=list)
     audit: list[AuditEntry] = field(default_factory=list)
 
     def put(self, case: Case) -> None:
@@ -121,7 +126,8 @@ class Changes:
     @property
     def work(self) -> bool:
         """Say whether somebody's work on a case is among it."""
-        return bool(self.owned or self.released or self.comments or self.verified or self.shelved or self.unshelved)
+        written = (self.comments, self.verified, self.shelved, self.unshelved, self.listings, self.proposals)
+        return bool(self.owned or self.released or any(written))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +227,14 @@ class CaseTransaction(IntakeTransaction, Protocol):
 
     async def work(self, case_id: CaseId, now: datetime) -> Work:
         """Return what is written down of the work on a case that `case` has locked."""
+        ...
+
+    async def listing(self, listing_id: ListingId) -> Listing | None:
+        """Return a listing as it stands; whoever changes it has its case locked."""
+        ...
+
+    async def listings_of(self, case_id: CaseId) -> Sequence[Listing]:
+        """Return the listings of a case, the first one first."""
         ...
 
     async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
@@ -373,6 +387,28 @@ class ClaimRequest:
     leases: Mapping[Channel, timedelta]
     but_retries: Sequence[Channel] = ()
     quotas: Mapping[Channel, Quota] = field(default_factory=dict)
+
+
+class GraveResults(Protocol):
+    """Grave results through neglect, as people enter them. Raises StoreUnavailable."""
+
+    async def enter(self, body_id: str, who: Who, text: str) -> Reply:
+        """Open the case; `already` where one is open, `not_found` where nobody knows the body."""
+        ...
+
+    async def end(self, body_id: str, who: Who, text: str) -> Reply:
+        """Close it: the inquiry is over."""
+        ...
+
+
+class Listings(Protocol):
+    """What people do with listings for supervision. Raises NoListing, NotPossible, StoreUnavailable."""
+
+    async def propose(self, case_id: CaseId, who: Who, reason: str) -> Listing: ...
+
+    async def act(self, listing_id: ListingId, seen: int, act: ListingAct, who: Who, said: Said) -> Listing:
+        """Do it, where the listing is as the reader saw it, at revision `seen`."""
+        ...
 
 
 class Tray(Protocol):

@@ -78,6 +78,7 @@ class AlertsSettings(KeepingSettings):
         default={
             Instrument.CORRECTION_ORDER: Recipient.BRIGADE,
             Instrument.LISTED_SUPERVISION: Recipient.BRIGADE,
+            Instrument.LISTING_CLOSURE: Recipient.BRIGADE,
             Instrument.INTERVIEW: Recipient.COMMITTEE,
             Instrument.ACCOUNTABILITY: Recipient.COMMITTEE,
         },

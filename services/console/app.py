@@ -13,6 +13,7 @@ from services.console.adapters.circulars import Circulars
 from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
+from services.console.adapters.listings_client import HttpListings
 from services.console.adapters.name_book import PostgresNameBook, initials_of
 from services.console.adapters.oidc import OidcProvider, ProviderOptions
 from services.console.adapters.one_time_codes import TotpCodes
@@ -53,6 +54,7 @@ from services.console.worker.district_map import MapService
 from services.console.worker.documents import DocumentDesk, LinkThrottle, MailDesk
 from services.console.worker.evaluation import EvaluationDesk
 from services.console.worker.history import HistoryService
+from services.console.worker.listings import ListingDesk
 from services.console.worker.live import LiveBounds, LiveHub
 from services.console.worker.names import NameKeeper
 from services.console.worker.provider_sign_in import ProviderSignIn
@@ -144,6 +146,9 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             refusals=RefusalService(book, orders, clock),
             documents=DocumentDesk(documents),
             mails=MailDesk(documents),
+            listings=ListingDesk(
+                HttpListings(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
+            ),
             links=LinkParts(documents, LinkThrottle(clock)),
             histories=HistoryService(histories),
             reports=ReportService(PostgresReports(pool), documents, clock),

@@ -95,6 +95,12 @@ class Metrics:
             ["act", "outcome"],
             registry=registry,
         )
+        self.listing_acts = Counter(
+            "firenet_console_listing_acts_total",
+            "What signed-in accounts did with listings for supervision, from the proposal to the closure",
+            ["act", "outcome"],
+            registry=registry,
+        )
         self.document_acts = Counter(
             "firenet_console_document_acts_total",
             "Signatures, replies, decisions, taken back links and circulars of signed-in accounts",

@@ -32,6 +32,7 @@ from services.console.domain.evaluation import (
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
 from services.console.domain.identity import Answer, Asked, Identity
+from services.console.domain.listings import ListingOrder, ListingPage
 from services.console.domain.rates import RateCounts
 from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, RefusalQuery, ReplayOrder
 from services.console.domain.register import (
@@ -185,6 +186,38 @@ class Mails(Protocol):
     async def take(self, viewer: Viewer, mail_id: str, party: str, document_id: str) -> Any: ...
 
     async def refuse(self, viewer: Viewer, mail_id: str, reason: str, seen: int) -> Any: ...
+
+
+class ListingsService(Protocol):
+    """Where listings for supervision are kept. Raises NotFound, ListingRefused, AlertsUnavailable."""
+
+    async def page(self, body_code: str | None, page: ListingPage) -> Any: ...
+
+    async def one(self, body_code: str | None, listing_id: str) -> Any: ...
+
+    async def file(self, body_code: str | None, listing_id: str, digest: str) -> File: ...
+
+    async def propose(self, viewer: Viewer, case_id: str, reason: str) -> Any: ...
+
+    async def act(self, viewer: Viewer, listing_id: str, order: ListingOrder) -> Any: ...
+
+    async def hand_in(self, viewer: Viewer, listing_id: str, revision: int, form: RawForm) -> Any: ...
+
+
+class Listings(Protocol):
+    """What the pages may do with listings. Raises what ListingsService does, and NotAllowed."""
+
+    async def page(self, viewer: Viewer, page: ListingPage) -> Any: ...
+
+    async def one(self, viewer: Viewer, listing_id: str) -> Any: ...
+
+    async def file(self, viewer: Viewer, listing_id: str, digest: str) -> File: ...
+
+    async def propose(self, viewer: Viewer, case_id: str, reason: str) -> Any: ...
+
+    async def act(self, viewer: Viewer, listing_id: str, order: ListingOrder) -> Any: ...
+
+    async def hand_in(self, viewer: Viewer, listing_id: str, revision: int, form: RawForm) -> Any: ...
 
 
 class Throttle(Protocol):
@@ -461,6 +494,10 @@ class CaseCommands(Protocol):
 
     async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:
         """Count it among the members of a common cause. Raises like `acknowledge`; Conflict: it is none of these."""
+        ...
+
+    async def grave_result(self, viewer: Viewer, body_id: str, text: str, *, begins: bool) -> None:
+        """Enter a grave result through neglect of a body, or that its inquiry is over."""
         ...
 
     async def sign_off(self, viewer: Viewer) -> None:

@@ -320,8 +320,9 @@ class VisibilityState(StrEnum):
 class FindingKind(StrEnum):
     """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
 
-    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it. `below_target` is of a body and
-    comes from compliance; all others are of a unit and come from rules.
+    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it. `below_target` and `not_competent`
+    (a year's grade) are of a body and come from compliance; `grave_result` (a grave result through neglect) is of a
+    body and entered by a person. All others are of a unit and come from rules.
     """
 
     CONNECTION_LOST = "connection_lost"
@@ -332,6 +333,12 @@ class FindingKind(StrEnum):
     UNREADABLE_ALARM = "unreadable_alarm"
     TEST_OVERDUE = "test_overdue"
     BELOW_TARGET = "below_target"
+    NOT_COMPETENT = "not_competent"
+    GRAVE_RESULT = "grave_result"
+
+
+FINDINGS_OF_BODIES = frozenset({FindingKind.BELOW_TARGET, FindingKind.NOT_COMPETENT, FindingKind.GRAVE_RESULT})
+"""Those about a town, department, station or district; a ladder is for these or for units, never for both."""
 
 
 class CountsAsTest(StrEnum):
@@ -468,6 +475,7 @@ class Instrument(StrEnum):
     CORRECTION_ORDER = "I5"
     CIRCULAR = "I6"
     LISTED_SUPERVISION = "I7"
+    LISTING_CLOSURE = "I7C"
     INTERVIEW = "I8"
     ACCOUNTABILITY = "I9"
 
@@ -480,6 +488,7 @@ INSTRUMENTS_ISSUED = frozenset(
         Instrument.COPY_NOTICE,
         Instrument.CORRECTION_ORDER,
         Instrument.LISTED_SUPERVISION,
+        Instrument.LISTING_CLOSURE,
     }
 )
 """Those that a case of a unit has the facts for: alerts asks documents for them."""
@@ -539,12 +548,55 @@ class ClockKind(StrEnum):
 
     `step`: the next step of its ladder falls due. `reply`: an answer to a letter is wanted by then (回函), `receipt`:
     the sign that the letter arrived (签收). `un_acknowledge`: what somebody took and did not end is nobody's again.
+    `listing`: it is listed for supervision (挂牌督办), and is to be put right by then; it runs as long as it is listed.
     """
 
     STEP = "step"
     REPLY = "reply"
     RECEIPT = "receipt"
     UN_ACKNOWLEDGE = "un_acknowledge"
+    LISTING = "listing"
+
+
+class ListingState(StrEnum):
+    """Where the listed supervision (挂牌督办) of a case stands.
+
+    `recheck`: evidence is handed in, somebody has to look (复查). `approval`: the re-check was passed, another person
+    has to approve the closure (销案).
+    """
+
+    PROPOSED = "proposed"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    LISTED = "listed"
+    RECHECK = "recheck"
+    APPROVAL = "approval"
+    CLOSED = "closed"
+
+
+class ListingAct(StrEnum):
+    """What people do with a listing, in the order of its life."""
+
+    PROPOSE = "propose"
+    WITHDRAW = "withdraw"
+    DECLINE = "decline"
+    LIST = "list"
+    ASK_EXTENSION = "ask_extension"
+    GRANT_EXTENSION = "grant_extension"
+    REFUSE_EXTENSION = "refuse_extension"
+    HAND_IN = "hand_in"
+    PASS_RECHECK = "pass_recheck"  # noqa: S105 - no password
+    FAIL_RECHECK = "fail_recheck"
+    APPROVE_CLOSURE = "approve_closure"
+    REFUSE_CLOSURE = "refuse_closure"
+
+
+class ListingLevel(StrEnum):
+    """Which government lists: of the district (区县), the city (市), the province (省)."""
+
+    DISTRICT = "district"
+    CITY = "city"
+    PROVINCE = "province"
 
 
 class TriggerKind(StrEnum):
@@ -562,12 +614,14 @@ class TriggerKind(StrEnum):
 
 
 class CaseCondition(StrEnum):
-    """What a step may wait for that the closes of a body say together.
+    """What a step may wait for that is no time, period or event.
 
-    `two_years_running`: the same target is missed at the close of a year and was at that of the year before.
+    `two_years_running`, of a body: the same target is missed at the close of a year and was at that of the year before.
+    `major_danger`, of a unit: its trouble has lasted as long as the pack's `major_danger` names for its kind.
     """
 
     TWO_YEARS_RUNNING = "two_years_running"
+    MAJOR_DANGER = "major_danger"
 
 
 class StepExit(StrEnum):

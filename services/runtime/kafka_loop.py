@@ -189,7 +189,7 @@ class KafkaLoop:
             async with self._lock:
                 await self._release(self._owned)
             if self._static and member_id and stop.is_set():
-                await leave_group(self._bootstrap, self._group, member_id, self._instance)
+                await leave_group(self._bootstrap, self.group, member_id, self._instance)
 
     async def _turn(self, consumer: AIOKafkaConsumer, stop: Stop) -> None:
         fetched = await consumer.getmany(timeout_ms=self._poll_ms, max_records=self._poll_records)

@@ -31,6 +31,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced
 from services.alerts.domain.escalation.steps import StepTaken
 from services.alerts.domain.ids import BodyCode, CaseId, NoticeId, RequestId
+from services.alerts.domain.listing.listing import BY_LADDER, EvidenceFile, Listing, ListingEntry, ListingId
 from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.noise.digest import (
     Digest,
@@ -44,7 +45,7 @@ from services.alerts.domain.noise.digest import (
 )
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
-from services.kernel.words import Channel, ClockKind, Proof, Purpose
+from services.kernel.words import Channel, ClockKind, ListingAct, ListingState, Proof, Purpose
 
 
 @dataclass
@@ -102,6 +103,9 @@ class Tables:
     spent: list[tuple[Channel, str, datetime]] = field(default_factory=list)
     messages: dict[tuple[Channel, str], ProviderMessage] = field(default_factory=dict)
     reports: dict[tuple[Channel, str, Proof], DeliveryReport] = field(default_factory=dict)
+    listings: dict[ListingId, Listing] = field(default_factory=dict)
+    listing_entries: list[ListingEntry] = field(default_factory=list)
+    evidence: list[EvidenceFile] = field(default_factory=list)
 
     def copied(self) -> "Tables":
         return Tables(
@@ -122,6 +126,9 @@ class Tables:
             list(self.spent),
             {key: copy(one) for key, one in self.messages.items()},
             dict(self.reports),
+            dict(self.listings),
+            list(self.listing_entries),
+            list(self.evidence),
         )
 
 
@@ -211,6 +218,13 @@ class MemoryTransaction:
         holds = shelved is not None and shelved.until > now and shelved.since >= self._t.cases[case_id].detected_at
         return shelved.until if shelved is not None and holds else None
 
+    async def listing(self, listing_id: ListingId) -> Listing | None:
+        return self._t.listings.get(listing_id)
+
+    async def listings_of(self, case_id: CaseId) -> Sequence[Listing]:
+        found = (one for one in self._t.listings.values() if one.case_id == case_id)
+        return sorted(found, key=lambda one: one.number)
+
     async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
         return sorted(
             owner.case_id
@@ -250,6 +264,7 @@ class MemoryTransaction:
             and case.grouping.common_case_id is None
             and case.sightings.last_at >= since
             and case.flapping.quiet_until is None
+            and case.cured_at is None
         ][:limit]
 
     async def open_common_cases(self, window: timedelta) -> dict[CaseId, Members]:
@@ -259,7 +274,8 @@ class MemoryTransaction:
                 mine = [case for case in self._t.cases.values() if case.grouping.common_case_id == common.case_id]
                 taken = sum(case.detected_at >= common.detected_at - window for case in mine)
                 found[common.case_id] = Members(
-                    sum(case.is_open and case.flapping.quiet_until is None for case in mine), taken
+                    sum(case.is_open and case.flapping.quiet_until is None and case.cured_at is None for case in mine),
+                    taken,
                 )
         return found
 
@@ -346,7 +362,31 @@ class MemoryTransaction:
         self._t.comments.extend(changes.comments)
         self._t.verified.extend(changes.verified)
         self._t.audit.extend(changes.audit)
+        self._save_listings(changes)
         return set(new)
+
+    def _save_listings(self, changes: Changes) -> None:
+        for one in changes.proposals:
+            others = [other for other in self._t.listings.values() if other.case_id == one.case_id]
+            if one.listing_id in self._t.listings or any(other.is_active for other in others):
+                continue
+            detail = {"step": one.step, "clause": one.clause}
+            self._t.listings[one.listing_id] = Listing(
+                one.listing_id, one.case_id, len(others) + 1, ListingState.PROPOSED, one.at, BY_LADDER
+            )
+            self._t.listing_entries.append(
+                ListingEntry(one.listing_id, 1, one.at, BY_LADDER, "", ListingAct.PROPOSE, detail)
+            )
+            about = {"listing": one.listing_id, **detail}
+            self._t.audit.append(AuditEntry(one.at, "alerts", "listing_propose", one.case_id, {**about}))
+        for listing in changes.listings.values():
+            others = [one for one in self._t.listings.values() if one.case_id == listing.case_id]
+            others = [one for one in others if one.listing_id != listing.listing_id]
+            if listing.is_active and any(one.is_active for one in others):
+                raise Conflict("a listing of this case is under way")
+            self._t.listings[listing.listing_id] = listing
+        self._t.listing_entries.extend(changes.listing_entries)
+        self._t.evidence.extend(changes.evidence)
 
     def _cancel(self, case_id: CaseId, reason: Reason, body_code: BodyCode | None = None) -> None:
         purpose = Purpose.ALL_CLEAR if reason is Reason.REOPENED else Purpose.NOTICE

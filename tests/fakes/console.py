@@ -592,6 +592,9 @@ class FakeCommands:
     async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:
         self._do(case_id, viewer, f"merge {into}")
 
+    async def grave_result(self, viewer: Viewer, body_id: str, text: str, *, begins: bool) -> None:
+        self._do(body_id, viewer, f"grave_result {begins} {text}")
+
     async def sign_off(self, viewer: Viewer) -> None:
         self._do("", viewer, "sign_off")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 
-from services.alerts.domain.case.closes import Close
+from services.alerts.domain.case.closes import GRAVE_RESULT, Close
 from services.alerts.domain.delivery.documents import Named
 from services.kernel.calendar import CHINA
 from services.kernel.words import Period
@@ -18,6 +18,8 @@ METRICS: Mapping[str, Named] = {
     "meeting_units_rate": Named("达标单位率", "rate of meeting units"),
 }
 """How figures are called in letters; one that is not here goes by its name in the pack."""
+EVALUATION = "evaluation"
+"""The metric of a close that is that of a score: see `schemas.body_finding`."""
 _HALVES = {1: Named("上半年", "first half"), 7: Named("下半年", "second half")}
 
 
@@ -49,6 +51,12 @@ def period_of(close: Close) -> Named:
 def fact_of(close: Close, scopes: Mapping[str, Named]) -> Named:
     """Return what a document says of the close."""
     period, metric = period_of(close), METRICS.get(close.metric, Named(close.metric, close.metric))
+    if close.metric == GRAVE_RESULT:
+        return Named(_short(f"{period.zh}登记失职致严重后果：{close.value}"), _short(f"Grave result: {close.value}"))
+    if close.metric == EVALUATION:
+        points_zh = f"，得{close.value}分" if close.value else ""
+        points_en = f" with {close.value} points" if close.value else ""
+        return Named(f"{period.zh}考核结果为不称职{points_zh}", f"Graded not competent for {period.en}{points_en}")
     over = [scopes.get(name, Named(name, name)) for name in close.scope.split("+")]
     over_zh, over_en = "及".join(one.zh for one in over), " and ".join((one.en or one.zh).lower() for one in over)
     target, value = percent(close.target), close.value

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.alerts.adapters.case_reader import CaseReader
+from services.alerts.adapters.http_listings import EVIDENCE, MAX_BODY_BYTES
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.ids import CaseId
@@ -36,7 +37,7 @@ AcknowledgeCase = Callable[[CaseId, Acknowledge], Awaitable[Reply]]
 def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase, *further: APIRouter) -> FastAPI:
     """Return the routes. Whoever has no token learns nothing, not even which cases there are."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    require_token(app, token)
+    require_token(app, token, large={EVIDENCE: MAX_BODY_BYTES})
 
     async def show(case_id: str, body_code: str | None) -> dict[str, Any]:
         found = await reader.case(case_id, body_code)

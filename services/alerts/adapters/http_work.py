@@ -11,10 +11,12 @@ from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.case.work import SHELVED_AT_MOST
 from services.alerts.domain.ids import CaseId
-from services.alerts.ports import CaseWork
+from services.alerts.ports import CaseWork, GraveResults
 from services.kernel.words import Verification
+from services.runtime.texts import one_line
 
 ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+BODY_ID = r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 CaseIdPath = Annotated[str, Path(pattern=ID)]
 CaseIdText = Annotated[str, Field(pattern=ID)]
 MAX_AT_ONCE = 100
@@ -101,6 +103,26 @@ def work_routes(work: CaseWork) -> APIRouter:
         return {"released": await work.sign_off(request.who)}
 
     _queue_routes(router, work)
+    return router
+
+
+class GraveResult(By):
+    """`begins` false: the inquiry is over."""
+
+    body_id: str = Field(pattern=BODY_ID)
+    begins: bool = True
+    text: str = Field(min_length=1, max_length=150)
+
+
+def grave_result_routes(results: GraveResults) -> APIRouter:
+    """Return the route by which a person enters a grave result of a body, or that its inquiry is over."""
+    router = APIRouter(prefix="/v1")
+
+    @router.post("/grave-results")
+    async def enter(request: GraveResult) -> dict[str, Any]:
+        act = results.enter if request.begins else results.end
+        return _answer(await act(request.body_id, request.who, one_line(request.text)))
+
     return router
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from schemas import codec
@@ -21,6 +22,7 @@ from schemas.document import (
 from schemas.document import DocumentRequest as RequestEvent
 from schemas.document import Earlier as WireEarlier
 from schemas.document import Ground as WireGround
+from schemas.document import Listed as WireListed
 from schemas.document import Named as WireNamed
 from services.alerts.adapters.close_words import fact_of, last_day
 from services.alerts.domain.case import event
@@ -30,6 +32,7 @@ from services.alerts.domain.delivery.documents import (
     DocumentRequest,
     File,
     IssuedDocument,
+    Listed,
     Named,
     Rendition,
 )
@@ -120,7 +123,15 @@ def _of_unit(request: DocumentRequest) -> dict[str, Any]:
             occurrence=case.sightings.drops,
             component=_component(case.component),
         ),
+        "listed": _listed(request.listed),
     }
+
+
+def _listed(listed: Listed | None) -> WireListed | None:
+    if listed is None:
+        return None
+    said = asdict(listed)
+    return WireListed(**said | {"number": listed.number[:SHORT], "inspector": listed.inspector[:SHORT]})
 
 
 def _of_body(request: DocumentRequest) -> dict[str, Any]:

@@ -50,6 +50,8 @@ KIND_ZH = {
     CaseKind.UNREADABLE_ALARM: "火警通道收到无法识读的报文",
     CaseKind.UNREGISTERED_ALARM: "未登记网关在火警通道报警",
     CaseKind.BELOW_TARGET: "未达到联网目标",
+    CaseKind.NOT_COMPETENT: "年度考核不称职",
+    CaseKind.GRAVE_RESULT: "失职致严重后果",
     CaseKind.TEST_OVERDUE: "未按期测试报警",
 }
 KIND_EN = {
@@ -62,6 +64,8 @@ KIND_EN = {
     CaseKind.UNREADABLE_ALARM: "something on the alarm lane that could not be read",
     CaseKind.UNREGISTERED_ALARM: "a gateway in no register on the alarm lane",
     CaseKind.BELOW_TARGET: "below a target",
+    CaseKind.NOT_COMPETENT: "graded not competent for the year",
+    CaseKind.GRAVE_RESULT: "grave result through neglect",
     CaseKind.TEST_OVERDUE: "no test alarm in time",
 }
 

@@ -24,8 +24,10 @@ from services.alerts.domain.escalation.triggers import (
 )
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs
-from services.kernel.words import ClockKind
+from services.kernel.words import CaseCondition, ClockKind, ListingLevel
 from services.runtime.logging import get_logger
+
+MAJOR = OnCondition(CaseCondition.MAJOR_DANGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,10 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
     """Return what the pack says about cases; a ladder for a kind that we do not know is left out."""
     known = {str(kind) for kind in CaseKind}
     ladders = {
-        CaseKind(kind): _steps(ladder) for ladder in pack.ladders.values() for kind in ladder.kinds if kind in known
+        CaseKind(kind): _steps(ladder, _bridge(pack, kind))
+        for ladder in pack.ladders.values()
+        for kind in ladder.kinds
+        if kind in known
     }
     cause = pack.common_cause
     return PackRules(
@@ -141,7 +146,16 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
             for kind, seconds in pack.un_acknowledge_s.items()
             if kind in known
         },
+        levels=pack.major_danger.levels if pack.major_danger else tuple(ListingLevel),
+        listing_clause=pack.major_danger.clause if pack.major_danger else "",
     )
+
+
+def _bridge(pack: Pack, kind: str) -> Elapsed | None:
+    """Return after how long a trouble of the kind is a major hazard; None where the pack names nothing."""
+    bridge = pack.major_danger.alarm_system_down if pack.major_danger else None
+    lasted = bridge.lasted_s.get(kind) if bridge else None
+    return None if lasted is None else Elapsed(timedelta(seconds=lasted))
 
 
 def _show_s(pack: Pack) -> float:
@@ -176,14 +190,20 @@ def _grouping(pack: Pack) -> GroupingRules | None:
     )
 
 
-def _steps(ladder: Ladder) -> tuple[LadderStep, ...]:
-    return tuple(_step(step) for step in ladder.steps)
+def _steps(ladder: Ladder, bridge: Elapsed | None) -> tuple[LadderStep, ...]:
+    """Return the steps; one for a major hazard stands there with the time that the bridge names, or not at all.
+
+    So a case keeps the bridge that it was opened with, as it keeps its ladder.
+    """
+    steps = [(step, _trigger(step)) for step in ladder.steps]
+    timed = [(step, bridge if trigger == MAJOR else trigger) for step, trigger in steps]
+    return tuple(_step(step, trigger) for step, trigger in timed if trigger is not None)
 
 
-def _step(step: Step) -> LadderStep:
+def _step(step: Step, trigger: Trigger) -> LadderStep:
     return LadderStep(
         code=step.code,
-        trigger=_trigger(step),
+        trigger=trigger,
         tells=step.tells,
         document=step.document,
         name_zh=step.name_zh,

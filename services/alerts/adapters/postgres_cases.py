@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
 from services.alerts.adapters.kafka_requests import request_rows
+from services.alerts.adapters.listing_rows import entry_row, listing_of, listing_row, proposal_row
 from services.alerts.adapters.notice_rows import address_of, note_message
 from services.alerts.adapters.rows import (
     CLOCKS,
@@ -37,6 +38,7 @@ from services.alerts.domain.delivery.interim import InterimRow
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict, Fenced, StoreUnavailable
 from services.alerts.domain.ids import CaseId, NoticeId, RequestId
+from services.alerts.domain.listing.listing import Listing, ListingId
 from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
@@ -159,6 +161,13 @@ class PostgresCaseTransaction:
         owner = None if row["account"] is None else Owner(case_id, row["account"], row["since"], row["until"])
         return Work(owner, row["comments"], row["verifications"], row["shelved_until"])
 
+    async def listing(self, listing_id: ListingId) -> Listing | None:
+        rows = await self._rows(SQL["listing"], (listing_id,))
+        return listing_of(rows[0]) if rows else None
+
+    async def listings_of(self, case_id: CaseId) -> Sequence[Listing]:
+        return [listing_of(row) for row in await self._rows(SQL["listings_of"], (case_id,))]
+
     async def owned_by(self, account: str, now: datetime) -> list[CaseId]:
         return [CaseId(row["case_id"]) for row in await self._rows(SQL["owned_by"], (account, now))]
 
@@ -231,6 +240,7 @@ class PostgresCaseTransaction:
                 await self._note_messages(brought.values())
             await self._save_documents(changes)
             await self._save_work(changes)
+            await self._save_listings(changes)
             if changes.cancelled:
                 await run(SQL["cancel_notices"], _cancellations(changes))
             if changes.signed:
@@ -263,6 +273,23 @@ class PostgresCaseTransaction:
             await self._connection.execute(SQL["release"], (list(changes.released),))
         if changes.unshelved:
             await self._connection.execute(SQL["unshelve"], (changes.unshelved,))
+
+    async def _save_listings(self, changes: Changes) -> None:
+        run = self._connection.execute
+        if changes.proposals:
+            rows = to_json([proposal_row(one) for one in changes.proposals])
+            await run(SQL["propose_listings"], (rows, rows))
+        if changes.listings:
+            await run(SQL["put_listings"], (to_json([listing_row(one) for one in changes.listings.values()]),))
+        if changes.listing_entries:
+            rows = to_json(
+                [entry_row(one, changes.listings[one.listing_id].case_id) for one in changes.listing_entries]
+            )
+            await run(SQL["insert_listing_acts"], (rows,))
+        for file in changes.evidence:
+            said, upload = changes.listings[file.listing_id], file.upload
+            kept = (upload.sha256, upload.name, upload.media_type, upload.size, upload.content)
+            await run(SQL["insert_listing_file"], (file.listing_id, file.number, said.case_id, *kept))
 
     async def _save_documents(self, changes: Changes) -> None:
         run = self._connection.execute

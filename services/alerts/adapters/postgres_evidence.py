@@ -33,6 +33,9 @@ class PostgresEvidence:
                 notices=await _rows(connection, SQL["evidence_notices"], case_id),
                 receipts=await _rows(connection, SQL["evidence_receipts"], case_id),
                 requests=await _rows(connection, SQL["evidence_requests"], case_id),
+                listings=await _rows(connection, SQL["evidence_listings"], case_id),
+                listing_acts=await _rows(connection, SQL["evidence_listing_acts"], case_id),
+                listing_files=await _rows(connection, SQL["evidence_listing_files"], case_id),
             )
             return record, await _part(connection, case_id)
 

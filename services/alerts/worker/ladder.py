@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.case.lifecycle import close, lapsed
+from services.alerts.domain.case.lifecycle import close, cured, lapsed
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
 from services.alerts.domain.escalation.ladder import clock_from, has_exited, is_due, step_of
@@ -101,6 +101,11 @@ class LadderWorker:
         async with self._store.transaction() as transaction:
             now, changes = self._clock.now(), Changes()
             for case in await transaction.quiet(now, STEPS_AT_ONCE):
+                if case.is_listed:  # it was listed while it was quiet: it waits for its listing's closure
+                    changes.put(cured(case, now, now, self._composer.pace))
+                    over: Detail = {"reason": "listed", "drops": case.sightings.drops}
+                    changes.audit.append(AuditEntry(now, ACTOR, "case_kept_open", case.case_id, over))
+                    continue
                 detail: Detail = {"reason": "quiet", "drops": case.sightings.drops}
                 changes.audit.append(AuditEntry(now, ACTOR, "case_closed", case.case_id, detail))
                 await self._close(transaction, changes, case, "quiet", now)

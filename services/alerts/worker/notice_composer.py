@@ -13,6 +13,7 @@ from services.alerts.domain.delivery.documents import (
     DocumentRequest,
     DocumentTerms,
     Earlier,
+    Listed,
     addressee_of,
     addressees_of,
     case_link,
@@ -38,6 +39,7 @@ from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.ids import ContactId
+from services.alerts.domain.listing.listing import LadderProposal, may_be_listed
 from services.alerts.domain.noise.digest import may_group
 from services.alerts.domain.routing.contacts import Address
 from services.alerts.domain.routing.recipients import (
@@ -105,12 +107,39 @@ class NoticeComposer:
         if request is not None:
             changes.requests.append(request)
         self._write_notices(changes, letter, recipients.addresses, request, recipients.parties)
+        if step.document == Instrument.LISTED_SUPERVISION and may_be_listed(climbed):
+            changes.proposals.append(LadderProposal(climbed.case_id, step.code, now, step.clause))
         changes.put(climbed)
         self._note_calendar(climbed)
         return climbed
 
+    def notify_listing(
+        self,
+        changes: Changes,
+        case: Case,
+        step: LadderStep,
+        now: datetime,
+        earlier: Sequence[Earlier],
+        listed: Listed | None = None,
+    ) -> None:
+        """Ask for the paper of a listing that a person acted on, and tell those whom the step names."""
+        recipients = recipients_of_step(self._directory, case, step)
+        self._count(case, step.code, recipients)
+        self._write_step(changes, case, step, recipients, now, now)
+        request = self._request(case, step, recipients, now, earlier, listed)
+        if request is not None:
+            changes.requests.append(request)
+        letter = letter_of_step(case, step, now)
+        self._write_notices(changes, letter, recipients.addresses, request, recipients.parties)
+
     def _request(
-        self, case: Case, step: LadderStep, recipients: Recipients, now: datetime, earlier: Sequence[Earlier]
+        self,
+        case: Case,
+        step: LadderStep,
+        recipients: Recipients,
+        now: datetime,
+        earlier: Sequence[Earlier],
+        listed: Listed | None = None,
     ) -> DocumentRequest | None:
         """Return what to ask documents for; None when this step has no document, or nobody who reads or issues it."""
         terms = self._documents
@@ -140,6 +169,7 @@ class NoticeComposer:
             receipt_due_at=case.clocks.running[ClockKind.RECEIPT].due_at if step.receipt_working_days else None,
             reply_due_at=case.reply_due_at if step.reply_working_days else None,
             grounds=grounds_of(case, step),
+            listed=listed,
         )
 
     def first_recipients(self, case: Case) -> Sequence[Address]:

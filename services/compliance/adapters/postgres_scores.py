@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Sequence
 
+from services.compliance.adapters.grade_rows import grade_event, graded_of, graded_row
 from services.compliance.adapters.postgres_facts import translated
 from services.compliance.adapters.score_rows import cited_of, entry_of, score_row, score_text, withdrawn_row
 from services.compliance.adapters.statements import SQL
+from services.compliance.domain.grades import grade_findings, newest_years
 from services.compliance.domain.scores import Cited, Entry, Score
 from services.kernel.calendar import micros
-from services.runtime.postgres import Pool
+from services.runtime.postgres import Connection, Pool
 
 
 class PostgresScores:
@@ -47,4 +49,26 @@ class PostgresScores:
                 if new:
                     async with connection.cursor() as cursor:
                         await cursor.executemany(SQL["add_score"], new)
+                await self._tell_grades(connection, scores)
                 return len(new)
+
+    @staticmethod
+    async def _tell_grades(connection: Connection, scores: Sequence[Score]) -> None:
+        """Put into the outbox what is new of the grades of years, in the transaction of their scores."""
+        newest = newest_years(scores)
+        told = dict(graded_of(row) for row in await (await connection.execute(SQL["told_grades"])).fetchall())
+        if not newest and not told:
+            return
+        standing = await (await connection.execute(SQL["standing_scores"])).fetchall()
+        of = {(row[0], row[1], row[2], micros(row[3])): row for row in standing}
+        rows = {subject: of[*subject, score.window.kind.value, score.window.start] for subject, score in newest.items()}
+        found = grade_findings(told, newest, {subject: row[4] for subject, row in rows.items()})
+        if not found:
+            return
+        now = await (await connection.execute(SQL["database_now"])).fetchone()
+        assert now is not None, "a function returns its row"
+        for one in found:
+            row = of.get((*one.subject, one.window.kind.value, one.window.start))
+            pack = (row[7], row[8]) if row is not None else ("none", 1)
+            await connection.execute(SQL["save_grade"], graded_row(one))
+            await connection.execute(SQL["add_message"], grade_event(one, pack, now[0]))

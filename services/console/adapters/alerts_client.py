@@ -54,6 +54,9 @@ class HttpCaseCommands:
     async def merge(self, case_id: str, viewer: Viewer, into: str) -> None:
         await self._post(_path(case_id, "merge"), viewer, into=into)
 
+    async def grave_result(self, viewer: Viewer, body_id: str, text: str, *, begins: bool) -> None:
+        await self._post("/v1/grave-results", viewer, body_id=body_id, text=text, begins=begins)
+
     async def sign_off(self, viewer: Viewer) -> None:
         await self._post("/v1/owners/release", viewer)
 

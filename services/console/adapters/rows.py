@@ -195,6 +195,8 @@ def names(packs: Sequence[Row], departments: Iterable[Row]) -> Names:
         targets=_targets(standing),
         evaluations={f"{pack.get('pack_id', '')}/{code}": row
                      for pack in standing for code, row in pack.get("evaluation", {}).items()},
+        bridges={str(pack.get("pack_id", "")): (pack.get("major_danger") or {}).get("alarm_system_down")
+                 for pack in standing},
     )  # fmt: skip
 
 

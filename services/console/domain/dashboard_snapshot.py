@@ -27,6 +27,8 @@ class Names:
     targets: Mapping[str, Target] = field(default_factory=dict)
     evaluations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """How bodies are scored, as the pack has it, by pack and scheme: two districts may call theirs the same."""
+    bridges: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
+    """By pack when a trouble is a major hazard, its `major_danger.alarm_system_down`; None: not configured."""
 
     def on_the_wall(self, scope: str) -> bool:
         """Tell whether the scope is one that the pack puts on the wall; without a pack every scope is shown.

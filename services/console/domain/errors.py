@@ -29,6 +29,7 @@ ConsoleError
 +- OrdersUnavailable    Kafka did not take an order in time; it was not given
 +- BadLink              a signed link opens nothing: altered, over, taken back or never ours (one answer for all)
 +- DocumentRefused      what is done to a document does not fit what stands; its code says why
++- ListingRefused       an act on a listing does not fit what stands; its code says why
 +- DocumentsUnavailable the service that keeps the documents did not answer in time, or refused us
 +- AlertsUnavailable    the service that keeps the cases did not answer in time, or refused us
 +- RegistryUnavailable  the service that keeps the register did not answer in time, or refused us
@@ -211,6 +212,48 @@ class DocumentRefused(ConsoleError):
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
         if reason in DOCUMENT_REASONS:
+            self.code = f"document_{reason}"
+
+
+LISTING_REASONS = frozenset(
+    {
+        "not_now",
+        "changed",
+        "full",
+        "under_way",
+        "unfit",
+        "case_closed",
+        "same_person",
+        "reasons_missing",
+        "level_missing",
+        "level_wrong",
+        "number_missing",
+        "date_missing",
+        "date_wrong",
+        "deadline_missing",
+        "deadline_past",
+        "deadline_far",
+        "extension_undecided",
+        "evidence_missing",
+        "inspector_missing",
+    }
+)
+"""What alerts says of an act on a listing; each has a sentence of its own on the page."""
+UPLOAD_REASONS = frozenset(
+    {"too_many_files", "file_too_large", "files_too_large", "file_type", "bad_field", "too_large"}
+)
+
+
+class ListingRefused(ConsoleError):
+    """Alerts refuses an act on a listing; what is wrong with files has the sentences of documents."""
+
+    code = "listing_refused"
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        if reason in LISTING_REASONS:
+            self.code = f"listing_{reason}"
+        elif reason in UPLOAD_REASONS:
             self.code = f"document_{reason}"
 
 

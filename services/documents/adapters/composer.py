@@ -88,6 +88,7 @@ class Composer:
             about=request.about,
             grounds=request.grounds,
             meeting=request.meeting,
+            listed=request.listed,
             requested_at=request.requested_at,
             due_at=due_at,
             reply_due_at=request.reply_due_at,
@@ -217,6 +218,8 @@ def _foreign(request: Request) -> list[str]:
         plain.append(ground.number)
     if request.meeting is not None:
         plain.append(request.meeting.place)
+    if request.listed is not None:
+        plain += [request.listed.number, request.listed.inspector]
     texts = [*plain, *(text for one in named if one is not None for text in (one.zh, one.en))]
     return [one for one in map(one_line, texts) if len(one) > 1]
 

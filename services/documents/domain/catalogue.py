@@ -18,6 +18,8 @@ class Matter(StrEnum):
     CIRCULAR = "circular"
     """The scores of many bodies, or what one body has missed."""
     HISTORY = "history"
+    CLOSURE = "closure"
+    """A unit's listing that is closed (销案)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Entry:
                 return request.circular is not None or self._has_history(request)
             case Matter.HISTORY:
                 return self._has_history(request)
+            case Matter.CLOSURE:
+                return request.unit is not None and request.trouble is not None and request.listed is not None
 
     @staticmethod
     def _has_history(request: Request) -> bool:
@@ -64,7 +68,8 @@ CATALOGUE: Mapping[Instrument, Entry] = MappingProxyType(
             Entry(Instrument.COPY_NOTICE, "抄", 1),
             Entry(Instrument.CORRECTION_ORDER, "限", 1, draft=True),
             Entry(Instrument.CIRCULAR, "通", 3, Matter.CIRCULAR, slip=False),
-            Entry(Instrument.LISTED_SUPERVISION, "挂", 1, draft=True),
+            Entry(Instrument.LISTED_SUPERVISION, "挂", 2, draft=True),
+            Entry(Instrument.LISTING_CLOSURE, "销", 1, Matter.CLOSURE, draft=True),
             Entry(Instrument.INTERVIEW, "约", 2, Matter.HISTORY, draft=True),
             Entry(Instrument.ACCOUNTABILITY, "责", 1, Matter.HISTORY, draft=True, slip=False),
         )

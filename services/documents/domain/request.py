@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.kernel.words import EvaluationList, FindingKind, Grade, Instrument, Language, ScoreGap
+from services.kernel.words import EvaluationList, FindingKind, Grade, Instrument, Language, ListingLevel, ScoreGap
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,21 @@ class Named:
     def in_language(self, language: Language) -> str:
         """Return the name in this language, the Chinese one where there is no other."""
         return self.zh if language is Language.ZH else self.en or self.zh
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A listed supervision (挂牌督办) that is closed (销案): see `schemas.document`."""
+
+    level: ListingLevel
+    number: str
+    on: date
+    deadline: date
+    evidence: int
+    inspector: str
+    rechecked_on: date
+    approved_on: date
+    cured_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +202,7 @@ class Request:
     about: Named | None = None
     grounds: tuple[Ground, ...] = ()
     meeting: Meeting | None = None
+    listed: Listed | None = None
     recipients: tuple[Sent, ...] = ()
     receipt_due_at: datetime | None = None
     reply_due_at: datetime | None = None

@@ -11,7 +11,7 @@ from schemas import pack as wire_pack
 from schemas import registry as wire
 from services.kernel.policy import Target
 from services.kernel.scope import Scope
-from services.kernel.words import AdjustmentKind, ContactRole, FindingKind, Language, TelephoneUse
+from services.kernel.words import FINDINGS_OF_BODIES, AdjustmentKind, CaseCondition, ContactRole, Language, TelephoneUse
 from services.registry.domain.adjustments import AdjustmentRequest, ApprovedAdjustment
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Facts, Gateway, History, Kind, Routing, Unit, Version
@@ -347,7 +347,7 @@ def _step(step: wire_pack.Step, ladder: wire_pack.Ladder) -> LadderStep:
         document=step.document,
         board_only=step.board_only,
         clause=step.clause,
-        of_bodies=FindingKind.BELOW_TARGET in ladder.kinds,
+        of_bodies=bool(FINDINGS_OF_BODIES & set(ladder.kinds)),
     )
 
 
@@ -361,6 +361,8 @@ def _when(timing: wire_pack.Trigger) -> str:
         return f"when the {timing.overdue.clock} is overdue"
     if timing.period_close is not None:
         return f"at the close of a {timing.period_close.period.replace('_', '-')}"
+    if timing.condition is not None and timing.condition.name is CaseCondition.MAJOR_DANGER:
+        return "once it is a major hazard by `major_danger`"
     if timing.condition is not None:
         return f"at a close with which it is {timing.condition.name.replace('_', ' ')}"
     working = timing.working_time

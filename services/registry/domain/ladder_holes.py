@@ -7,11 +7,13 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from services.kernel.words import (
+    FINDINGS_OF_BODIES,
     INSTRUMENTS_OF_BODIES,
     PERIODS_BY_LENGTH,
     BodyKind,
     CaseCondition,
     CaseEvent,
+    ClockKind,
     FindingKind,
     Instrument,
     Period,
@@ -22,7 +24,7 @@ from services.registry.domain.errors import shortened
 from services.registry.domain.pack_tree import Fault, Path, items, part, texts
 from services.registry.domain.words import Said
 
-OF_BODIES = FindingKind.BELOW_TARGET
+OF_BODIES = FINDINGS_OF_BODIES
 TOLD_OF_BODIES = frozenset(
     {Recipient.BODY, Recipient.CENTRE, Recipient.BRIGADE, Recipient.COMMITTEE, Recipient.GOVERNMENT}
 )
@@ -33,7 +35,8 @@ HAPPENS_TO_BODIES = frozenset({CaseEvent.REOPENED})
 
 _NOBODY = Said("at least one recipient, or `board_only: true`", "至少一个告知对象，或 board_only: true")
 _ONE_SORT = Said(
-    "kinds of units or `below_target`, not both in one ladder", "单位类问题与 below_target 不得同在一个阶梯"
+    "kinds of units or of bodies (`below_target`, `not_competent`, `grave_result`), not both in one ladder",
+    "单位类问题与机构类问题（below_target、not_competent、grave_result）不得同在一个阶梯",
 )
 _OF_UNITS = Said("a recipient that a unit has", "单位案件中存在的告知对象")
 _TOLD = Said(f"a recipient of a case of a body: {', '.join(sorted(TOLD_OF_BODIES))}", "机构案件中存在的告知对象")
@@ -52,6 +55,7 @@ _BEFORE_CLOSES = Said(
     "结算、条件或事件触发：时间触发的步骤会被前面的结算步骤挡住",
 )
 _OF_BODIES_ONLY = Said("a trigger that a case of a unit has", "单位案件可用的触发方式")
+_OF_UNITS_ONLY = Said("a trigger that a case of a body has", "机构案件可用的触发方式")
 _HAPPENS = Said("an event that happens to a body: reopened", "机构案件会发生的事件：reopened")
 
 
@@ -66,12 +70,14 @@ def ladder_holes(pack: object, name: str) -> Iterator[Fault]:
     """Yield the holes of a ladder that the schema lets pass: a pack that is in the register already goes on holding."""
     path: Path = ("ladders", name)
     kinds = [kind for _, kind in texts(part(pack, *map(str, path), "kinds"))]
-    of_bodies = OF_BODIES in kinds
-    if of_bodies and len(set(kinds)) > 1:
+    of_bodies = bool(OF_BODIES & set(kinds))
+    if not (set(kinds) <= OF_BODIES or not of_bodies):
         yield Fault((*path, "kinds"), _ONE_SORT, ", ".join(kinds)[:80])
         return
     known = {each.value for each in Period}
     closes = [Period(text) for _, text in texts(part(pack, "publication", "findings")) if text in known]
+    if of_bodies and FindingKind.BELOW_TARGET not in kinds:
+        closes = [Period.YEAR]  # a grade is that of a year, and what a person enters has no close
     if of_bodies and not closes:
         yield Fault((*path, "kinds"), _NEVER_TOLD, "none")
         return
@@ -145,9 +151,14 @@ def _document(step: Mapping[str, object], here: Path, ladder: _Ladder) -> Iterat
 def _trigger(step: Mapping[str, object], here: Path, ladder: _Ladder) -> Iterator[Fault]:
     path: Path = (*here, "trigger")
     condition, close, event = (_trigger_of(step, kind) for kind in ("condition", "period_close", "event"))
-    if condition and not ladder.of_bodies:
+    of_unit = condition is not None and condition.get("name") == CaseCondition.MAJOR_DANGER
+    if condition and not ladder.of_bodies and not of_unit:
         yield Fault((*path, "condition"), _OF_BODIES_ONLY, "a condition")
     if not ladder.of_bodies:
+        return
+    overdue = _trigger_of(step, "overdue")
+    if of_unit or (overdue and overdue.get("clock") == ClockKind.LISTING):
+        yield Fault(path, _OF_UNITS_ONLY, "a listing")
         return
     if event and event.get("kind") in {each.value for each in CaseEvent} - {each.value for each in HAPPENS_TO_BODIES}:
         yield Fault((*path, "event", "kind"), _HAPPENS, shortened(str(event.get("kind"))))

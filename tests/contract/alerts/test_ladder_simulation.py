@@ -6,6 +6,7 @@ happen to or that nobody answers for, no notice without a cause or after an ackn
 entry, and each fire told to the centre, over or not. Nothing but memory is used.
 """
 
+import contextlib
 import random
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -26,12 +27,15 @@ from services.alerts.domain.escalation.ladder import following
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.escalation.triggers import OnCondition, OnEvent, Overdue, PeriodClose
 from services.alerts.domain.ids import CaseId
+from services.alerts.domain.listing.listing import NEXT, NotPossible
 from services.alerts.ports import Ready
 from services.alerts.worker.case_work import CaseWorkService
+from services.alerts.worker.listing import ListingService
 from services.kernel.calendar import CHINA, period_days
-from services.kernel.words import ClockKind, DocumentEvent, Period, Purpose, Recipient
+from services.kernel.words import ClockKind, DocumentEvent, ListingState, Period, Purpose, Recipient
 from tests.unit.alerts.bodies import O0, O1R, ORGANISATION, close, district, next_day, on, told
 from tests.unit.alerts.build import event, step
+from tests.unit.alerts.listings import ACTS, said
 
 CENTRE = Who("officer", None, "console")
 BODIES = ("T1", "T2")
@@ -45,7 +49,8 @@ HAZARD = (
     step("H4S", 0, Recipient.BRIGADE, trigger=Overdue(ClockKind.RECEIPT)),
     step("H4R", 0, Recipient.BRIGADE, trigger=Overdue(ClockKind.REPLY)),
     step("H6", 0, Recipient.BRIGADE, trigger=PeriodClose(Period.MONTH)),
-    step("H7", 15 * 24, Recipient.BRIGADE),
+    replace(step("H7", 15 * 24, Recipient.BRIGADE), document="I7"),
+    step("H7L", 0, Recipient.BRIGADE, trigger=Overdue(ClockKind.LISTING)),
 )
 GUARDED = (GuardedTime("春节", "Spring Festival", date(2027, 2, 6), date(2027, 2, 12), 2, "proposal"),)
 
@@ -99,6 +104,7 @@ class Simulation:
         self.taken: Counter[tuple[CaseId, str]] = Counter()
         self.audited = 0
         self.notices = 0
+        self.listed: Counter[ListingState] = Counter()
 
     @property
     def cases(self) -> list[Case]:
@@ -128,6 +134,7 @@ class Simulation:
             (self.edit_register, 0.05),
             (self.burn, 0.05),
             (self.work, 0.1),
+            (self.list_, 0.3),
         ):
             if self.people.random() < share:
                 await self.move(what)
@@ -203,6 +210,28 @@ class Simulation:
             one = self.people.choice(open_)
             await desk.escalate(one.case_id, CENTRE, one.next_step or "", "")
 
+    async def list_(self) -> None:
+        """Somebody proposes a listing, or does what may follow on one, or what may not."""
+        desk = ListingService(
+            store=self.harness.store,
+            directory=self.harness.directory,
+            composer=self.harness.composer,
+            clock=self.harness.clock,
+        )
+        now, who = self.harness.clock.now(), Who(self.people.choice("abc"), None, "console")
+        hazards = [one for one in self.cases if one.kind is CaseKind.FAULT and one.is_open]
+        listings = [one for one in self.harness.store.tables.listings.values() if one.is_active]
+        with contextlib.suppress(NotPossible):
+            if hazards and self.people.random() < 0.5:
+                await desk.propose(self.people.choice(hazards).case_id, who, "长期未消除")
+            elif listings:
+                one = self.people.choice(listings)
+                act = self.people.choice([*NEXT[one.state]] * 3 + [*ACTS])
+                after = await desk.act(
+                    one.listing_id, one.revision, act, who, said(now, days=self.people.choice((5, 30)))
+                )
+                self.listed[after.state] += 1
+
     async def edit_pack(self) -> None:
         """Another version stands from now on: what is opened from now on climbs another ladder."""
         pack = self.harness.directory.pack
@@ -237,9 +266,10 @@ class Simulation:
         self.audited = len(tables.audit)
         self.taken.update((CaseId(str(one.case_id)), str(one.detail["step"])) for one in news)
         assert [each for each, times in self.taken.items() if times > 1] == [], "each step at most once in a case"
-        for key in tables.steps.keys() - self.known:
+        for key in sorted(tables.steps.keys() - self.known):
             self.known.add(key)
             self.caused(tables.steps[key], tables.cases[key[0]], was_open)
+        self.listings_hold(was_open)
         for one in self.cases:
             if one.is_open:
                 self.goes_on(one)
@@ -248,6 +278,22 @@ class Simulation:
         for row in list(tables.notices.values())[self.notices :]:
             assert row.notice.purpose is Purpose.ALL_CLEAR or (row.notice.case_id, row.notice.step) in tables.steps
         self.notices = len(tables.notices)
+
+    def listings_hold(self, was_open: set[CaseId]) -> None:
+        """One of a case is under way; in force its deadline is a clock of the case, which nothing else closes."""
+        tables = self.harness.store.tables
+        active = [one for one in tables.listings.values() if one.is_active]
+        assert len({one.case_id for one in active}) == len(active)
+        in_force = {one.case_id: one for one in active if one.is_in_force}
+        for case in self.cases:
+            listing = in_force.get(case.case_id)
+            assert case.is_listed is (listing is not None)
+            if listing is not None:
+                assert case.clocks.running[ClockKind.LISTING].due_at == listing.due_at
+                assert case.is_open or case.case_id not in was_open, "closed with its listing only"
+            assert case.cured_at is None or not case.is_open or case.is_listed
+        for entry in tables.listing_entries:
+            assert (entry.at, f"listing_{entry.act}") in {(one.at, one.action) for one in tables.audit}
 
     def decisions_are_written_down(self) -> None:
         """Every case, closing, taking and step has its entry; a fire's first notice is for the centre."""
@@ -271,6 +317,8 @@ class Simulation:
     def caused(self, step_taken: StepTaken, case: Case, was_open: set[CaseId]) -> None:
         """A step is taken in an open case, and by what its trigger names."""
         now = self.harness.clock.now()
+        if step_taken.step.startswith(("PROPOSAL", "CLOSURE")):
+            return  # of a listing, which a person acts on, also when the case is over
         assert case.case_id in was_open or case.opened_at == now or case.is_open, "no step of a closed case"
         step_ = next(one for one in case.ladder if one.code == step_taken.step)
         assert step_taken.due_at <= step_taken.taken_at
@@ -302,6 +350,7 @@ async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() ->
     taken: Counter[str] = Counter()
     acts: set[str] = set()
     fires = 0
+    listed: Counter[ListingState] = Counter()
     for seed in range(6):
         simulation = Simulation(seed)
         await simulation.run()
@@ -316,7 +365,9 @@ async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() ->
             "acknowledged_after_end",
         }
         fires += simulation.fires
+        listed += simulation.listed
     assert fires > 20
+    assert set(ListingState) - {ListingState.PROPOSED} <= listed.keys(), "the story of listings is no story"
     assert {"acknowledged", "signed", "acknowledgement_lapsed", "shelved", "escalated"} <= acts, "the story is no story"
     assert {"O0", "O1", "O1R", "O2", "O4", "H0", "H4", "H4S", "H4R", "H6"} <= taken.keys(), "the story is no story"
 

@@ -29,6 +29,7 @@ CLAUSES = {
     Instrument.CORRECTION_ORDER: "003 brigade 三; proposal +3 working days",
     Instrument.CIRCULAR: "003 street 1; 004 五(三)",
     Instrument.LISTED_SUPERVISION: "000 三 5; 003 street 16",
+    Instrument.LISTING_CLOSURE: "000 三 5",
     Instrument.INTERVIEW: "003 street (四); 001 一(七)",
     Instrument.ACCOUNTABILITY: "001 一(七); 001 三",
 }
@@ -51,6 +52,20 @@ ABOUT_A_UNIT: dict[Instrument, dict[str, Any]] = {
         "issuer": BRIGADE,
         "addressee": {"zh": "鼓楼区人民政府", "en": "Government of Gulou District"},
         "copies": [],
+    },
+    Instrument.LISTING_CLOSURE: {
+        "issuer": BRIGADE,
+        "listed": {
+            "level": "district",
+            "number": "鼓政办〔2026〕88号",
+            "on": "2026-10-20",
+            "deadline": "2026-11-30",
+            "evidence": 3,
+            "inspector": "李建国",
+            "rechecked_on": "2026-11-21",
+            "approved_on": "2026-11-22",
+            "cured_at": at(-3600).isoformat(),
+        },
     },
 }
 NETWORKING = {"zh": "重点单位联网率", "en": "Networking rate of key units"}

@@ -6,7 +6,8 @@ import zipfile
 import pytest
 
 from services.documents.domain.errors import BadUpload
-from services.documents.domain.uploads import (
+from services.documents.domain.uploads import checked_uploads
+from services.kernel.uploads import (
     DOCX,
     JPEG,
     MAX_ALL_BYTES,
@@ -16,7 +17,6 @@ from services.documents.domain.uploads import (
     PDF,
     PNG,
     XLSX,
-    checked_uploads,
     media_type_of,
     safe_name,
 )

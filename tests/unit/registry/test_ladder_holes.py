@@ -103,8 +103,15 @@ def test_a_recipient_that_the_pack_has_no_body_of_is_a_hole(tmp_path: Path) -> N
 
 
 def test_the_condition_of_two_years_wants_the_closes_of_years(tmp_path: Path) -> None:
-    told = errors(tmp_path, ("findings: [day, month, quarter, half_year, year]", "findings: [day, month]"))
-    assert "ladders.organisation.steps.7.trigger.condition.name" in {one.column for one in told}
+    told = errors(
+        tmp_path,
+        ("findings: [day, month, quarter, half_year, year]", "findings: [day, month]"),
+        (
+            "{code: O4, trigger: {period_close: {period: year}}",
+            "{code: O4, trigger: {condition: {name: two_years_running}}",
+        ),
+    )
+    assert "ladders.organisation.steps.6.trigger.condition.name" in {one.column for one in told}
 
 
 def test_the_sample_pack_has_no_hole(tmp_path: Path) -> None:

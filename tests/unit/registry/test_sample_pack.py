@@ -126,7 +126,7 @@ def test_hazard_ladder_climbs_to_the_department_within_a_day(pack: Pack) -> None
     assert [(code, step.after_s) for code, step in steps.items()][:5] == [
         ("H0", 0), ("H1", 3600), ("H2", 14400), ("H3", 28800), ("H4", 86400),
     ]  # fmt: skip
-    assert list(steps)[5:] == ["H4S", "H4R", "H5", "H6", "H7", "H8"]
+    assert list(steps)[5:] == ["H4S", "H4R", "H5", "H6", "H7", "H7L", "H8"]
     assert Recipient.DEPARTMENT not in {who for code in ("H0", "H1", "H2", "H3") for who in steps[code].tells}
     assert steps["H4"].tells == (Recipient.DEPARTMENT, Recipient.STREET)
     assert steps["H4"].reply_working_days == 3
@@ -138,13 +138,15 @@ def test_fire_tells_centre_and_control_room_at_once_and_no_department(pack: Pack
 
 
 def test_the_ladder_of_bodies_climbs_by_closes_and_leaves_papers_of_authorities_to_them(pack: Pack) -> None:
-    steps = {step.code: step for step in pack.ladders["organisation"].steps}
+    steps = {step.code: step for name in ("organisation", "grades", "inquiry") for step in pack.ladders[name].steps}
     closes = {code: step.timing.period_close.period for code, step in steps.items() if step.timing.period_close}
-    assert closes == {"O0": "day", "O1": "month", "O2": "quarter", "O3": "half_year", "O4": "year"}
-    assert {code: step.document for code, step in steps.items() if step.document.startswith("I")} == {
-        "O1": "I6", "O2": "I6", "O4": "I8", "O6": "I9",
+    assert closes == {
+        "O0": "day", "O1": "month", "O2": "quarter", "O3": "half_year", "O4": "year", "O5": "year",
     }  # fmt: skip
-    drafts = {who for code in ("O4", "O6") for who in steps[code].tells}
+    assert {code: step.document for code, step in steps.items() if step.document.startswith("I")} == {
+        "O1": "I6", "O2": "I6", "O4": "I8", "O6": "I9", "O7": "I9",
+    }  # fmt: skip
+    drafts = {who for code in ("O4", "O6", "O7") for who in steps[code].tells}
     assert Recipient.BODY not in drafts, "an authority tells it itself"
     assert Recipient.GOVERNMENT not in steps["O0"].tells + steps["O1"].tells, "never first"
 

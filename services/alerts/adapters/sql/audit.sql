@@ -64,7 +64,9 @@ SELECT count(*) FILTER (WHERE k.due_at IS NULL AND EXISTS (
                             OR waits.step #> '{{trigger,condition}}' IS NOT NULL)))
              AND (later.step #>> '{{trigger,overdue,clock}}' IS NULL OR EXISTS (
                      SELECT FROM alerts.clocks w
-                     WHERE w.case_id = c.case_id AND w.kind = later.step #>> '{{trigger,overdue,clock}}'))
+                     WHERE w.case_id = c.case_id AND w.kind = later.step #>> '{{trigger,overdue,clock}}')
+                  OR later.step #>> '{{trigger,overdue,clock}}' = 'listing' AND c.listing_due_at IS NOT NULL)
+             AND (c.cured_at IS NULL OR later.step #>> '{{trigger,overdue,clock}}' = 'listing')
              AND NOT (coalesce(later.step -> 'exit' ? 'replied', false) AND NOT EXISTS (
                      SELECT FROM alerts.clocks w WHERE w.case_id = c.case_id AND w.kind = 'reply'))
              AND (c.acknowledged_at IS NULL OR NOT coalesce(later.step -> 'exit' ? 'acknowledged', false)))),

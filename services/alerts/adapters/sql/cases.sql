@@ -18,7 +18,7 @@ c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, 
 c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
 c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.reported, c.ended,
 c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until, c.closes, c.guarded,
-c.lapse_delay_s
+c.lapse_delay_s, c.listing_due_at, c.listing_id, c.cured_at
 
 -- whole_case --
 -- With its clocks and receipts, in the same round trip. A case that somebody changed while we waited for its lock comes
@@ -91,14 +91,14 @@ ORDER BY n.case_id, n.contact_id, n.channel, n.address, n.created_at DESC
 -- loose_losses --
 SELECT case_id, detected_at, carriers, town, district FROM alerts.cases
 WHERE state = 'open' AND kind = 'connection_lost' AND common_case_id IS NULL AND last_sighting_at >= %s
-  AND quiet_until IS NULL
+  AND quiet_until IS NULL AND cured_at IS NULL
 ORDER BY last_sighting_at LIMIT %s
 
 -- open_common_cases --
 -- With the members that are out, and all that the last drop took: those found since, or within a window before.
 SELECT c.case_id, m.out, m.taken
 FROM alerts.cases c CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE m.state = 'open' AND m.quiet_until IS NULL) AS out, count(*) FILTER (WHERE m.detected_at >= c.detected_at - %s::interval) AS taken
+    SELECT count(*) FILTER (WHERE m.state = 'open' AND m.quiet_until IS NULL AND m.cured_at IS NULL) AS out, count(*) FILTER (WHERE m.detected_at >= c.detected_at - %s::interval) AS taken
     FROM alerts.cases m WHERE m.common_case_id = c.case_id
 ) m
 WHERE c.state = 'open' AND c.kind = 'common_cause'
@@ -141,7 +141,8 @@ UPDATE alerts.cases c SET
     acknowledged_step = n.acknowledged_step, carriers = n.carriers, burning = n.burning, alarms = n.alarms,
     reported = n.reported, ended = n.ended, restored_at = n.restored_at, over_at = n.over_at, revision = c.revision + 1,
     place = n.place, begins = n.begins, flapping_since = n.flapping_since, quiet_until = n.quiet_until,
-    closes = n.closes, lapse_delay_s = n.lapse_delay_s
+    closes = n.closes, lapse_delay_s = n.lapse_delay_s, listing_due_at = n.listing_due_at, listing_id = n.listing_id,
+    cured_at = n.cured_at
 FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
 
 -- case_names --
@@ -150,7 +151,7 @@ close_reason, unit_name, unit_name_en, district, town, category, lead_department
 cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, step,
 held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
 alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes, guarded,
-lapse_delay_s
+lapse_delay_s, listing_due_at, listing_id, cured_at
 
 -- insert_cases --
 INSERT INTO alerts.cases ({case_names})

@@ -21,6 +21,15 @@ SELECT * FROM alerts.receipts WHERE case_id = %s ORDER BY at, body_code, step
 -- evidence_requests --
 SELECT * FROM alerts.requests WHERE case_id = %s ORDER BY created_at, request_id
 
+-- evidence_listings --
+SELECT * FROM alerts.listings WHERE case_id = %s ORDER BY number
+
+-- evidence_listing_acts --
+SELECT * FROM alerts.listing_acts WHERE case_id = %s ORDER BY listing_id, number
+
+-- evidence_listing_files --
+SELECT * FROM alerts.listing_files WHERE case_id = %s ORDER BY listing_id, number, sha256
+
 -- evidence_bounds --
 SELECT min(seq), max(seq) FROM alerts.audit WHERE case_id = %s
 

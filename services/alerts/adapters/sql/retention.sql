@@ -14,11 +14,16 @@ WITH gone AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM alerts.requests AS one WHERE one.case_id = old.case_id AND one.state = 'waiting'
                       OFFSET 0)
       AND NOT EXISTS (SELECT FROM alerts.audit_pending AS one WHERE one.case_id = old.case_id OFFSET 0)
+      AND NOT EXISTS (SELECT FROM alerts.listings AS one WHERE one.case_id = old.case_id
+                      AND (one.ended_at IS NULL OR one.ended_at >= %(before)s) OFFSET 0)
     ORDER BY old.closed_at NULLS FIRST LIMIT %(rows)s FOR UPDATE SKIP LOCKED
 ), comments AS (DELETE FROM alerts.comments AS one USING gone WHERE one.case_id = gone.case_id),
    shelved AS (DELETE FROM alerts.shelved AS one USING gone WHERE one.case_id = gone.case_id),
    owners AS (DELETE FROM alerts.owners AS one USING gone WHERE one.case_id = gone.case_id),
    verifications AS (DELETE FROM alerts.verifications AS one USING gone WHERE one.case_id = gone.case_id),
+   listing_files AS (DELETE FROM alerts.listing_files AS one USING gone WHERE one.case_id = gone.case_id),
+   listing_acts AS (DELETE FROM alerts.listing_acts AS one USING gone WHERE one.case_id = gone.case_id),
+   listings AS (DELETE FROM alerts.listings AS one USING gone WHERE one.case_id = gone.case_id),
    clocks AS (DELETE FROM alerts.clocks AS one USING gone WHERE one.case_id = gone.case_id),
    notices AS (DELETE FROM alerts.notices AS one USING gone WHERE one.case_id = gone.case_id),
    receipts AS (DELETE FROM alerts.receipts AS one USING gone WHERE one.case_id = gone.case_id),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -31,6 +31,9 @@ class CaseRecord:
     notices: Rows
     receipts: Rows
     requests: Rows
+    listings: Rows = ()
+    listing_acts: Rows = ()
+    listing_files: Rows = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,9 @@ def files_of(
         "notices.json": _json(record.notices),
         "receipts.json": _json(record.receipts),
         "requests.json": _json(record.requests),
+        "listings.json": _json(record.listings),
+        "listing_acts.json": _json(record.listing_acts),
+        "listing_files.json": _json([_without_content(row) for row in record.listing_files]),
         "audit.json": _json([_entry(link) for link in part.own]),
         "chain.json": json.dumps(part.digests, separators=(",", ":")).encode(),
         "verify.py": verifier.encode(),
@@ -83,6 +89,9 @@ def files_of(
         files[f"notices/{number:04d}-{notice['channel']}.txt"] = f"{notice['subject']}\n\n{notice['body']}".encode()
         if notice.get("html"):
             files[f"notices/{number:04d}-{notice['channel']}.html"] = str(notice["html"]).encode()
+    for row in record.listing_files:
+        name = f"{row['listing_id']}-{row['number']}-{row['sha256'][:16]}-{row['name']}"
+        files[f"listings/{name}"] = bytes(row["content"])
     manifest = {
         "format": FORMAT,
         "case_id": record.case["case_id"],
@@ -97,6 +106,10 @@ def files_of(
         "files": {name: {"sha256": sha256(body).hexdigest(), "bytes": len(body)} for name, body in files.items()},
     }
     return {**files, MANIFEST: _json(manifest)}
+
+
+def _without_content(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "content"}
 
 
 def _entry(link: Link) -> dict[str, Any]:
@@ -120,4 +133,6 @@ def _json(value: object) -> bytes:
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -14,6 +14,7 @@ from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, CaseId, digest
 from services.alerts.domain.noise.flapping import Flapping
+from services.kernel.words import ClockKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ class Case:
     None for the whole unit. `closure` None: open. `fire` says something in fire cases only. `receipts` come in the
     order in which they were given, at most one for a body and step. `closes` are what a body has missed so far. In
     `guarded` times its clocks run faster; like the ladder they are as the pack had them at opening. `lapse_delay`: so
-    much later (real time) come steps that were held back by acknowledgements which lapsed.
+    much later (real time) come steps that were held back by acknowledgements which lapsed. `cured_at`: the trouble of a
+    case that is listed for supervision was over then, and has not begun anew; the case waits for the listing's closure.
     """
 
     case_id: CaseId
@@ -113,6 +115,12 @@ class Case:
     closes: tuple[Close, ...] = ()
     guarded: tuple[GuardedTime, ...] = ()
     lapse_delay: timedelta = timedelta(0)
+    cured_at: datetime | None = None
+
+    @property
+    def is_listed(self) -> bool:
+        """Say whether it is listed for supervision (挂牌督办) and the listing is not closed (销案)."""
+        return ClockKind.LISTING in self.clocks.running
 
     @property
     def is_fire(self) -> bool:

@@ -11,6 +11,8 @@ from datetime import datetime
 from services.kernel.calendar import CHINA
 from services.kernel.words import PERIODS_BY_LENGTH, CaseCondition, Period
 
+GRAVE_RESULT = "grave_result"
+"""In the place of a metric: what a person entered of a grave result, on the day on which it was entered."""
 KEPT = 10
 """Closes of one kind of period that a case remembers; the oldest are forgotten."""
 
@@ -63,6 +65,8 @@ def holds(condition: CaseCondition, closes: Sequence[Close], close: Close) -> bo
                 and _year(one) == _year(close) - 1
                 for one in closes
             )
+        case CaseCondition.MAJOR_DANGER:
+            return False  # of a unit: it is a time in the ladder of the case
 
 
 def _year(close: Close) -> int:

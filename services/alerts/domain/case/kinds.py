@@ -16,6 +16,8 @@ class CaseKind(StrEnum):
     UNREADABLE_ALARM = "unreadable_alarm"
     UNREGISTERED_ALARM = "unregistered_alarm"
     BELOW_TARGET = "below_target"
+    NOT_COMPETENT = "not_competent"
+    GRAVE_RESULT = "grave_result"
 
 
 URGENT = frozenset({CaseKind.FIRE, CaseKind.UNREADABLE_ALARM, CaseKind.UNREGISTERED_ALARM})

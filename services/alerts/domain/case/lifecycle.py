@@ -47,7 +47,7 @@ class Action(StrEnum):
     REOPENED = "reopened"
     SIGHTED = "sighted"
     KEPT_OPEN = "kept_open"
-    """Over for now, but it flaps: closed when it stays quiet."""
+    """Over for now, but it flaps: closed when it stays quiet. Or it is listed: closed with its listing."""
     COMPONENT_ADDED = "component_added"
     COMPONENT_ENDED = "component_ended"
     CLOSED = "closed"
@@ -186,6 +186,8 @@ def _again(known: Known, case: Case, event: Event, terms: Terms, now: datetime) 
     if event.happening is not Happening.FIRED:
         # rules may know this trouble under another finding (a record that we never saw): its end must close the case
         seen = replace(seen, finding_id=event.finding_id, closes=_closes(seen.closes, event))
+        if case.cured_at is not None:
+            return Decision(Action.SIGHTED, "listed", _flaps(seen, event, terms, now), begins_anew=True)
         if case.flapping.quiet_until is None:
             return Decision(Action.SIGHTED, "joined", seen)
         return Decision(Action.SIGHTED, "flapping", _flaps(seen, event, terms, now), begins_anew=True)
@@ -197,7 +199,7 @@ def _again(known: Known, case: Case, event: Event, terms: Terms, now: datetime) 
 
 
 def _flaps(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
-    """Return the case that was quiet and is not any more; steps that fell due meanwhile are due now."""
+    """Return the case that was quiet, or over, and is not any more; steps that fell due meanwhile are due now."""
     seen = replace(
         case,
         effective_at=event.effective_at,
@@ -205,8 +207,14 @@ def _flaps(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         proof=event.proof,
         component=event.component,
         flapping=_begun(case.flapping, event, terms.rules),
+        cured_at=None,
     )
     return clock_from(seen, now, terms.rules.first_wait(event.kind), terms.pace)
+
+
+def cured(case: Case, at: datetime, now: datetime, pace: Pace) -> Case:
+    """Return the listed case whose trouble is over: it stays open, and no step but for its deadline is taken of it."""
+    return clock_from(replace(case, cured_at=at, flapping=case.flapping.closed()), now, timedelta(0), pace)
 
 
 def _over(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
@@ -214,6 +222,10 @@ def _over(known: Known, event: Event, terms: Terms, now: datetime) -> Decision:
     if event.happening is Happening.ENDED:
         if case is None or case.finding_id != event.finding_id:
             return _past_end(known, event, "no_open_case" if case is None else "another_finding")
+        # 销案: a listed case ends by evidence, re-check and approval only; that it is over is evidence
+        if case.is_listed:
+            over = replace(with_end(case, event), closes=_closes(case.closes, event))
+            return Decision(Action.KEPT_OPEN, "listed", cured(over, event.detected_at, now, terms.pace))
         # what the register ends (retired, moved, exempt) does not come back by itself
         if case.flapping.holds_open and terms.rules.flapping is not None and event.cause != REGISTRY:
             until = terms.pace.observed(terms.rules.flapping.quiet)

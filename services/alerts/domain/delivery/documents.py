@@ -7,7 +7,7 @@ leaves as it is. So nothing has to notice that documents is away: time passes, a
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 
 from services.alerts.domain.case.case import Case
@@ -25,6 +25,7 @@ from services.kernel.words import (
     FileKind,
     Instrument,
     Language,
+    ListingLevel,
     Period,
     Recipient,
 )
@@ -94,6 +95,24 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A listing that is closed (销案), as its paper tells of it. `evidence` counts files.
+
+    `cured_at`: since when the trouble is over, None while it stands.
+    """
+
+    level: ListingLevel
+    number: str
+    on: date
+    deadline: date
+    evidence: int
+    inspector: str
+    rechecked_on: date
+    approved_on: date
+    cured_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentRequest:
     """The facts of one document. `due_at` is when the next step falls due: until then the addressee must have acted.
 
@@ -118,6 +137,7 @@ class DocumentRequest:
     receipt_due_at: datetime | None = None
     reply_due_at: datetime | None = None
     grounds: tuple[Close, ...] = ()
+    listed: Listed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +236,8 @@ _ROLES = {
 """Recipients without a code in the register, as a letter names them."""
 DISCIPLINE = Named("纪检监察机关", "the discipline inspection and supervision authority")
 """Whom an I9 is addressed to: its issuer, who alone makes a letter of the draft, names the authority."""
+GOVERNMENT = Named("本级人民政府", "the government at this level")
+"""Whom a proposal to list is addressed to: its issuer knows which one decides."""
 _UNIT = frozenset({Recipient.UNIT_CONTROL_ROOM, Recipient.UNIT_MANAGER})
 """The unit's own people, who are named by its name."""
 
@@ -258,7 +280,7 @@ def addressees_of(case: Case, instrument: Instrument) -> frozenset[str]:
     """Return as whom those are told whom a document is addressed to (主送); all others have a copy of it (抄送)."""
     if instrument in (Instrument.CIRCULAR, Instrument.INTERVIEW):
         return frozenset({body_code(case.subject)})
-    if instrument is Instrument.ACCOUNTABILITY:
+    if instrument in (Instrument.ACCOUNTABILITY, Instrument.LISTED_SUPERVISION):
         return frozenset()  # whoever of those told is no issuer answers for it
     if instrument is Instrument.CHECK_TASK:
         return frozenset({Recipient.GRID_OFFICER})
@@ -278,6 +300,8 @@ def addressee_of(case: Case, instrument: Instrument, particulars: Particulars) -
     """Return whom a document is addressed to: the unit or body itself, where nobody else is known by name."""
     if instrument is Instrument.ACCOUNTABILITY:
         return DISCIPLINE
+    if instrument is Instrument.LISTED_SUPERVISION:
+        return GOVERNMENT
     named = (name_of(one, particulars) for one in sorted(addressees_of(case, instrument)))
     return next((one for one in named if one is not None), particulars.name)
 

@@ -75,7 +75,10 @@ def has_exited(case: Case, step: LadderStep) -> bool:
     """Say whether something holds that this step is not taken for.
 
     A step for what is overdue is not taken while nothing is waited for: it was given, or the letter was never sent.
+    None but that for the deadline of its listing is taken of a case whose trouble is over.
     """
+    if case.cured_at is not None and step.trigger != Overdue(ClockKind.LISTING):
+        return True
     if isinstance(step.trigger, Overdue) and step.trigger.clock not in case.clocks.running:
         return True
     return any(_holds(each, case) for each in step.exits)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.steps import LadderStep
-from services.kernel.words import Recipient
+from services.kernel.words import ListingLevel, Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class PackRules:
     None: whatever comes again opens its case again. Kinds `over_quota` would ask more of a telephone in a day than its
     provider takes: their ordinary notices go to no telephone. `un_acknowledge`: a case of the
     kind that somebody took and that has not ended so long afterwards is nobody's again; a kind without one stays his.
+    `levels`: which governments list for supervision, `listing_clause` by which clause.
     """
 
     pack_id: str
@@ -66,6 +67,8 @@ class PackRules:
     expired: bool = False
     over_quota: frozenset[CaseKind] = frozenset()
     un_acknowledge: Mapping[CaseKind, timedelta] = field(default_factory=dict)
+    levels: tuple[ListingLevel, ...] = tuple(ListingLevel)
+    listing_clause: str = ""
 
     def first_wait(self, kind: CaseKind) -> timedelta:
         """Return how long the first notice of a case waits; a lost connection as long as a cause may show itself."""

@@ -14,6 +14,19 @@ SELECT count(*), max(recorded_at) FROM registry.manual_scores
 SELECT scheme_id, body_id, period_kind, period_from, revision, score::text, period_to, pack_id, pack_version, withdrawn
 FROM compliance.scores_now
 
+-- told_grades --
+SELECT scheme_id, body_id, finding_id, year_from, revision, is_open FROM compliance.grade_findings
+
+-- save_grade --
+INSERT INTO compliance.grade_findings (scheme_id, body_id, finding_id, year_from, revision, is_open)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (scheme_id, body_id) DO UPDATE
+SET finding_id = excluded.finding_id, year_from = excluded.year_from, revision = excluded.revision,
+    is_open = excluded.is_open
+
+-- database_now --
+SELECT now()
+
 -- add_score --
 INSERT INTO compliance.scores (
     scheme_id, body_id, period_kind, period_from, period_to, revision, low, high, grade, provisional, list, pack_id,

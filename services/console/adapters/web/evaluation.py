@@ -4,18 +4,18 @@ from datetime import date
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from services.console.adapters.web.acting import acting
-from services.console.adapters.web.api import Api, as_json
+from services.console.adapters.web.api import Api, as_json, one_text
 from services.console.adapters.web.files import DocumentId, printed
 from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.history import FIRST_DAY, LAST_DAY
 from services.console.adapters.web.pages import SignedInPages
-from services.console.domain.evaluation import NewPoints, ScoredPeriod
+from services.console.domain.evaluation import NewPoints, ScoredPeriod, require_enters
 from services.console.metrics import Metrics
-from services.console.ports import Evaluation, ReadModel
+from services.console.ports import CaseCommands, Evaluation, ReadModel
 from services.kernel.words import FileKind, Language, Period
 from services.runtime.logging import get_logger
 
@@ -67,11 +67,24 @@ class CircularBody(BaseModel):
     first: date = Field(alias="from", ge=FIRST_DAY, le=LAST_DAY)
 
 
+class GraveResultBody(BaseModel):
+    """Of which body, and what happened; `begins` false: its inquiry is over, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    body_id: BodyId
+    begins: bool = True
+    text: Annotated[str, Field(min_length=1, max_length=150), AfterValidator(one_text)]
+
+
 class EvaluationApi:
     """The handlers. Whose slice it is and who asks comes from the session, never from the request."""
 
-    def __init__(self, api: Api, evaluation: Evaluation, read: ReadModel, metrics: Metrics) -> None:
+    def __init__(
+        self, api: Api, evaluation: Evaluation, read: ReadModel, commands: CaseCommands, metrics: Metrics
+    ) -> None:
         self.signed_in = api.signed_in
+        self._commands = commands
         self._evaluation = evaluation
         self._read = read
         self._metrics = metrics
@@ -103,6 +116,16 @@ class EvaluationApi:
             period = ScoredPeriod(body.period, body.first)
             return as_json({"document_id": await self._evaluation.circular(session.viewer, body.scheme_id, period)})
 
+    async def grave_result(self, request: Request, body: GraveResultBody) -> Response:
+        def tell(username: str, outcome: str) -> None:
+            self._metrics.document_acts.labels("grave_result", "ok" if outcome == "ok" else "refused").inc()
+            get_logger().info("grave_result_entered", username=username, about=body.body_id, outcome=outcome)
+
+        async with acting(request, tell) as session:
+            viewer = require_enters(session.viewer)
+            await self._commands.grave_result(viewer, body.body_id, body.text, begins=body.begins)
+            return as_json({"body_id": body.body_id})
+
     async def circular_file(
         self, request: Request, document_id: DocumentId, language: Language, kind: FileKind
     ) -> Response:
@@ -122,6 +145,7 @@ def evaluation_routes(api: EvaluationApi, pages: SignedInPages) -> APIRouter:
     ours = APIRouter(prefix="/api/v1/evaluation", dependencies=[Depends(api.signed_in)])
     ours.add_api_route("", api.board, methods=["GET"])
     ours.add_api_route("/points", api.enter, methods=["POST"])
+    ours.add_api_route("/grave-results", api.grave_result, methods=["POST"])
     ours.add_api_route("/circulars", api.circular, methods=["POST"])
     ours.add_api_route("/circulars/{document_id}/{language}.{kind}", api.circular_file, methods=["GET"])
     router.include_router(ours)

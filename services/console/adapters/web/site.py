@@ -24,6 +24,7 @@ from services.console.adapters.web.files import file_routes
 from services.console.adapters.web.guard import Cookies, Guard
 from services.console.adapters.web.history import HistoryApi, history_routes
 from services.console.adapters.web.links import LinkPages, link_routes
+from services.console.adapters.web.listings import ListingsApi, listing_routes
 from services.console.adapters.web.mails import MailsApi, mail_routes
 from services.console.adapters.web.oidc import ProviderPages, ProviderParts
 from services.console.adapters.web.pages import RETRY_S, PageRoutes, Pages, SignedInPages
@@ -51,6 +52,7 @@ from services.console.domain.errors import (
     HasSecondFactor,
     IdentityTaken,
     LastAdministrator,
+    ListingRefused,
     LockedOut,
     NotAllowed,
     NotFound,
@@ -77,6 +79,7 @@ from services.console.ports import (
     DocumentsService,
     Evaluation,
     Histories,
+    Listings,
     Live,
     Mails,
     ReadModel,
@@ -107,6 +110,7 @@ STATUS: dict[type[ConsoleError], int] = {
     NotFound: 404,
     BadLink: 404,
     DocumentRefused: 409,
+    ListingRefused: 409,
     Conflict: 409,
     OtherSession: 409,
     LockedOut: 429,
@@ -157,6 +161,7 @@ def build_site(
     refusals: Refusals,
     documents: Documents,
     mails: Mails,
+    listings: Listings,
     links: LinkParts,
     histories: Histories,
     reports: Reports,
@@ -220,12 +225,13 @@ def build_site(
     )
     app.include_router(link_routes(link_pages))
     app.include_router(mail_routes(MailsApi(api, mails, metrics), signed_in))
+    app.include_router(listing_routes(ListingsApi(api, listings, read, uploads, metrics), signed_in))
     app.include_router(history_routes(HistoryApi(api, histories, read)))
     app.include_router(report_routes(ReportsApi(api, reports, read)))
     app.include_router(schedule_routes(SchedulesApi(api, schedules, metrics), signed_in))
     app.include_router(stop_routes(StopPages(pages, schedules, read, links.throttle, client_of)))
     app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
-    app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, metrics), signed_in))
+    app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, commands, metrics), signed_in))
     app.include_router(register_routes(RegisterApi(api, register, Uploads(), metrics), signed_in))
     app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
     app.include_router(system_routes(api, healths, signed_in))

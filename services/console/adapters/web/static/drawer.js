@@ -11,6 +11,7 @@ import { account, on, state, writeView } from "./state.js";
 import { addressOf, brief, componentName, has, listed, nameOf, now, recipientName, since, span, stamp, t, unitName, until } from "./text.js";
 import { phoneList } from "./phones.js";
 import { clauses } from "./clauses.js";
+import { listing } from "./listing_line.js";
 import { comments, ownership, queue, verification } from "./case_work.js";
 import { KIND_ICON, lineOf, shapeOf, stepName, titleOf, whyNobody } from "./words.js";
 
@@ -125,6 +126,7 @@ function drawCase(detail) {
     detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : row.unit_id && !account.department ? h("p", { class: "quiet" }, t("phones.none")) : null,
     detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
     row.state === "open" ? nextBlock(row, answer) : isEndedUntaken(row) ? endedBlock(row, answer) : null,
+    listing(row),
     ownership(row, changed),
     queue(row, detail.common_case_id ? [] : (state.sections.cases?.rows ?? []).filter((one) => one.kind === "common_cause" && one.state === "open"), changed),
     URGENT.includes(row.kind) && verification(detail, changed) ? h("section", { class: detail.verifications.length ? "" : "no-print" }, h("h3", {}, t("verify.title")), verification(detail, changed)) : null,

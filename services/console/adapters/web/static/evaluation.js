@@ -1,6 +1,6 @@
 // Evaluation: scores of bodies by month, quarter or year, what is open yet, both lists, and points that a person enters.
 
-import { newestOf, order, worded } from "./api.js";
+import { ask, newestOf, order, worded } from "./api.js";
 import { clauses } from "./clauses.js";
 import { byId, h, say, show } from "./dom.js";
 import * as preferences from "./preferences.js";
@@ -145,6 +145,7 @@ function cellOfCriterion(one) {
 
 function form(scores) {
   const manual = scores.filter((score) => score.period === "month" && score.criteria.some((one) => one.manual));
+  graveBodies().catch(complain);
   show(byId("enter-panel"), board.may_enter && manual.length > 0);
   const { body } = byId("enter").elements;
   const before = body.value;
@@ -182,6 +183,28 @@ async function send(event) {
   await load();
 }
 
+// --- entering a grave result through neglect, or that its inquiry is over
+
+async function graveBodies() {
+  show(byId("grave-panel"), board.may_enter);
+  const { body } = byId("grave").elements;
+  if (!board.may_enter || body.options.length) return;
+  const { bodies } = await ask("/api/v1/summary/names");
+  body.replaceChildren(...Object.entries(bodies).map(([code, pair]) => h("option", { value: code }, named(pair, code))));
+}
+
+async function sendGrave(event) {
+  event.preventDefault();
+  const { body, begins, text } = byId("grave").elements;
+  try {
+    await order("/api/v1/evaluation/grave-results", { body_id: body.value, begins: begins.value === "true", text: text.value });
+    byId("grave").reset();
+    say(t("evaluation.grave.done"));
+  } catch (error) {
+    complain(error);
+  }
+}
+
 preferences.start();
 on("language", () => {
   preferences.render();
@@ -192,6 +215,7 @@ byId("period").addEventListener("change", () => {
   wanted = { kind, first };
   load();
 });
+byId("grave").addEventListener("submit", sendGrave);
 byId("enter").addEventListener("submit", send);
 byId("enter").elements.body.addEventListener("change", criteria);
 document.documentElement.dataset.lang = state.lang;

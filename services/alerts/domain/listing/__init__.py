@@ -1,0 +1,1 @@
+"""Listed supervision (挂牌督办) of a case, from the proposal to its closure (销案)."""

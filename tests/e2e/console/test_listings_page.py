@@ -1,0 +1,97 @@
+"""Listings in a real Chromium: proposed at the case, listed, answered by the department, and a narrow screen."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import async_playwright, expect
+
+from services.alerts.domain.ids import CaseId
+from services.kernel.calendar import CHINA
+from services.runtime.clock import SystemClock
+from tests.e2e.console import test_page as live
+from tests.integration.console.harness import Console, console
+from tests.integration.console.listings import listings
+from tests.integration.console.scenario import Scenario, district
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.browser,
+    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+]
+CLEAR = "TRUNCATE alerts.listing_files, alerts.listing_acts, alerts.listings"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Chromium]:
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
+        yield launched
+        await launched.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stand(empty_scenario: Scenario) -> AsyncIterator[tuple[Console, CaseId]]:
+    empty_scenario.execute(CLEAR)
+    empty_scenario.put(district(8))
+    empty_scenario.stay_fresh()
+    async with (
+        listings(empty_scenario.dsn) as (settings, case_id),
+        console(empty_scenario.dsn, **settings) as site,
+    ):
+        yield site, case_id
+    empty_scenario.execute(CLEAR)
+    empty_scenario.execute(f"DELETE FROM alerts.clocks WHERE case_id = '{case_id}'")
+
+
+async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
+    browser: Chromium, stand: tuple[Console, CaseId], tmp_path: Path
+) -> None:
+    site, case_id = stand
+    today = SystemClock().now().astimezone(CHINA).date()
+    async with live.desk(browser, site, "brigade") as at:
+        page = at.page
+        await page.goto(f"{site.url}/?case={case_id}")
+        await page.locator("#drawer [data-role=listing] summary").click()
+        await page.fill("#listing-reason", "长期离线，多次督促未整改")
+        await page.locator("#drawer [data-role=listing] form button").click()
+        await at.has("#drawer [data-role=listing] .badge", "待决定")
+        assert await live._serious(page) == []
+        await page.goto(f"{site.url}/listings")
+        await at.has("#bridge", "未配置")
+        await expect(page.locator("#rows li")).to_have_count(1)
+        await page.screenshot(path=tmp_path / "list.png")
+        assert await live._serious(page) == []
+        await page.locator("#rows button").click()
+        form = page.locator("form[data-act=list]")
+        await form.locator("[name=number]").fill("鼓政办〔2026〕88号")
+        await form.locator("[name=on]").fill(today.isoformat())
+        await form.locator("[name=until]").fill(today.isoformat())
+        await form.locator("button").click()
+        await at.has("form[data-act=list] .said.bad", "期限须晚于")
+        await form.locator("[name=until]").fill(f"{today.year + 1}-12-31")
+        await form.locator("button").click()
+        await at.has("#drawer .said", "已登记")
+        await at.has("#drawer .facts", "鼓政办〔2026〕88号")
+        await page.screenshot(path=tmp_path / "listed.png", full_page=True)
+        assert await live._serious(page) == []
+        assert [one for one in at.complaints if "409" not in one] == []
+    async with live.desk(browser, site, "health", width=390, color_scheme="dark") as at:
+        page = at.page
+        await page.goto(f"{site.url}/listings?list=listed")
+        await expect(page.locator("#rows li")).to_have_count(1)
+        wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, "nothing stands out to the side"
+        await page.locator("#rows button").click()
+        await expect(page.locator("form[data-act=hand_in]")).to_be_visible()
+        await expect(page.locator("form[data-act=pass_recheck]")).to_have_count(0)
+        await page.screenshot(path=tmp_path / "phone.png", full_page=True)
+        assert await live._serious(page) == []
+        await page.set_input_files(
+            "#evidence-files", {"name": "整改.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n"}
+        )
+        await page.locator("form[data-act=hand_in] button").click()
+        await at.has("#drawer .badge", "待复查")
+        await page.screenshot(path=tmp_path / "handed-in.png", full_page=True)

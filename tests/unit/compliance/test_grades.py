@@ -1,0 +1,103 @@
+"""Findings about grades: begun by a certain year not competent, gone on with by the next, ended by one that is not."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+from services.alerts.adapters.kafka_events import event_of_finding
+from services.alerts.domain.case.event import Happening
+from services.alerts.domain.case.kinds import CaseKind
+from services.compliance.adapters.grade_rows import grade_event, graded_row
+from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, newest_years
+from services.compliance.domain.period import window_of
+from services.compliance.domain.scores import Score, Subject
+from services.kernel.calendar import day_number
+from services.kernel.ratio import Ratio
+from services.kernel.words import Grade, Period, Phase
+from services.runtime.kafka_loop import ConsumedRecord
+from tests.unit.compliance.test_scores import of_years
+
+OF = Subject("towns", "T1")
+BAD, GOOD = Grade.NOT_COMPETENT, Grade.GOOD
+
+
+def year(number: int, grade: Grade, running: int = 0, *, is_open: bool = False) -> Score:
+    scheme = cast(Any, SimpleNamespace(scheme_id="towns", green=frozenset(), red=frozenset()))
+    window = window_of(Period.YEAR, day_number(date(number, 6, 1)))
+    return Score(scheme, "T1", window, None, grade, grade, is_open, years_not_competent=running)
+
+
+class Told:
+    """What was told, as the table remembers it."""
+
+    def __init__(self) -> None:
+        self.standing: dict[Subject, Graded] = {}
+
+    def tell(self, scores: Sequence[Score], revision: int = 1) -> list[Phase]:
+        newest = newest_years(scores)
+        found = grade_findings(self.standing, newest, dict.fromkeys(newest, revision))
+        for one in found:
+            is_open = one.phase is not Phase.ENDED
+            self.standing[one.subject] = Graded(one.finding_id, one.window.start, one.revision, is_open)
+        self.last = found
+        return [one.phase for one in found]
+
+    last: list[GradeFinding]
+
+
+def test_one_finding_goes_on_over_the_years_running_and_is_told_once_each() -> None:
+    told = Told()
+    assert told.tell([year(2026, BAD, 1)]) == [Phase.BEGAN]
+    first = told.standing[OF].finding_id
+    assert told.tell([year(2026, BAD, 1)]) == [], "told again nothing is new"
+    assert told.tell([year(2026, BAD, 1), year(2027, BAD, 2)]) == [Phase.CHANGED]
+    assert told.standing[OF].finding_id == first
+    assert told.tell([year(2027, BAD, 2), year(2028, GOOD)]) == [Phase.ENDED]
+    assert told.last[0].finding_id == first
+    assert told.tell([year(2028, GOOD)]) == []
+
+
+def test_what_is_open_judges_nobody_and_ends_what_rested_on_it() -> None:
+    told = Told()
+    assert told.tell([year(2026, BAD, 1, is_open=True)]) == []
+    assert told.tell([year(2026, BAD, 1)]) == [Phase.BEGAN]
+    assert told.tell([year(2026, BAD, 1, is_open=True)]) == [Phase.ENDED], "a revision opened it again"
+    assert told.last[0].score is None
+    assert told.tell([]) == []
+
+
+def test_a_revision_ends_and_begins_anew() -> None:
+    told = Told()
+    told.tell([year(2026, BAD, 1)])
+    assert told.tell([year(2026, GOOD)], 2) == [Phase.ENDED]
+    assert told.tell([year(2026, BAD, 1)], 3) == [Phase.BEGAN]
+    ids = {one.event_id for one in [*told.last]}
+    assert len(ids) == 1
+    assert replace(year(2026, BAD, 1)).subject == OF
+
+
+def test_a_finding_about_a_grade_is_one_that_alerts_reads_with_its_year_as_the_close() -> None:
+    scores = of_years((Ratio(0, 1), "0", 2026), (Ratio(0, 1), "0", 2027))
+    told = Told()
+    told.tell(scores)
+    (found,) = told.last
+    now = datetime(2028, 1, 2, tzinfo=UTC)
+    assert graded_row(found)[-1] is True
+    topic, key, value = grade_event(found, ("sample", 1), now)
+    assert (topic, key) == ("firenet.findings.v1", scores[0].body_id)
+    event = event_of_finding(topic, ConsumedRecord(key.encode(), value, 0, 7, 0))
+    assert event is not None
+    assert (event.kind, event.happening, event.subject.id) == (
+        CaseKind.NOT_COMPETENT, Happening.BEGAN, scores[0].body_id,
+    )  # fmt: skip
+    assert event.close is not None
+    assert (event.close.period, event.close.metric, event.close.is_missed) == (Period.YEAR, "evaluation", True)
+    told.tell([])
+    *_, value = grade_event(told.last[0], ("sample", 1), now)
+    ended = event_of_finding(topic, ConsumedRecord(key.encode(), value, 0, 8, 0))
+    assert ended is not None
+    assert ended.close is not None
+    assert (ended.happening, ended.finding_id) == (Happening.ENDED, event.finding_id)
+    assert not ended.close.is_missed
