@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -34,6 +35,7 @@ STUCK_S = 15.0
 COMPUTING_STUCK_S = 300.0
 """A step of the log, or the figures of a year, are worked off without a look at the clock in between."""
 TRANSACTION_S = 900.0
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _archived() -> dict[str, int]:
@@ -81,12 +83,12 @@ async def run(settings: ComplianceSettings, stop: Stop, topics: Topics | None = 
 
 async def _run(settings: ComplianceSettings, stop: Stop, topics: Topics) -> None:
     clock, registry, log = SystemClock(), process_registry(), get_logger()
-    archiving = _archiving(settings, topics, clock, registry, log.info)
     producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-figures", headers=HEADERS)
     dsn = settings.database_dsn.get_secret_value()
     async with open_pool(dsn, "compliance", 1, 4, transaction_timeout_s=TRANSACTION_S) as pool:
         sending = Sending(PostgresOutbox(pool, producer), log.info)
         closing = _closing(settings, topics, clock, registry, log.info, pool, sending.wake)
+        archiving = _archiving(settings, topics, clock, registry, log.info, closing)
         status = StatusServer(
             settings.http_host, settings.http_port, lambda: readiness(archiving, clock, closing), registry
         )
@@ -134,7 +136,14 @@ def _archiving(
     clock: Clock,
     registry: CollectorRegistry,
     tell: Callable[..., Any],
+    closing: Closing,
 ) -> Archiving:
+    def kept_from(now: datetime) -> datetime:
+        """No file goes that a figure which is not final may be computed from, however short the setting is."""
+        if closing.needs_from is None:
+            return BEGINNING
+        return min(whole_years_from(now, settings.archive_keep_days), closing.needs_from)
+
     kept_for_ever = {each.name for each in all_topics().values() if each.retention_days is None}
     return Archiving(
         source=KafkaSource(
@@ -149,7 +158,7 @@ def _archiving(
         ),
         metrics=ArchiveMetrics(registry, list(topics.archived)),
         clock=clock,
-        kept_from=lambda now: whole_years_from(now, settings.archive_keep_days),
+        kept_from=kept_from,
         dropped_topics=frozenset(topics.archived) - kept_for_ever,
         context_topics=frozenset(topics.archived) & {EXCHANGES, REGISTRY},
         log=tell,
