@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -22,7 +21,7 @@ from services.compliance.worker.archiving import Archiving
 from services.compliance.worker.closing import Closing
 from services.compliance.worker.scoring import Scoring
 from services.compliance.worker.sending import Sending
-from services.kernel.retention import whole_years_from
+from services.kernel.retention import archive_from, whole_years_from
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import BatchProducer
 from services.runtime.lifecycle import Stop, supervise
@@ -35,7 +34,6 @@ STUCK_S = 15.0
 COMPUTING_STUCK_S = 300.0
 """A step of the log, or the figures of a year, are worked off without a look at the clock in between."""
 TRANSACTION_S = 900.0
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _archived() -> dict[str, int]:
@@ -138,12 +136,6 @@ def _archiving(
     tell: Callable[..., Any],
     closing: Closing,
 ) -> Archiving:
-    def kept_from(now: datetime) -> datetime:
-        """No file goes that a figure which is not final may be computed from, however short the setting is."""
-        if closing.needs_from is None:
-            return BEGINNING
-        return min(whole_years_from(now, settings.archive_keep_days), closing.needs_from)
-
     kept_for_ever = {each.name for each in all_topics().values() if each.retention_days is None}
     return Archiving(
         source=KafkaSource(
@@ -158,7 +150,7 @@ def _archiving(
         ),
         metrics=ArchiveMetrics(registry, list(topics.archived)),
         clock=clock,
-        kept_from=kept_from,
+        kept_from=lambda now: archive_from(now, settings.archive_keep_days, closing.needs_from),
         dropped_topics=frozenset(topics.archived) - kept_for_ever,
         context_topics=frozenset(topics.archived) & {EXCHANGES, REGISTRY},
         log=tell,
