@@ -28,7 +28,7 @@ from services.console.domain.report import (
     Withheld,
     blocking,
 )
-from services.kernel.calendar import day_number
+from services.kernel.calendar import day_number, moment
 from services.kernel.ratio import Ratio, Reason, Verdict
 from services.kernel.retention import LEAST_DAYS, kept_from
 from services.kernel.words import Dimension, Period
@@ -117,7 +117,7 @@ class _Reading:
 
     async def _outages(self, withheld: dict[str, Withheld]) -> tuple[Outage, ...] | None:
         begins = self.query.begins_at
-        published = next((row[0] for row in await self._rows(SQL["report_published_to"])), None)
+        published = next((moment(row[0]) for row in await self._rows(SQL["report_published_to"])), None)
         if published is None or published <= begins:
             withheld["outages"] = Withheld.NOT_SEEN if begins <= self.now else Withheld.NOT_BEGUN
             return None

@@ -38,8 +38,8 @@ ORDER BY scope, metric, revision
 SELECT CASE WHEN count(*) = count(watermark) THEN min(watermark) END FROM rules.partitions
 
 -- report_published_to --
--- Up to when outages are published.
-SELECT to_timestamp(published_closed / 1000000.0) FROM compliance.log_position
+-- Up to when outages are published, in microseconds since 1970; no row, or null, before anything is.
+SELECT published_closed FROM compliance.log_position WHERE published_closed IS NOT NULL
 
 -- report_outages --
 -- Outages that stand, as far as they lie within the time.
