@@ -319,13 +319,10 @@ REPORT: Plan = {
         pytest.param(CONSOLE["report_periods"], REPORT, "figures_of_slice", id="console: closed periods"),
         pytest.param(CONSOLE["report_figures"], REPORT, "figures_of_slice", id="console: figures of a report"),
         pytest.param(
-            CONSOLE["report_changes"].format(slice=REPORT_SLICE),
+            CONSOLE["report_outages"].format(slice=REPORT_SLICE),
             {**REPORT, "value": "D7"},
-            "transitions_by_unit",
+            "outages_pkey",
             id="console: outages of a department",
-        ),
-        pytest.param(
-            CONSOLE["report_memberships"], REPORT, "cases_recent_of_subject", id="console: common causes of a report"
         ),
         pytest.param(
             CONSOLE["report_cases"].format(slice=REPORT_SLICE), REPORT, "cases_opened", id="console: cases of a report"
