@@ -582,7 +582,7 @@ CREATE INDEX checks_of_gateway ON compliance.checks USING btree (gateway_id);
 CREATE TABLE compliance.dirty_days (
     day integer NOT NULL,
     part text NOT NULL,
-    CONSTRAINT dirty_days_part_check CHECK ((part = ANY (ARRAY['within'::text, 'beginning'::text, 'onwards'::text]))),
+    CONSTRAINT dirty_days_part_check CHECK ((part = ANY (ARRAY['within'::text, 'beginning'::text, 'onwards'::text, 'lost'::text]))),
     CONSTRAINT dirty_days_pkey PRIMARY KEY (day, part)
 );
 
@@ -676,6 +676,20 @@ CREATE TABLE compliance.heartbeats (
     CONSTRAINT heartbeats_pkey PRIMARY KEY (unit_id, gateway_id, day)
 );
 
+CREATE TABLE compliance.interruptions (
+    cause text NOT NULL,
+    connection text NOT NULL,
+    ended_at bigint,
+    gateway_id text,
+    lost_at bigint,
+    started_at bigint NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT interruptions_connection_check CHECK ((connection = ANY (ARRAY['offline'::text, 'unknown'::text]))),
+    CONSTRAINT interruptions_pkey PRIMARY KEY (unit_id, started_at)
+);
+CREATE INDEX interruptions_lost ON compliance.interruptions USING btree (lost_at) WHERE (lost_at IS NOT NULL);
+CREATE INDEX interruptions_started ON compliance.interruptions USING btree (started_at);
+
 CREATE TABLE compliance.log_position (
     computed_at bigint NOT NULL,
     kept_day integer NOT NULL DEFAULT 0,
@@ -687,6 +701,59 @@ CREATE TABLE compliance.log_position (
     CONSTRAINT log_position_one_check CHECK (one),
     CONSTRAINT log_position_pkey PRIMARY KEY (one)
 );
+
+CREATE TABLE compliance.losses (
+    carrier text NOT NULL,
+    district text NOT NULL,
+    gateway_id text NOT NULL,
+    lost_at bigint NOT NULL,
+    town text NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT losses_pkey PRIMARY KEY (unit_id, gateway_id, lost_at)
+);
+CREATE INDEX losses_at ON compliance.losses USING btree (lost_at);
+
+CREATE TABLE compliance.outages (
+    attribution text NOT NULL,
+    cause text NOT NULL,
+    connection text NOT NULL,
+    ended_at timestamp with time zone,
+    gateway_id text,
+    group_from timestamp with time zone,
+    group_id text,
+    group_units integer,
+    known_at timestamp with time zone NOT NULL,
+    lost_at timestamp with time zone,
+    recorded_at timestamp with time zone NOT NULL DEFAULT now(),
+    revision integer NOT NULL,
+    started_at timestamp with time zone NOT NULL,
+    unit_id text NOT NULL,
+    withdrawn boolean NOT NULL,
+    CONSTRAINT outages_attribution_check CHECK ((attribution = ANY (ARRAY['unit'::text, 'carrier'::text, 'area'::text, 'self'::text]))),
+    CONSTRAINT outages_connection_check CHECK ((connection = ANY (ARRAY['offline'::text, 'unknown'::text]))),
+    CONSTRAINT outages_pkey PRIMARY KEY (unit_id, started_at, revision),
+    CONSTRAINT outages_revision_check CHECK ((revision > 0))
+);
+CREATE INDEX outages_started ON compliance.outages USING btree (started_at);
+
+CREATE VIEW compliance.outages_now AS
+ SELECT DISTINCT ON (unit_id, started_at) unit_id,
+    started_at,
+    revision,
+    known_at,
+    recorded_at,
+    ended_at,
+    connection,
+    cause,
+    attribution,
+    gateway_id,
+    lost_at,
+    group_id,
+    group_from,
+    group_units,
+    withdrawn
+   FROM compliance.outages
+  ORDER BY unit_id, started_at, revision DESC;
 
 CREATE TABLE compliance.outbox (
     "position" bigint NOT NULL DEFAULT identity,
@@ -1340,6 +1407,17 @@ CREATE TABLE registry.proposals (
 );
 CREATE INDEX proposals_by_age ON registry.proposals USING btree (requested_at DESC, proposal_id DESC);
 CREATE INDEX proposals_waiting ON registry.proposals USING btree (requested_at) WHERE (state = 'requested'::text);
+
+CREATE TABLE registry.score_decisions (
+    account text NOT NULL,
+    decided_at timestamp with time zone NOT NULL,
+    entry_id text NOT NULL,
+    note text NOT NULL,
+    state text NOT NULL,
+    CONSTRAINT score_decisions_entry_id_fkey FOREIGN KEY (entry_id) REFERENCES registry.manual_scores(entry_id),
+    CONSTRAINT score_decisions_pkey PRIMARY KEY (entry_id),
+    CONSTRAINT score_decisions_state_check CHECK ((state = ANY (ARRAY['approved'::text, 'rejected'::text, 'withdrawn'::text])))
+);
 
 CREATE TABLE registry.unpublished (
     id text NOT NULL,

@@ -21,7 +21,7 @@ from services.compliance.worker.archiving import Archiving
 from services.compliance.worker.closing import Closing
 from services.compliance.worker.scoring import Scoring
 from services.compliance.worker.sending import Sending
-from services.kernel.retention import whole_years_from
+from services.kernel.retention import archive_from, whole_years_from
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import BatchProducer
 from services.runtime.lifecycle import Stop, supervise
@@ -81,12 +81,12 @@ async def run(settings: ComplianceSettings, stop: Stop, topics: Topics | None = 
 
 async def _run(settings: ComplianceSettings, stop: Stop, topics: Topics) -> None:
     clock, registry, log = SystemClock(), process_registry(), get_logger()
-    archiving = _archiving(settings, topics, clock, registry, log.info)
     producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-figures", headers=HEADERS)
     dsn = settings.database_dsn.get_secret_value()
     async with open_pool(dsn, "compliance", 1, 4, transaction_timeout_s=TRANSACTION_S) as pool:
         sending = Sending(PostgresOutbox(pool, producer), log.info)
         closing = _closing(settings, topics, clock, registry, log.info, pool, sending.wake)
+        archiving = _archiving(settings, topics, clock, registry, log.info, closing)
         status = StatusServer(
             settings.http_host, settings.http_port, lambda: readiness(archiving, clock, closing), registry
         )
@@ -134,6 +134,7 @@ def _archiving(
     clock: Clock,
     registry: CollectorRegistry,
     tell: Callable[..., Any],
+    closing: Closing,
 ) -> Archiving:
     kept_for_ever = {each.name for each in all_topics().values() if each.retention_days is None}
     return Archiving(
@@ -149,7 +150,7 @@ def _archiving(
         ),
         metrics=ArchiveMetrics(registry, list(topics.archived)),
         clock=clock,
-        kept_from=lambda now: whole_years_from(now, settings.archive_keep_days),
+        kept_from=lambda now: archive_from(now, settings.archive_keep_days, closing.needs_from),
         dropped_topics=frozenset(topics.archived) - kept_for_ever,
         context_topics=frozenset(topics.archived) & {EXCHANGES, REGISTRY},
         log=tell,

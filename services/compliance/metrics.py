@@ -1,10 +1,12 @@
 """What compliance exports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from services.compliance.domain.figure import Figure
+from services.compliance.domain.interruptions import StandingOutage
+from services.compliance.domain.outages import WORDS as OUTAGES_OF
 from services.compliance.domain.publishing import Key
 from services.compliance.ports import NewFigure, Trouble
 from services.kernel.ratio import floored
@@ -13,6 +15,7 @@ from services.kernel.words import Dimension, Period
 MAX_DEPARTMENTS = 60
 """Some 40 series each: of a district with more, the console and the table show the rest."""
 SHOWN = (Dimension.DISTRICT, Dimension.DEPARTMENT)
+DROPPED_TABLES = ("heartbeats", "unit_days", "signals", "checks", "interruptions", "losses", "outages")
 SHOWN_PERIODS = (Period.DAY, Period.MONTH)
 
 
@@ -83,6 +86,16 @@ class ClosingMetrics:
         self.final_before = Gauge(
             "firenet_figures_final_before_timestamp_seconds", "Figures of days before it are final.", registry=registry
         )
+        self.outages = Counter(
+            "firenet_outages_published", "Revisions of outages published.", ["attribution", "revised"],
+            registry=registry,
+        )  # fmt: skip
+        self.dropped = Counter(
+            "firenet_figures_rows_dropped",
+            "Rows that went when their days became final, by table of compliance.",
+            ["table"],
+            registry=registry,
+        )
         self.scores = Counter("firenet_scores_published", "Revisions of scores of bodies.", registry=registry)
         self.scoring_failures = Counter(
             "firenet_scoring_failures", "Times that scores could not be made, by a fault of ours.", registry=registry
@@ -97,10 +110,23 @@ class ClosingMetrics:
         labels = ["metric", "scope", "period", "state", "slice", "id"]
         self.low = Gauge("firenet_figure_low_ratio", "Lower bound, floored.", labels, registry=registry)
         self.high = Gauge("firenet_figure_high_ratio", "Upper bound, floored.", labels, registry=registry)
+        for table in DROPPED_TABLES:
+            self.dropped.labels(table)
+        for whose in OUTAGES_OF:
+            for revised in ("no", "yes"):
+                self.outages.labels(whose, revised)
         for kind in Period:
             self.refused.labels(kind.value)
             for revised in ("no", "yes"):
                 self.revisions.labels(kind.value, revised)
+
+    def outages_published(self, new: Sequence[StandingOutage]) -> None:
+        for each in new:
+            self.outages.labels(each.outage.attribution, "yes" if each.revision > 1 else "no").inc()
+
+    def dropped_rows(self, many: Mapping[str, int]) -> None:
+        for table, rows in many.items():
+            self.dropped.labels(table).inc(rows)
 
     def published(self, new: Sequence[NewFigure]) -> None:
         for each in new:

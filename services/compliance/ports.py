@@ -6,10 +6,12 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from services.compliance.domain.attribution import Lost
 from services.compliance.domain.bodies import Assessment, Standing
 from services.compliance.domain.checks import CheckStep
 from services.compliance.domain.figure import Figure
 from services.compliance.domain.health import Fault
+from services.compliance.domain.interruptions import Interruption, StandingOutage
 from services.compliance.domain.knowledge import Cut
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies
@@ -239,6 +241,8 @@ class Dirt(NamedTuple):
     within: frozenset[int] = frozenset()
     beginning: frozenset[int] = frozenset()
     onwards: int | None = None
+    lost: frozenset[int] = frozenset()
+    """Days on which an outage begins, or a gateway was lost, otherwise than before."""
 
 
 class UnitFacts(NamedTuple):
@@ -259,6 +263,20 @@ class UnitResult(NamedTuple):
     faults: Sequence[Fault]
     checks: Sequence[tuple[int, str | None]]
     carry: Carry | None
+    interruptions: Sequence[Interruption] = ()
+    losses: Sequence[Lost] = ()
+
+
+class FinalUnit(NamedTuple):
+    """A unit of which some days are final: from where each gateway is computed, and which signals may go.
+
+    `silent`: source and id of signals that stay without beginning or ending anything.
+    """
+
+    unit_id: str
+    cuts: Mapping[Pair, Cut]
+    gone: Sequence[tuple[str, str]]
+    silent: Sequence[tuple[str, str]]
 
 
 class Published(NamedTuple):
@@ -305,11 +323,17 @@ class FactStore(Protocol):
         """Make all days before `day` final; it was `before`."""
         ...
 
-    async def forget(self, cuts: Mapping[str, Mapping[Pair, Cut]], day: int) -> None:
+    async def forget(self, final: Sequence[FinalUnit], day: int, reach: int) -> Mapping[str, int]:
         """Keep the cuts of these units; drop their heartbeats of days before their cuts, and their days before `day`.
 
-        In one transaction, and only what `move_kept` made final.
+        With them the signals that are named, and the outages that ended before `day`. Losses stay `reach` longer, and
+        as long as an outage that is kept may share their cause. In one transaction, and only what `move_kept` made
+        final. Returns how many rows went, by table.
         """
+        ...
+
+    async def forget_checks(self, day: int) -> int:
+        """Drop the steps of checks that were ordered before `day`; return how many."""
         ...
 
     async def save_units(self, results: Sequence[UnitResult]) -> None:
@@ -336,16 +360,32 @@ class FactStore(Protocol):
 
     async def standing(self) -> Sequence[Standing]: ...
 
+    async def losses(self, start: int, end: int, policies: Policies) -> Sequence[Lost]:
+        """Return what was lost within [start, end), with what the pack of each day calls a common cause."""
+        ...
+
+    async def interruptions(self, start: int, end: int, reach: int) -> Sequence[Interruption]:
+        """Return those that begin within [start, end), and those of gateways lost at most `reach` before or after."""
+        ...
+
+    async def standing_outages(self, start: int, end: int, also: Sequence[Interruption]) -> Sequence[StandingOutage]:
+        """Return what is published of outages that begin within [start, end), or where one of these does."""
+        ...
+
     async def publish(
         self,
         position: Position,
         closed: int | None,
         figures: Sequence[NewFigure],
         assessment: Assessment,
+        outages: Sequence[StandingOutage] = (),
         *,
         keep_dirt: bool = False,
     ) -> None:
-        """Store revisions and findings with what is to be sent of them, in one transaction; the dirt is worked off."""
+        """Store revisions and findings with what is to be sent of them, in one transaction; the dirt is worked off.
+
+        `outages`: the new revisions of outages, which nobody is sent.
+        """
         ...
 
 

@@ -44,7 +44,8 @@ class ComplianceSettings(KeepingSettings):
         default=400,
         ge=1,
         description="how long the archive keeps signals and exchanges at least, days; they go by whole years, so up "
-        "to a year later. The registry is kept for ever",
+        "to a year later, and never before the figures of their days are final (FIRENET_KEEP_DAYS), whichever is "
+        "longer. The registry is kept for ever",
     )
     archive_min_free_bytes: int = Field(
         default=256 * 1024 * 1024,

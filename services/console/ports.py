@@ -26,8 +26,10 @@ from services.console.domain.evaluation import (
     EvaluationBoard,
     NewCircular,
     NewPoints,
+    PointsDecision,
     ScoredPeriod,
     ScoreRow,
+    WaitingPoints,
 )
 from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.history import HistoryQuery, RateHistory, Subject
@@ -769,6 +771,10 @@ class ScoreBook(Protocol):
         """Return the scores of the slice that stand for a period, by scheme and body."""
         ...
 
+    async def waiting(self) -> Sequence[WaitingPoints]:
+        """Return points that nobody has decided about, the oldest first."""
+        ...
+
     async def circulars(self, period: ScoredPeriod) -> Sequence[CircularRow]:
         """Return the circulars of a period, the newest first."""
         ...
@@ -781,6 +787,10 @@ class ScoreBook(Protocol):
 class ScoreOrders(Protocol):
     async def enter(self, asked: NewPoints, viewer: Viewer) -> str:
         """Return the id of the entry once it is stored. Raises as `AdjustmentOrders`."""
+        ...
+
+    async def decide_points(self, decision: PointsDecision, entry_id: str, viewer: Viewer, note: str) -> str:
+        """Return the state of the entry then. Raises as `AdjustmentOrders`."""
         ...
 
 
@@ -811,6 +821,10 @@ class Evaluation(Protocol):
 
     async def enter(self, viewer: Viewer, asked: NewPoints) -> str:
         """Raises NotAllowed for another one than the brigade."""
+        ...
+
+    async def decide(self, viewer: Viewer, entry_id: str, decision: PointsDecision, note: str) -> str:
+        """Return the state of the entry then. Raises NotAllowed, SamePerson, NotWaiting, NotFound."""
         ...
 
     async def circular(self, viewer: Viewer, scheme_id: str, period: ScoredPeriod) -> str:

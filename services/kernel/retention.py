@@ -6,6 +6,7 @@ from services.kernel.calendar import date_of, day_number, day_of, micros, midnig
 
 LEAST_DAYS = 366
 """A year, also a leap year. docs/domain/gbt26875.md: the records of a centre are kept for a year."""
+BEGINNING = moment(0)
 CLOSES_WITHIN_DAYS = 60
 """The figure of a year is closed, late data taken in, so long after its end."""
 
@@ -30,3 +31,11 @@ def whole_years_from(now: datetime, keep_days: int, unclosed_from: datetime | No
     """
     kept = date_of(day_of(micros(kept_from(now, keep_days, unclosed_from))))
     return moment(midnight(day_number(kept.replace(month=1, day=1))))
+
+
+def archive_from(now: datetime, keep_days: int, needed_from: datetime | None) -> datetime:
+    """Return before when files of the archive may go: the longer of what is asked for and what figures need.
+
+    `needed_from`: from when on figures may still be computed from it; None: not known yet, and nothing may go.
+    """
+    return BEGINNING if needed_from is None else min(whole_years_from(now, keep_days), needed_from)

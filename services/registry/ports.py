@@ -150,9 +150,32 @@ class Scores(Protocol):
 
     async def add(self, score: ManualScore) -> None: ...
 
+    async def get(self, entry_id: str) -> ManualScore | None: ...
+
+    async def decide(self, score: ManualScore) -> None:
+        """Write down the decision about an entry that has none yet."""
+        ...
+
+    async def waiting(self) -> int: ...
+
+    async def last(self) -> datetime | None:
+        """Return when anything was last entered or decided."""
+        ...
+
     async def listed(self, limit: int) -> Sequence[ManualScore]:
         """Return up to `limit`, the newest first."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedDays:
+    """Days of a district with figures: before `until` they are published, before `final_before` they stay as they are.
+
+    None: there are none.
+    """
+
+    until: date | None = None
+    final_before: date | None = None
 
 
 class Register(Protocol):
@@ -172,6 +195,10 @@ class Register(Protocol):
 
     @property
     def scores(self) -> Scores: ...
+
+    async def published_days(self, district: str) -> PublishedDays:
+        """Return for which days compliance has published figures of a district."""
+        ...
 
     async def last_recorded(self) -> datetime | None:
         """Return the newest `recorded_at` of all versions."""

@@ -16,7 +16,7 @@ from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import BusUnavailable
 from services.registry.domain.manual_scores import ManualScore
 from services.registry.domain.proposals import Proposal
-from services.registry.ports import ImportNote, Register
+from services.registry.ports import ImportNote, PublishedDays, Register
 
 P = TypeVar("P")
 
@@ -37,6 +37,7 @@ class MemoryStore:
         self.adjustments = MemoryAdjustments()
         self.proposals = MemoryProposals(self)
         self.scores = MemoryScores()
+        self.published: dict[str, PublishedDays] = {}
 
     @asynccontextmanager
     async def transaction(self, *, keep: bool = True) -> AsyncIterator[Register]:
@@ -96,6 +97,19 @@ class MemoryScores:
 
     async def add(self, score: ManualScore) -> None:
         self.held.append(score)
+
+    async def get(self, entry_id: str) -> ManualScore | None:
+        return next((each for each in self.held if each.entry_id == entry_id), None)
+
+    async def decide(self, score: ManualScore) -> None:
+        self.held = [score if each.entry_id == score.entry_id else each for each in self.held]
+
+    async def waiting(self) -> int:
+        return sum(each.decision is None for each in self.held)
+
+    async def last(self) -> datetime | None:
+        times = [each.recorded_at for each in self.held]
+        return max([*times, *(each.decision.decided_at for each in self.held if each.decision)], default=None)
 
     async def listed(self, limit: int) -> Sequence[ManualScore]:
         return self.held[::-1][:limit]
@@ -186,6 +200,9 @@ class MemoryRegister:
 
     async def last_recorded(self) -> datetime | None:
         return max((each.recorded_at for found in self._store.versions.values() for each in found), default=None)
+
+    async def published_days(self, district: str) -> PublishedDays:
+        return self._store.published.get(district, PublishedDays())
 
     async def histories(self, kind: Kind, ids: Collection[str] | None = None) -> Mapping[str, History[Facts]]:
         return {

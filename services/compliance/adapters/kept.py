@@ -11,9 +11,12 @@ from typing import Any
 
 from schemas import facts as wire
 from services.compliance.adapters.facts import Facts
+from services.compliance.domain.attribution import Lost
 from services.compliance.domain.checks import Check
 from services.compliance.domain.health import Fault
+from services.compliance.domain.interruptions import Interruption
 from services.compliance.domain.knowledge import Cut
+from services.compliance.domain.policy import Policies
 from services.compliance.domain.signals import Pair, SignalFact
 from services.compliance.domain.transmission import Transmissions
 from services.compliance.domain.unit_day import Beginning, Carry, UnitDay
@@ -94,6 +97,28 @@ def checks_of(said: Sequence[Sequence[Any]]) -> list[Check]:
 
 def cuts_text(cuts: Mapping[Pair, Cut]) -> str:
     return json.dumps([[gateway_id, cut.at, cut.first_proof] for (gateway_id, _), cut in sorted(cuts.items())])
+
+
+def interruption_row(each: Interruption) -> tuple[Any, ...]:
+    return (*each[:3], each.connection.value, *each[4:])
+
+
+def interruption_of(row: Sequence[Any]) -> Interruption:
+    return Interruption(row[0], row[1], row[2], Connection(row[3]), *row[4:7])
+
+
+def lost_row(lost: Lost) -> tuple[Any, ...]:
+    gateway_id, unit_id, at = lost.loss
+    return unit_id, gateway_id, at, lost.district, lost.groups["carrier"], lost.groups["town"]
+
+
+def lost_of(row: Sequence[Any], policies: Policies) -> Lost | None:
+    """Return a loss by the pack of its day; None where none is in force any more."""
+    unit_id, gateway_id, at, district, carrier, town = row
+    pack = policies.on(district, day_of(at))
+    if pack is None:
+        return None
+    return Lost((gateway_id, unit_id, at), {"carrier": carrier, "town": town}, pack.common_cause, district)
 
 
 def carry_of(unit_id: str, first: int | None, cuts: Sequence[Sequence[Any]]) -> Carry | None:

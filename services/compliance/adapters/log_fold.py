@@ -34,7 +34,7 @@ CODECS: dict[str, codec.Codec[Any]] = {
     REGISTRY: codec.registry,
 }
 MS = 1000
-FORM = 2
+FORM = 3
 """Of what is kept of a unit: after a start with what an older one made, every unit is computed again."""
 
 

@@ -11,13 +11,16 @@ from schemas.registry import RegistryData
 from services.compliance.adapters import kept
 from services.compliance.adapters.facts import registry_of
 from services.compliance.adapters.figure_rows import body_event, figure_event, figure_row, published_of
+from services.compliance.adapters.outage_rows import outage_row, standing_outage
 from services.compliance.adapters.statements import SQL
+from services.compliance.domain.attribution import Lost
 from services.compliance.domain.bodies import About, Assessment, Standing
 from services.compliance.domain.changes import changes
 from services.compliance.domain.checks import CheckStep
 from services.compliance.domain.health import trouble_time
-from services.compliance.domain.knowledge import Cut
+from services.compliance.domain.interruptions import Interruption, StandingOutage, joined
 from services.compliance.domain.period import Window
+from services.compliance.domain.policy import Policies
 from services.compliance.domain.publishing import Key
 from services.compliance.domain.registry import Registry
 from services.compliance.domain.signals import Pair
@@ -25,6 +28,7 @@ from services.compliance.domain.tally import UnitHistory
 from services.compliance.domain.unit_day import Carry
 from services.compliance.ports import (
     Dirt,
+    FinalUnit,
     NewFigure,
     Position,
     Published,
@@ -33,7 +37,7 @@ from services.compliance.ports import (
     UnitFacts,
     UnitResult,
 )  # fmt: skip
-from services.kernel.calendar import day_of, micros, moment
+from services.kernel.calendar import day_of, micros, midnight, moment
 from services.kernel.words import ExchangeStep
 from services.runtime.postgres import AWAY, Connection, Pool
 
@@ -156,12 +160,17 @@ class PostgresFacts:
 
     async def save_units(self, results: Sequence[UnitResult]) -> None:
         ids, firsts = [each.unit_id for each in results], [each.first for each in results]
+        starts = [midnight(each.first) for each in results]
         async with self._transaction() as connection:
             dirt: set[tuple[int, str]] = set()
             old: dict[str, dict[int, str]] = defaultdict(dict)
             for unit_id, day, parts in await (await connection.execute(SQL["days_since"], (ids, firsts))).fetchall():
                 old[unit_id][day] = parts
             stored = {row[0]: row for row in await (await connection.execute(SQL["units"], (ids,))).fetchall()}
+            held = await (await connection.execute(SQL["kept_day"])).fetchone()
+            final = 0 if held is None else held[0]
+            outages = await _stored_outages(connection, ids, starts)
+            losses = await _stored_losses(connection, ids, starts)
             added, dropped, units = [], [], []
             for result in results:
                 was, now = old[result.unit_id], {day.day: kept.day_text(day) for day in result.days}
@@ -170,13 +179,13 @@ class PostgresFacts:
                 dirt |= _dirt(was, now)
                 row = stored.get(result.unit_id)
                 unit = _unit_row(result)
-                dirt |= _dirt_of_events([] if row is None else [*row[3], *row[4]], [*_events(result)])
+                dirt |= _dirt_of_events([] if row is None else [*row[3], *row[4]], [*_events(result)], final)
                 if row is None or unit != _stored(row):
                     units.append(unit)
             await _many(connection, SQL["add_day"], added)
             await _many(connection, SQL["drop_day"], dropped)
             await _many(connection, SQL["save_unit"], units)
-            await _soil(connection, dirt)
+            await _soil(connection, dirt | await _save_outages(connection, results, outages, losses))
 
     async def unclosed_from(self) -> datetime | None:
         async with self._transaction() as connection:
@@ -189,16 +198,34 @@ class PostgresFacts:
             if moved.rowcount != 1:
                 raise Overtaken("another process has made days final")
 
-    async def forget(self, cuts: Mapping[str, Mapping[Pair, Cut]], day: int) -> None:
+    async def forget(self, final: Sequence[FinalUnit], day: int, reach: int) -> Mapping[str, int]:
+        unit_ids, before = sorted(each.unit_id for each in final), midnight(day)
+        beats = [
+            (unit_id, gateway_id, day_of(cut.at)) for each in final for (gateway_id, unit_id), cut in each.cuts.items()
+        ]
+        gone = [key for each in final for key in each.gone]
+        silent = [key for each in final for key in each.silent]
+        losses = {"unit_ids": unit_ids, "before": before, "reach": reach}
         async with self._transaction() as connection:
-            await _many(connection, SQL["save_kept"], [(kept.cuts_text(each), name) for name, each in cuts.items()])
-            gone = [
-                (unit_id, gateway_id, day_of(cut.at))
-                for each in cuts.values()
-                for (gateway_id, unit_id), cut in each.items()
-            ]
-            await _many(connection, SQL["forget_heartbeats"], gone)
-            await connection.execute(SQL["forget_days"], (sorted(cuts), day))
+            rows = [(kept.cuts_text(each.cuts), each.unit_id) for each in final]
+            await _many(connection, SQL["save_kept"], rows)
+            await connection.execute(SQL["silence_signals"], _columns(silent, 2))
+
+            async def dropped(statement: str, parameters: Any) -> int:
+                return (await connection.execute(statement, parameters)).rowcount
+
+            return {
+                "heartbeats": await dropped(SQL["forget_heartbeats"], _columns(beats, 3)),
+                "signals": await dropped(SQL["forget_signals"], _columns(gone, 2)),
+                "unit_days": await dropped(SQL["forget_days"], (unit_ids, day)),
+                "interruptions": await dropped(SQL["forget_interruptions"], (unit_ids, before)),
+                "losses": await dropped(SQL["forget_losses"], losses),
+                "outages": await dropped(SQL["forget_outages"], (unit_ids, moment(before))),
+            }
+
+    async def forget_checks(self, day: int) -> int:
+        async with self._transaction() as connection:
+            return (await connection.execute(SQL["forget_checks"], (midnight(day),))).rowcount
 
     async def computed(self, known_at: int) -> None:
         async with self._transaction() as connection:
@@ -207,8 +234,9 @@ class PostgresFacts:
     async def dirt(self) -> Dirt:
         async with self._transaction() as connection:
             rows = await (await connection.execute(SQL["dirt"])).fetchall()
-        of = {part: [day for day, name in rows if name == part] for part in ("within", "beginning", "onwards")}
-        return Dirt(frozenset(of["within"]), frozenset(of["beginning"]), min(of["onwards"], default=None))
+        of = {part: [day for day, name in rows if name == part] for part in ("within", "beginning", "onwards", "lost")}
+        onwards = min(of["onwards"], default=None)
+        return Dirt(frozenset(of["within"]), frozenset(of["beginning"]), onwards, frozenset(of["lost"]))
 
     async def histories(self, registry: Registry, first: int, last: int) -> AsyncIterator[UnitHistory]:
         async with self._transaction() as connection, connection.cursor(name="histories") as cursor:
@@ -237,12 +265,37 @@ class PostgresFacts:
             rows = await (await connection.execute(SQL["standing_findings"])).fetchall()
         return [Standing(row[0], About(*row[1:5]), micros(row[5]), row[6], row[7]) for row in rows]
 
+    async def losses(self, start: int, end: int, policies: Policies) -> Sequence[Lost]:
+        async with self._transaction() as connection:
+            rows = await (await connection.execute(SQL["losses_between"], (start, end))).fetchall()
+        found = (kept.lost_of(row, policies) for row in rows)
+        return [each for each in found if each is not None]
+
+    async def interruptions(self, start: int, end: int, reach: int) -> Sequence[Interruption]:
+        asked = {"start": start, "end": end, "lost_from": start - reach, "lost_to": end + reach}
+        async with self._transaction() as connection:
+            rows = await (await connection.execute(SQL["interruptions_between"], asked)).fetchall()
+        return [kept.interruption_of(row) for row in rows]
+
+    async def standing_outages(self, start: int, end: int, also: Sequence[Interruption]) -> Sequence[StandingOutage]:
+        near = [each for each in also if not start <= each.start < end]
+        asked = {
+            "start": moment(start),
+            "end": moment(end),
+            "unit_ids": [each.unit_id for each in near],
+            "starts": [moment(each.start) for each in near],
+        }
+        async with self._transaction() as connection:
+            rows = await (await connection.execute(SQL["standing_outages"], asked)).fetchall()
+        return [standing_outage(row) for row in rows]
+
     async def publish(
         self,
         position: Position,
         closed: int | None,
         figures: Sequence[NewFigure],
         assessment: Assessment,
+        outages: Sequence[StandingOutage] = (),
         *,
         keep_dirt: bool = False,
     ) -> None:
@@ -255,6 +308,7 @@ class PostgresFacts:
             await _many(connection, SQL["add_message"], [figure_event(each, known_at) for each in figures])
             await _many(connection, SQL["save_finding"], [_finding_row(each) for each in assessment.standing])
             await _many(connection, SQL["add_message"], [body_event(each, known_at) for each in assessment.findings])
+            await _many(connection, SQL["add_outage"], [outage_row(each, known_at) for each in outages])
             if not keep_dirt:
                 await connection.execute(SQL["clean"])
 
@@ -319,10 +373,62 @@ def _events(result: UnitResult) -> Iterator[Sequence[int | str | None]]:
     yield from result.checks
 
 
-def _dirt_of_events(was: Sequence[Sequence[Any]], now: Sequence[Sequence[Any]]) -> set[tuple[int, str]]:
-    """Return the days on which a fault began, or a check was ordered, that has another end now."""
+def _dirt_of_events(was: Sequence[Sequence[Any]], now: Sequence[Sequence[Any]], final: int) -> set[tuple[int, str]]:
+    """Return the days on which a fault began, or a check was ordered, that has another end now.
+
+    What is not told any more of days before `final` is gone with them, and no news.
+    """
     old, new = {tuple(each) for each in was}, {tuple(each) for each in now}
-    return {(day_of(each[0]), "within") for each in old ^ new}
+    days = {day_of(each[0]) for each in new - old} | {day for each in old - new if (day := day_of(each[0])) >= final}
+    return {(day, "within") for day in days}
+
+
+async def _stored_outages(
+    connection: Connection, unit_ids: Sequence[str], starts: Sequence[int]
+) -> Mapping[str, list[Interruption]]:
+    """Return, of each unit, the interruptions that reach its instant or lie after it."""
+    found: dict[str, list[Interruption]] = defaultdict(list)
+    for row in await (await connection.execute(SQL["interruptions_since"], (unit_ids, starts))).fetchall():
+        found[row[0]].append(kept.interruption_of(row))
+    return found
+
+
+async def _stored_losses(
+    connection: Connection, unit_ids: Sequence[str], starts: Sequence[int]
+) -> Mapping[str, set[tuple[Any, ...]]]:
+    """Return, of each unit, the losses from its instant on, as rows."""
+    found: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    for row in await (await connection.execute(SQL["losses_since"], (unit_ids, starts))).fetchall():
+        found[row[0]].add(tuple(row))
+    return found
+
+
+async def _save_outages(
+    connection: Connection,
+    results: Sequence[UnitResult],
+    outages: Mapping[str, Sequence[Interruption]],
+    losses: Mapping[str, set[tuple[Any, ...]]],
+) -> set[tuple[int, str]]:
+    """Put what was found in place of what there is; return the days of which anything is another."""
+    gone: list[tuple[Any, ...]] = []
+    added: list[Interruption] = []
+    gone_losses: list[tuple[Any, ...]] = []
+    added_losses: list[tuple[Any, ...]] = []
+    for result in results:
+        was = set(outages.get(result.unit_id, ()))
+        now = set(joined(was, result.interruptions, midnight(result.first)))
+        gone += [(each.unit_id, each.start) for each in was - now]
+        added += now - was
+        lost_before, lost = losses.get(result.unit_id, set()), {kept.lost_row(each) for each in result.losses}
+        gone_losses += [row[:3] for row in lost_before - lost]
+        added_losses += lost - lost_before
+    await _many(connection, SQL["drop_interruption"], gone)
+    await _many(connection, SQL["add_interruption"], [kept.interruption_row(each) for each in added])
+    await _many(connection, SQL["drop_loss"], gone_losses)
+    await _many(connection, SQL["add_loss"], added_losses)
+    times = [*(row[1] for row in gone), *(each.start for each in added)]
+    times += [row[2] for row in (*gone_losses, *added_losses)]
+    return {(day_of(at), "lost") for at in times}
 
 
 def _finding_row(each: Standing) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ class Lost(NamedTuple):
     loss: Loss
     groups: Mapping[str, str]
     cause: CommonCause
+    district: str
 
 
 class Evidence(NamedTuple):
@@ -44,19 +45,19 @@ class Attribution:
         self._groups: dict[tuple[str, str], list[tuple[int, str]]] | None = None
         self._of: dict[Loss, Lost] = {}
         self._crowds: dict[tuple[str, str, int, int], list[int]] = {}
+        self._together: dict[tuple[str, str, int, int], tuple[str, ...]] = {}
 
     def __call__(self, gateway_id: str, unit_id: str, piece: Piece) -> str:
         """Return `unit`, `carrier` or `area` for an offline piece of a gateway."""
-        return self.evidence(gateway_id, unit_id, piece).attribution
+        return self.evidence(gateway_id, unit_id, piece.lost_at).attribution
 
-    def evidence(self, gateway_id: str, unit_id: str, piece: Piece) -> Evidence:
-        """Return the same with what shows it."""
+    def evidence(self, gateway_id: str, unit_id: str, at: int | None) -> Evidence:
+        """Return the same with what shows it, of an offline piece that goes back to a loss at this instant."""
         losses = self._read()
-        at = piece.lost_at
         own = Evidence("unit", gateway_id, at)
         if at is None or (gateway_id, unit_id, at) not in self._of:
             return own
-        _, within, cause = self._of[gateway_id, unit_id, at]
+        _, within, cause, _ = self._of[gateway_id, unit_id, at]
         for by in cause.by:
             group = (by, within[by])
             key = (*group, cause.window, cause.units)
@@ -65,9 +66,18 @@ class Attribution:
             first = bisect_left(self._crowds[key], at - cause.window)
             if first < bisect_right(self._crowds[key], at):
                 begun = self._crowds[key][first]
-                together = _units(losses[group], begun, begun + cause.window)
+                together = self._units(losses[group], group, begun, cause.window)
                 return Evidence(_WORD[by], gateway_id, at, within[by], begun, together)
         return own
+
+    def _units(
+        self, losses: Sequence[tuple[int, str]], group: tuple[str, str], begun: int, window: int
+    ) -> tuple[str, ...]:
+        """Return who was lost in a window; the same for all of them, who may be a whole district."""
+        key = (*group, begun, window)
+        if key not in self._together:
+            self._together[key] = _units(losses, begun, begun + window)
+        return self._together[key]
 
     def _read(self) -> dict[tuple[str, str], list[tuple[int, str]]]:
         if self._groups is None:

@@ -82,7 +82,7 @@ def condition(signals: Iterable[SignalFact], adjustments: Sequence[Adjustment] =
     `adjustments` of the unit let off troubles and points: they are gone from the counts, not from the health.
     """
     effective = [each for each in signals if "retained" not in each.flags]
-    reports = sorted((each for each in effective if _reports(each)), key=_order)
+    reports = sorted((each for each in effective if tells(each)), key=_order)
     seen = _seen(effective)
     troubles = _Troubles(_LetOff(adjustments, seen))
     groups = {at: list(group) for at, group in groupby(reports, key=trouble_time)}
@@ -122,7 +122,8 @@ def _order(signal: SignalFact) -> tuple[int, int, int, str]:
     return trouble_time(signal), _received(signal), -1 if signal.seq is None else signal.seq, signal.key[1]
 
 
-def _reports(signal: SignalFact) -> bool:
+def tells(signal: SignalFact) -> bool:
+    """Whether it may begin or end a trouble (R22)."""
     return signal.kind in (*KINDS, "restore") and "repeated" not in signal.flags
 
 

@@ -10,6 +10,7 @@ from services.compliance.domain.checks import CheckStep, checks
 from services.compliance.domain.connection import Link, Piece, connection
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.health import Condition, condition
+from services.compliance.domain.needless import Needless, needless
 from services.compliance.domain.policy import Policies, Profile
 from services.compliance.domain.registry import Registry, UnitRow
 from services.compliance.domain.signals import Pair, SignalFact, counting
@@ -74,7 +75,7 @@ class Knowledge:
         self._duties: dict[str, list[Due]] = {}
         self._tests: dict[tuple[str, CountsAsTest], list[int]] = {}
         self._transmissions: dict[str, list[Transmission]] = {}
-        self._attribution = Attribution(self._losses)
+        self._attribution = Attribution(self.losses)
 
     @property
     def unit_ids(self) -> list[str]:
@@ -92,11 +93,20 @@ class Knowledge:
 
     def evidence(self, unit_id: str, gateway_id: str, piece: Piece) -> Evidence:
         """Return whose an offline piece of a gateway is, and what shows it."""
-        return self._attribution.evidence(gateway_id, unit_id, piece)
+        return self._attribution.evidence(gateway_id, unit_id, piece.lost_at)
 
     def conditions(self, unit_id: str) -> list[Condition]:
         """Return what each gateway said of itself for a unit, whether the registry knows the pair or not (R44)."""
         return [self._condition(pair) for pair in self._speakers.get(unit_id, ())]
+
+    def needless(self, unit_id: str, before: int) -> list[Needless]:
+        """Return the signals of a unit that nothing from an instant on rests on; of who was never online, none."""
+        found: list[Needless] = []
+        for track in self.timeline(unit_id).tracks:
+            cut, pair = self.cut(unit_id, track.gateway_id, before), (track.gateway_id, unit_id)
+            if cut is not None:
+                found.append(needless(self._signals.get(pair, ()), track.condition, cut.at, before))
+        return found
 
     def duties_to_test(self, unit_id: str) -> list[Due]:
         """Return the duties to test of a unit that has a known row, over all time."""
@@ -193,7 +203,7 @@ class Knowledge:
 
         return profile_at
 
-    def _losses(self) -> Iterator[Lost]:
+    def losses(self) -> Iterator[Lost]:
         """Yield every loss that may share its cause with others."""
         for unit_id in self.unit_ids:
             if any(self.policies.on(row.district, row.valid_from) is None for row in self.registry.units[unit_id]):
@@ -217,7 +227,7 @@ class Knowledge:
         if pack is None:
             return None
         groups = {"carrier": gateway.carrier, "town": row.dimensions["town"]}
-        return Lost((track.gateway_id, timeline.unit_id, at), groups, pack.common_cause)
+        return Lost((track.gateway_id, timeline.unit_id, at), groups, pack.common_cause, row.district)
 
 
 def _after(runs: Sequence[Span], at: int) -> list[Span]:

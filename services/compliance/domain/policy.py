@@ -161,6 +161,10 @@ class Policies:
         limits = (pack.content.publication.limits.get("fault_cure_timely_rate") for pack in self._packs)
         return {limit for limit in limits if limit is not None}
 
+    def longest_common_cause(self) -> int:
+        """Return within what time, at most, losses may share a cause by any pack."""
+        return max(pack.content.common_cause.window for pack in self._packs)
+
     def ask_for_tests(self) -> bool:
         """Return whether any pack has a duty to test."""
         return any(pack.content.test_duties for pack in self._packs)

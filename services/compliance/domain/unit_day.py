@@ -66,9 +66,14 @@ class _EveryUnit(Population):
         return True
 
 
+def every_unit(knowledge: Knowledge, unit_id: str) -> Population:
+    """Return one unit as if it were in a scope for as long as it is in the register and not retired."""
+    return _EveryUnit(knowledge, unit_id)
+
+
 def unit_days(knowledge: Knowledge, unit_id: str, first: int, last: int) -> Iterator[UnitDay]:
     """Yield the days from `first` to `last` on which the unit is in the register and not retired, up to the horizon."""
-    everyone = _EveryUnit(knowledge, unit_id)
+    everyone = every_unit(knowledge, unit_id)
     through = knowledge.visibility.through
     for day in range(max(first, knowledge.registry.units[unit_id][0].valid_from), last + 1):
         start, end = midnight(day), min(midnight(day + 1), through)

@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
+from services.compliance.domain.attribution import Attribution, Lost
 from services.compliance.domain.bodies import Assessment, findings
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.figure import Figure
+from services.compliance.domain.interruptions import Interruption, StandingOutage, interruptions, outage_of, revised
 from services.compliance.domain.knowledge import Cut, Knowledge, Known
 from services.compliance.domain.period import Window, window_of, windows_between
 from services.compliance.domain.policy import Policies
@@ -32,6 +35,7 @@ from services.compliance.metrics import ClosingMetrics
 from services.compliance.ports import (
     Dirt,
     FactStore,
+    FinalUnit,
     LogFold,
     NewFigure,
     Position,
@@ -107,6 +111,8 @@ class Closing:
         self._ready = False
         self._folded_to: int | None = None
         """Up to when the log is folded in memory; None: nothing of it."""
+        self.needs_from: datetime | None = None
+        """From when on figures may still be computed from the archive; None: not known yet."""
         self.progress = Progress()
 
     async def run(self, stop: StopSignal) -> None:
@@ -139,6 +145,8 @@ class Closing:
     async def _turn(self) -> bool:
         position = await self._store.position()
         stands_at = None if position is None else position.known_at
+        kept_day = 0 if position is None else position.kept_day
+        self.needs_from = moment(midnight(kept_day) if kept_day else 0)
         # Not only at the start: what another process was writing when it ended may stand there a moment later.
         if not self._ready or self._folded_to != stands_at:
             await self._in_thread(self._log.restore, None if position is None else position.state)
@@ -208,7 +216,9 @@ class Closing:
         shown = await self._figures(position, windows)
         new = await self._revisions(windows, shown.closed)
         assessment = findings(await self._store.standing(), [(each.key, each.revision, each.figure) for each in new])
-        await self._store.publish(position, closed, new, assessment)
+        outages = await self._outages(position, dirt)
+        await self._store.publish(position, closed, new, assessment, outages)
+        self._metrics.outages_published(outages)
         self._show(position, shown, new)
         if new:
             self._wake()
@@ -267,9 +277,11 @@ class Closing:
             pairs = _pairs(registry, unit_ids)
             facts = await self._store.unit_facts(unit_ids, pairs, day, before=day)
             of = _part(registry, unit_ids, pairs)
-            cuts = await self._in_thread(cuts_before, of, facts, self._policies(), self._log.visibility, day)
-            await self._store.forget(cuts, day)
+            policies = self._policies()
+            final = await self._in_thread(final_units, of, facts, policies, self._log.visibility, day)
+            self._metrics.dropped_rows(await self._store.forget(final, day, policies.longest_common_cause()))
             self.progress.turned_s = self._clock.monotonic()
+        self._metrics.dropped_rows({"checks": await self._store.forget_checks(day)})
         self._metrics.final_before.set(midnight(day) / 1_000_000)
         self._tell("figures_final", before=moment(midnight(day)).isoformat())
         return True
@@ -319,6 +331,26 @@ class Closing:
             found += [new for key, figure in sorted(ours.items()) if (new := _revision(key, figure, standing.get(key)))]
         return found
 
+    async def _outages(self, position: Position, dirt: Dirt) -> list[StandingOutage]:
+        """Return what is new of outages of days on which any begins, or a gateway was lost, otherwise than before.
+
+        Whose an outage is hangs on who else was lost at about that time: those that begin or were lost so near to such
+        a day are looked at too. A week at a time: a new pack may concern every day that is kept.
+        """
+        policies, final = self._policies(), self._final_before(position)
+        reach, found = policies.longest_common_cause(), dict[tuple[str, int], StandingOutage]()
+        seen = day_of(max(final, self._log.first_seen or 0))
+        for first, after in _spans(dirt, seen, day_of(self._log.visibility.through)):
+            start, end = midnight(first), midnight(after)
+            held = await self._store.interruptions(start, end, reach)
+            times = [each.lost_at for each in held if each.lost_at is not None]
+            near = (min(times, default=start) - reach, max(times, default=end) + reach + 1)
+            attribution = Attribution(partial(iter, await self._store.losses(*near, policies)))
+            standing = await self._store.standing_outages(start, end, held)
+            made = await self._in_thread(_outages, held, attribution, standing, final)
+            found.update(((each.outage.interruption.unit_id, each.outage.interruption.start), each) for each in made)
+        return list(found.values())
+
     def _policies(self) -> Policies:
         policies = self._log.policies
         assert policies is not None, "no step is taken before a pack is known"
@@ -336,27 +368,42 @@ def computed(
     asked = checks_by_unit(knowledge, knowledge.checks)
     last = day_of(visibility.through)
     results = []
+    losses: dict[str, list[Lost]] = {}
+    for lost in knowledge.losses():
+        losses.setdefault(lost.loss[1], []).append(lost)
     for unit_id in knowledge.unit_ids:
         held = facts.carries.get(unit_id)
         since = first if held is None else max(first, held.first)
         checks = [(each.ordered_at, None if each.end is None else each.end.value) for each in asked.get(unit_id, ())]
         days = list(unit_days(knowledge, unit_id, since, last))
         results.append(
-            UnitResult(unit_id, since, days, faults_of(knowledge, unit_id), checks, carry(knowledge, unit_id))
+            UnitResult(
+                unit_id,
+                since,
+                days,
+                faults_of(knowledge, unit_id),
+                checks,
+                carry(knowledge, unit_id),
+                interruptions(knowledge, unit_id, since),
+                [each for each in losses.get(unit_id, ()) if each.loss[2] >= midnight(since)],
+            )
         )
     return results
 
 
-def cuts_before(
+def final_units(
     registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility, day: int
-) -> dict[str, dict[Pair, Cut]]:
-    """Return, by unit, from where each gateway is computed that was online before a day; nothing of the others."""
+) -> list[FinalUnit]:
+    """Return from where each gateway is computed that was online before a day, and which signals may go by that."""
     knowledge = _knowledge(registry, facts, policies, visibility)
-    found: dict[str, dict[Pair, Cut]] = {}
+    found: list[FinalUnit] = []
     for unit_id in knowledge.unit_ids:
         tracks = knowledge.timeline(unit_id).tracks
         cuts = {(each.gateway_id, unit_id): knowledge.cut(unit_id, each.gateway_id, midnight(day)) for each in tracks}
-        found[unit_id] = {pair: cut for pair, cut in cuts.items() if cut is not None}
+        known = {pair: cut for pair, cut in cuts.items() if cut is not None}
+        needless = knowledge.needless(unit_id, midnight(day))
+        gone = [signal.key for each in needless for signal in each.gone]
+        found.append(FinalUnit(unit_id, known, gone, [signal.key for each in needless for signal in each.silent]))
     return found
 
 
@@ -400,6 +447,29 @@ def _revision(key: Key, figure: Figure, standing: Published | None) -> NewFigure
         return NewFigure(key, 1, figure, {})
     difference = between(standing.figure, now)
     return NewFigure(key, standing.revision + 1, figure, difference) if difference else None
+
+
+def _outages(
+    held: Sequence[Interruption], attribution: Attribution, standing: Sequence[StandingOutage], final: int
+) -> list[StandingOutage]:
+    return list(revised((outage_of(each, attribution) for each in held), standing, final))
+
+
+def _spans(dirt: Dirt, seen: int, last: int) -> Iterator[tuple[int, int]]:
+    """Yield the days, [first, after), whose outages are looked at again, in order, a week at once at most.
+
+    All from a day on are those of `seen` and later: before it nobody looked, or days are final.
+    """
+    days = {day for day in dirt.lost if day <= last}
+    if dirt.onwards is not None:
+        days.update(range(max(dirt.onwards, seen), last + 1))
+    first = None
+    for day in sorted(days):
+        if first is None:
+            first = day
+        if day + 1 not in days or day + 1 - first == FINAL_DAYS:
+            yield first, day + 1
+            first = None
 
 
 def _concerns(dirt: Dirt, window: Window) -> bool:

@@ -9,7 +9,7 @@ from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
 from services.console.domain.errors import NotFound
-from services.console.domain.evaluation import CircularRow, ScoredPeriod, ScoreRow
+from services.console.domain.evaluation import CircularRow, ScoredPeriod, ScoreRow, WaitingPoints
 from services.console.domain.viewer import WHOLE, Slice
 from services.kernel.calendar import CHINA
 from services.kernel.words import FileKind, Language, Period
@@ -17,6 +17,7 @@ from services.runtime.postgres import Pool
 
 MOST_PERIODS = 100
 MOST_CIRCULARS = 20
+MOST_WAITING = 200
 
 
 class PostgresEvaluation:
@@ -34,6 +35,9 @@ class PostgresEvaluation:
         begins = datetime.combine(period.first, time(), CHINA)
         found = await self._all(SQL["scores_of_period"], slice_, kind=period.kind.value, begins=begins)
         return [ScoreRow(*row) for row in found]
+
+    async def waiting(self) -> Sequence[WaitingPoints]:
+        return [WaitingPoints(*row) for row in await self._all(SQL["waiting_points"], WHOLE, most=MOST_WAITING)]
 
     async def circulars(self, period: ScoredPeriod) -> Sequence[CircularRow]:
         begins = datetime.combine(period.first, time(), CHINA)

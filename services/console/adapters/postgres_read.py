@@ -44,6 +44,8 @@ from services.kernel.words import PROOFS_BY_STRENGTH, FileKind, Language, Visibi
 from services.runtime.postgres import Pool
 
 CASES_IN_PICTURE = 60
+OUTAGES = 20
+"""Of a unit so many are shown, the newest."""
 
 
 @asynccontextmanager
@@ -125,7 +127,9 @@ class PostgresReadModel:
             unit = self._unit(found[0], marks)
             phones = (await self._telephones(reader, [unit_id]))[unit_id]
             unit = replace(unit, address_en=(await self._english(reader, [unit_id])).get(unit_id, ""))
-            return UnitDetail(unit, since, tuple(as_shown(stored, since)), tuple(marks.get(unit_id, ())), phones)
+            published = rows.outages_of(await reader.all(SQL["unit_outages"], unit_id=unit_id, most=OUTAGES))
+            shown = tuple(as_shown(stored, since))
+            return UnitDetail(unit, since, shown, tuple(marks.get(unit_id, ())), phones, published)
 
     async def cases(self, slice_: Slice, query: CaseQuery) -> CaseList:
         async with self._snapshot(slice_) as reader:

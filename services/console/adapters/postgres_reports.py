@@ -14,13 +14,12 @@ from services.console.domain.history import CLOSED_RATE, Publication, Subject
 from services.console.domain.report import (
     FLOOD,
     WITHIN,
+    Attribution,
     Blocking,
     CaseCounts,
     Centre,
-    Change,
     Figure,
     ListedPeriod,
-    Membership,
     Outage,
     PaperCounts,
     Report,
@@ -28,9 +27,8 @@ from services.console.domain.report import (
     UnitTime,
     Withheld,
     blocking,
-    outages,
 )
-from services.kernel.calendar import day_number
+from services.kernel.calendar import day_number, moment
 from services.kernel.ratio import Ratio, Reason, Verdict
 from services.kernel.retention import LEAST_DAYS, kept_from
 from services.kernel.words import Dimension, Period
@@ -38,7 +36,7 @@ from services.runtime.postgres import Connection, Pool
 
 MOST_PERIODS = 62
 """Of each kind: two months of days, more than a year of weeks."""
-MOST_CHANGES = 50_000
+MOST_OUTAGES = 50_000
 MOST_FIRES = 20_000
 MOST_UNIT_DAYS = 700_000
 """Rows of units and days that are summed for the units below a target: a month of 20 000 units, some two seconds."""
@@ -83,7 +81,7 @@ class _Reading:
         ((seen_to,),) = await self._rows(SQL["report_seen_to"])
         figures = await self._figures()
         kept = self.query.begins_at >= kept_from(self.now, LEAST_DAYS)
-        lost = await self._outages(seen_to, withheld) if kept else None
+        lost = await self._outages(withheld) if kept else None
         blocks = await self._blocking(figures, withheld)
         cases = papers = own = None
         steps: tuple[tuple[str, int], ...] = ()
@@ -117,20 +115,18 @@ class _Reading:
             of.setdefault((row[0], row[1]), []).append(row)
         return tuple(_figure(scope, metric, revisions) for (scope, metric), revisions in of.items())
 
-    async def _outages(self, seen_to: datetime | None, withheld: dict[str, Withheld]) -> tuple[Outage, ...] | None:
+    async def _outages(self, withheld: dict[str, Withheld]) -> tuple[Outage, ...] | None:
         begins = self.query.begins_at
-        if seen_to is None or seen_to <= begins:
+        published = next((moment(row[0]) for row in await self._rows(SQL["report_published_to"])), None)
+        if published is None or published <= begins:
             withheld["outages"] = Withheld.NOT_SEEN if begins <= self.now else Withheld.NOT_BEGUN
             return None
-        until = min(self.query.ends_at, seen_to)
-        told = await self._rows(SQL["report_changes"], until=until, most=MOST_CHANGES + 1)
-        if len(told) > MOST_CHANGES:
+        until = min(self.query.ends_at, published)
+        told = await self._rows(SQL["report_outages"], until=until, most=MOST_OUTAGES + 1)
+        if len(told) > MOST_OUTAGES:
             withheld["outages"] = Withheld.TOO_MANY
             return None
-        changes = [Change(row[0], (row[1], row[2]), *row[3:]) for row in told]
-        unit_ids = sorted({change.unit_id for change in changes})
-        memberships = await self._rows(SQL["report_memberships"], until=until, unit_ids=unit_ids)
-        return tuple(outages(changes, [Membership(*row) for row in memberships], begins, until))
+        return tuple(Outage(row[0], (row[1], row[2]), row[3], row[4], Attribution(row[5])) for row in told)
 
     async def _blocking(self, figures: Sequence[Figure], withheld: dict[str, Withheld]) -> tuple[Blocking, ...] | None:
         judged = {

@@ -21,7 +21,7 @@ from services.console.domain.errors import (
     SamePerson,
     TooBusy,
 )
-from services.console.domain.evaluation import NewPoints
+from services.console.domain.evaluation import NewPoints, PointsDecision
 from services.console.domain.viewer import Viewer
 from services.runtime.logging import get_logger
 
@@ -57,6 +57,10 @@ class HttpAdjustmentOrders:
     async def enter(self, asked: NewPoints, viewer: Viewer) -> str:
         body = asdict(asked) | {"month": asked.month.isoformat()}
         return str((await self._post("/v1/scores", viewer, body))["entry_id"])
+
+    async def decide_points(self, decision: PointsDecision, entry_id: str, viewer: Viewer, note: str) -> str:
+        path = f"/v1/scores/{entry_id}/{decision.value}"
+        return str((await self._post(path, viewer, {"note": note}))["state"])
 
     async def decide(self, decision: Decision, adjustment_id: str, viewer: Viewer, note: str) -> str:
         path = f"/v1/adjustments/{adjustment_id}/{decision.value}"

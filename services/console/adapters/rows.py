@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from operator import attrgetter
 from typing import Any
@@ -19,7 +19,7 @@ from services.console.domain.cases import (
 )
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.rates import LIVE_RATE
-from services.console.domain.units import CaseMark, UnitRow
+from services.console.domain.units import CaseMark, OutageRevision, UnitOutage, UnitRow
 from services.kernel.alarm_state import AlarmFact, alarm_state
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs, Target, target_for
@@ -54,6 +54,14 @@ def unit_row(row: Row, mark: CaseMark | None) -> UnitRow:
         line_drops=row[21],
         unstable_until=row[22],
     )
+
+
+def outages_of(rows: Iterable[Row]) -> tuple[UnitOutage, ...]:
+    """Return the outages of a unit in the order of the rows, each with its revisions in that order."""
+    found: dict[datetime, list[OutageRevision]] = {}
+    for started_at, *revision in rows:
+        found.setdefault(started_at, []).append(OutageRevision(*revision))
+    return tuple(UnitOutage(started_at, tuple(revisions)) for started_at, revisions in found.items())
 
 
 def case_row(

@@ -1,14 +1,23 @@
 """Scores of bodies as the console shows them, and points that a person enters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from services.console.domain.errors import NotAllowed
 from services.console.domain.viewer import Role, Viewer
 from services.kernel.words import Period
+
+
+class PointsDecision(StrEnum):
+    """What may be done with points that wait: by a second person, or withdrawn by who entered them."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +49,31 @@ class CircularRow:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingPoints:
+    """Points that somebody entered and a second person has not decided about; `points` None takes back.
+
+    `may`: what the viewer may do with it.
+    """
+
+    entry_id: str
+    scheme_id: str
+    body_id: str
+    criterion_id: str
+    month: date
+    points: str | None
+    most: int
+    reason: str
+    account: str
+    entered_at: datetime
+    may: Sequence[PointsDecision] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationBoard:
     """`periods` the newest first; `shown` None where there are none. `may_enter`: whether the viewer enters points.
 
-    `circulars`: of the period shown, the newest first; only the brigade is told of them.
+    `circulars`: of the period shown, the newest first; `waiting`: points of any period that wait for a second person.
+    Only the brigade is told of both.
     """
 
     periods: Sequence[ScoredPeriod]
@@ -51,6 +81,7 @@ class EvaluationBoard:
     rows: Sequence[ScoreRow]
     may_enter: bool
     circulars: Sequence[CircularRow] = ()
+    waiting: Sequence[WaitingPoints] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +133,13 @@ def _bounds(row: ScoreRow) -> tuple[Decimal, Decimal] | None:
 
 def may_enter(viewer: Viewer) -> bool:
     return viewer.role is Role.BRIGADE and not viewer.administers
+
+
+def decidable(waiting: Sequence[WaitingPoints], viewer: Viewer) -> Sequence[WaitingPoints]:
+    """Return them with what the viewer, who may enter points, may do: never decide about his own."""
+    own = (PointsDecision.WITHDRAW,)
+    others = (PointsDecision.APPROVE, PointsDecision.REJECT)
+    return [replace(each, may=own if each.account == viewer.username else others) for each in waiting]
 
 
 def require_enters(viewer: Viewer) -> Viewer:

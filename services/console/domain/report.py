@@ -5,7 +5,7 @@ are stored, counted here or in the statement that reads them, and never mixed wi
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -13,10 +13,8 @@ from enum import StrEnum
 from services.console.domain.history import Publication, Subject
 from services.kernel.calendar import date_of, day_number, midnight, moment, period_days
 from services.kernel.ratio import Ratio
-from services.kernel.words import Connection, Duty, Language, Period
+from services.kernel.words import Language, Period
 
-NOT_COUNTED = (Duty.EXEMPT, Duty.RETIRED)
-"""While a unit is one of these it owes no connection, so that nothing of it is an outage."""
 LONGEST = 20
 """Units in the list of outages and in that of units below the target; how many more there are is said."""
 
@@ -46,7 +44,7 @@ def period_of(kind: Period, day: date) -> tuple[date, date]:
 
 
 class Attribution(StrEnum):
-    """Whose an outage is, by what alerts has grouped: see `outages`. SELF: FireNet did not see."""
+    """Whose an outage is, as compliance published it (R20). SELF: FireNet did not see."""
 
     UNIT = "unit"
     CARRIER = "carrier"
@@ -72,29 +70,9 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A change of a unit's links or duty, as rules established it."""
-
-    unit_id: str
-    name: tuple[str, str]
-    aspect: str
-    to_state: str
-    effective_at: datetime
-    detected_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """A case of a lost unit that alerts has put under a common cause; `ended` None: it goes on."""
-
-    unit_id: str
-    began: datetime
-    ended: datetime | None
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
 class Outage:
+    """An outage of a unit as it stands, cut to the period."""
+
     unit_id: str
     name: tuple[str, str]
     began: datetime
@@ -237,7 +215,7 @@ class Withheld(StrEnum):
     """The period begins before what is surely still kept."""
     TOO_MANY = "too_many"
     NOT_SEEN = "not_seen"
-    """Rules has not come to it."""
+    """Compliance has not come to it."""
     NOT_BEGUN = "not_begun"
 
 
@@ -288,76 +266,6 @@ class Sheet:
     head: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
     foot: tuple[str, ...]
-
-
-def outages(
-    changes: Iterable[Change], memberships: Iterable[Membership], begins: datetime, until: datetime
-) -> list[Outage]:
-    """Return the times within [begins, until) at which units were offline or unknown, by unit and time.
-
-    Time of an exempt or retired unit is none. What is unknown is ours. What is offline is the carrier's or the area's
-    where a case of the unit stood under such a common cause meanwhile, else the unit's.
-    """
-    by_unit: dict[str, list[Change]] = defaultdict(list)
-    for change in changes:
-        by_unit[change.unit_id].append(change)
-    causes: dict[str, list[Membership]] = defaultdict(list)
-    for each in memberships:
-        causes[each.unit_id].append(each)
-    found: list[Outage] = []
-    for unit_id, told in sorted(by_unit.items()):
-        for state, begin, end in _lost(told, begins, until):
-            whose = _whose(state, begin, end, causes[unit_id])
-            found.append(Outage(unit_id, told[0].name, begin, end, whose))
-    return found
-
-
-def _lost(told: Sequence[Change], begins: datetime, until: datetime) -> Iterable[tuple[str, datetime, datetime]]:
-    links = _states([one for one in told if one.aspect == "connection"], begins, until)
-    duties = _states([one for one in told if one.aspect == "duty"], begins, until)
-    off = [(begin, end) for state, begin, end in duties if state in NOT_COUNTED]
-    for state, begin, end in links:
-        if state in (Connection.OFFLINE, Connection.UNKNOWN):
-            for left in _without(begin, end, off):
-                yield state, *left
-
-
-def _states(told: Sequence[Change], begins: datetime, until: datetime) -> list[tuple[str, datetime, datetime]]:
-    """Return what held when. A change that was found out later holds from its own time on, whatever was told before.
-
-    So "late", told first, makes room for "offline", which counts from the last proof of life.
-    """
-    held: list[tuple[datetime, str]] = []
-    for one in sorted(told, key=lambda each: (each.detected_at, each.effective_at)):
-        while held and held[-1][0] >= one.effective_at:
-            held.pop()
-        held.append((one.effective_at, one.to_state))
-    ends = [*(at for at, _ in held[1:]), until]
-    spans = ((state, max(at, begins), min(end, until)) for (at, state), end in zip(held, ends, strict=False))
-    return [span for span in spans if span[1] < span[2]]
-
-
-def _without(
-    begin: datetime, end: datetime, off: Sequence[tuple[datetime, datetime]]
-) -> Iterable[tuple[datetime, datetime]]:
-    """Yield what is left of a time without others, which are in order."""
-    for off_begin, off_end in off:
-        if off_end <= begin or off_begin >= end:
-            continue
-        if begin < off_begin:
-            yield begin, off_begin
-        begin = off_end
-    if begin < end:
-        yield begin, end
-
-
-def _whose(state: str, begin: datetime, end: datetime, causes: Sequence[Membership]) -> Attribution:
-    if state == Connection.UNKNOWN:
-        return Attribution.SELF
-    for cause in causes:
-        if cause.began < end and (cause.ended is None or cause.ended > begin):
-            return Attribution.CARRIER if cause.cause.startswith("carrier:") else Attribution.AREA
-    return Attribution.UNIT
 
 
 def total_by(found: Iterable[Outage]) -> dict[Attribution, tuple[int, int, timedelta]]:

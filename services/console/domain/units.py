@@ -91,14 +91,44 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class OutageRevision:
+    """What compliance published of an outage, and from when on it was known; it counts until the next one.
+
+    `ended_at` None: it went on. `group`: the carrier or town whose common cause it was, with `group_units` units lost
+    together from `group_from` on; "", None and None where it is the unit's own, or ours. `withdrawn`: there was none.
+    """
+
+    revision: int
+    known_at: datetime
+    ended_at: datetime | None
+    connection: str
+    attribution: str
+    gateway_id: str
+    lost_at: datetime | None
+    group: str
+    group_from: datetime | None
+    group_units: int | None
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnitOutage:
+    """An outage of a unit. `revisions` the oldest first, never empty; the last one stands."""
+
+    started_at: datetime
+    revisions: tuple[OutageRevision, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UnitDetail:
-    """A unit with its changes of the last day, newest first, and its open cases."""
+    """A unit with its changes of the last day, newest first, its open cases, and its last outages, newest first."""
 
     unit: UnitRow
     since: datetime
     passages: tuple[Passage, ...]
     cases: tuple[CaseMark, ...]
     telephones: tuple[Telephone, ...] = ()
+    outages: tuple[UnitOutage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from services.console.domain.evaluation import (
     EvaluationBoard,
     NewCircular,
     NewPoints,
+    PointsDecision,
     ScoredPeriod,
+    decidable,
     may_enter,
     require_enters,
 )
@@ -29,10 +31,14 @@ class EvaluationDesk:
         shown = wanted or next(iter(periods), None)
         rows = [] if shown is None else await self._book.scores(viewer.slice, shown)
         circulars = [] if shown is None or not may_enter(viewer) else await self._book.circulars(shown)
-        return EvaluationBoard(periods, shown, rows, may_enter(viewer), circulars)
+        waiting = decidable(await self._book.waiting(), viewer) if may_enter(viewer) else []
+        return EvaluationBoard(periods, shown, rows, may_enter(viewer), circulars, waiting)
 
     async def enter(self, viewer: Viewer, asked: NewPoints) -> str:
         return await self._orders.enter(asked, require_enters(viewer))
+
+    async def decide(self, viewer: Viewer, entry_id: str, decision: PointsDecision, note: str) -> str:
+        return await self._orders.decide_points(decision, entry_id, require_enters(viewer), note)
 
     async def circular(self, viewer: Viewer, scheme_id: str, period: ScoredPeriod) -> str:
         scores = await self._book.scores(require_enters(viewer).slice, period)

@@ -5,16 +5,18 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Path
 from pydantic import Field
 
-from services.registry.adapters.http_api import ID, Who, counted
+from services.kernel.words import AdjustmentState
+from services.registry.adapters.http_api import ID, Decision, Who, counted
 from services.registry.domain.approval import Person
 from services.registry.domain.manual_scores import ManualScore, NewScore
 from services.registry.metrics import RegistryMetrics
 
 Name = Annotated[str, Field(pattern=ID)]
 BodyId = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+EntryIdPath = Annotated[str, Path(pattern=ID)]
 
 
 class Entered(Who):
@@ -29,10 +31,32 @@ class Entered(Who):
         return NewScore(**self.model_dump(exclude={"account", "role", "via"}))
 
 
+DECISIONS = {
+    "approve": AdjustmentState.APPROVED,
+    "reject": AdjustmentState.REJECTED,
+    "withdraw": AdjustmentState.WITHDRAWN,
+}
+
+
 def add_scores(
-    app: FastAPI, enter: Callable[[NewScore, Person], Awaitable[ManualScore]], metrics: RegistryMetrics
+    app: FastAPI,
+    enter: Callable[[NewScore, Person], Awaitable[ManualScore]],
+    decide: Callable[[str, AdjustmentState, Person, str], Awaitable[ManualScore]],
+    metrics: RegistryMetrics,
 ) -> None:
-    """Add `POST /v1/scores`; answers and refusals as those of adjustments, under the token that `app` asks for."""
+    """Add `POST /v1/scores` and `POST /v1/scores/{id}/{approve,reject,withdraw}`.
+
+    Answers and refusals as those of adjustments, under the token that `app` asks for.
+    """
+
+    def decision(action: str, state: AdjustmentState) -> None:
+        @app.post(f"/v1/scores/{{entry_id}}/{action}", name=f"score_{action}")
+        async def decided(entry_id: EntryIdPath, said: Decision) -> dict[str, Any]:
+            deciding = decide(entry_id, state, said.person(), said.note)
+            return shown(await counted(metrics, f"score_{action}", deciding))
+
+    for action, state in DECISIONS.items():
+        decision(action, state)
 
     @app.post("/v1/scores")
     async def score(entered: Entered) -> dict[str, Any]:
@@ -40,7 +64,17 @@ def add_scores(
 
 
 def shown(held: ManualScore) -> dict[str, Any]:
-    """Return an entry as JSON, as `evaluate` of compliance takes it."""
+    """Return an entry as JSON, as it stands."""
+    return counting(held) | {
+        "recorded_at": held.recorded_at.isoformat(),
+        "state": held.state.value,
+        "decided_by": None if held.decision is None else held.decision.account,
+        "note": None if held.decision is None else held.decision.note,
+    }
+
+
+def counting(held: ManualScore) -> dict[str, Any]:
+    """Return an entry as `evaluate` of compliance takes it: known from when it was approved on."""
     asked = held.asked
     return {
         "entry_id": held.entry_id,
@@ -53,5 +87,5 @@ def shown(held: ManualScore) -> dict[str, Any]:
         "most": held.most,
         "reason": asked.reason,
         "account": held.account,
-        "recorded_at": held.recorded_at.isoformat(),
+        "recorded_at": (held.recorded_at if held.decision is None else held.decision.decided_at).isoformat(),
     }

@@ -7,6 +7,7 @@ from datetime import date, datetime
 import psycopg
 from psycopg import AsyncConnection
 
+from services.kernel.calendar import date_of
 from services.registry.adapters.postgres_adjustments import PostgresAdjustments
 from services.registry.adapters.postgres_credentials import PostgresCredentials
 from services.registry.adapters.postgres_proposals import PostgresProposals
@@ -15,7 +16,7 @@ from services.registry.adapters.statements import SQL
 from services.registry.adapters.wire import from_json, to_wire
 from services.registry.domain.entities import F, Facts, History, Kind, Version
 from services.registry.domain.errors import StoreUnavailable
-from services.registry.ports import ImportNote
+from services.registry.ports import ImportNote, PublishedDays
 from services.runtime.postgres import AdvisoryLock, Connection, connect_arguments
 
 
@@ -80,6 +81,11 @@ class PostgresRegister:
         newest = None if row is None else row[0]
         assert newest is None or isinstance(newest, datetime)
         return newest
+
+    async def published_days(self, district: str) -> PublishedDays:
+        row = await (await self._connection.execute(SQL["published_days"], (district,))).fetchone()
+        until, kept_day = (None, None) if row is None else row
+        return PublishedDays(until, date_of(kept_day) if until is not None and kept_day else None)
 
     async def histories(self, kind: Kind, ids: Collection[str] | None = None) -> Mapping[str, History[Facts]]:
         cursor = await self._connection.execute(

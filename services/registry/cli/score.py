@@ -1,4 +1,4 @@
-"""`score`: enter points for a criterion of an evaluation, take them back, list what was entered."""
+"""`score`: enter points for a criterion of an evaluation, take them back, decide about those of others, list them."""
 
 import argparse
 import getpass
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
-from services.kernel.words import Role
-from services.registry.adapters.http_scores import shown
+from services.kernel.words import AdjustmentState, Role
+from services.registry.adapters.http_scores import counting, shown
 from services.registry.adapters.postgres import open_store
 from services.registry.app import OK, entity_id
 from services.registry.cli.running import run_command
@@ -20,6 +20,11 @@ from services.registry.worker.manual_scores import ManualScoreService
 from services.runtime.clock import SystemClock
 
 MOST_LISTED = 100_000
+DECISIONS = {
+    "approve": AdjustmentState.APPROVED,
+    "reject": AdjustmentState.REJECTED,
+    "cancel": AdjustmentState.WITHDRAWN,
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,7 +46,17 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         each.add_argument("--reason", required=True)
         each.add_argument("--by", required=True, metavar="ACCOUNT", help="who acts, as at the console; of the brigade")
     entering.add_argument("--points", required=True, type=_points)
-    actions.add_parser("list", help="print what was entered, the newest first, as `evaluate` of compliance takes it")
+    for action, said in (
+        ("approve", "agree, as a second person, to what somebody entered: it counts from then on"),
+        ("reject", "refuse it, as a second person; --note says why"),
+        ("cancel", "withdraw, before it is decided, what one entered oneself"),
+    ):
+        deciding = actions.add_parser(action, help=said)
+        deciding.add_argument("entry_id", type=entity_id, metavar="ENTRY")
+        deciding.add_argument("--by", required=True, metavar="ACCOUNT", help="who acts, as at the console")
+        deciding.add_argument("--note", default="")
+    actions.add_parser("list", help="print what counts, the newest first, as `evaluate` of compliance takes it")
+    actions.add_parser("waiting", help="print what waits for a second person, the newest first")
     return parser.parse_args(argv)
 
 
@@ -62,12 +77,17 @@ def _points(text: str) -> Decimal:
 async def _run(wanted: argparse.Namespace, settings: RegistrySettings) -> int:
     async with open_store(settings.database_dsn.get_secret_value(), settings.imported_by) as store:
         service = ManualScoreService(store=store, clock=SystemClock())
-        if wanted.action == "list":
-            found = await service.listed(MOST_LISTED)
+        if wanted.action in ("list", "waiting"):
+            of = AdjustmentState.APPROVED if wanted.action == "list" else AdjustmentState.REQUESTED
+            found = [each for each in await service.listed(MOST_LISTED) if each.state is of]
+        elif wanted.action in DECISIONS:
+            by = Person(wanted.by, Role.BRIGADE, f"cli:{getpass.getuser()}")
+            found = [await service.decide(wanted.entry_id, DECISIONS[wanted.action], by, wanted.note)]
         else:
             points = wanted.points if wanted.action == "enter" else None
             asked = NewScore(wanted.scheme, wanted.body, wanted.criterion, wanted.month, points, wanted.reason)
             found = [await service.enter(asked, Person(wanted.by, Role.BRIGADE, f"cli:{getpass.getuser()}"))]
+    form = counting if wanted.action == "list" else shown
     for held in found:
-        sys.stdout.write(f"{json.dumps(shown(held), ensure_ascii=False)}\n")
+        sys.stdout.write(f"{json.dumps(form(held), ensure_ascii=False)}\n")
     return OK

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.kernel.words import AdjustmentState
 from services.registry.adapters.files import HandedFiles
 from services.registry.adapters.http_api import Orders, build_api
 from services.registry.adapters.http_proposals import LARGE, add_proposals
@@ -55,7 +56,7 @@ class RegistryService:
         orders = Orders(self._request, self._decide)
         app = build_api(self._settings.api_token, orders, self._metrics, LARGE)
         add_proposals(app, self._desk, self._news.set, self._metrics)
-        add_scores(app, self._enter, self._metrics)
+        add_scores(app, self._enter, self._decide_score, self._metrics)
         status = StatusServer(
             self._settings.http_host, self._settings.http_port, self._readiness, self._prometheus, app
         )
@@ -100,6 +101,12 @@ class RegistryService:
         get_logger().info("score_entered", entry_id=held.entry_id, body=held.asked.body_id)
         return held
 
+    async def _decide_score(self, entry_id: str, state: AdjustmentState, by: Person, note: str) -> ManualScore:
+        async with open_store(self._settings.database_dsn.get_secret_value(), by.account) as store:
+            held = await ManualScoreService(store=store, clock=self._clock).decide(entry_id, state, by, note)
+        get_logger().info("score_decided", entry_id=entry_id, body=held.asked.body_id, state=state.value)
+        return held
+
     @asynccontextmanager
     async def _desk(self, account: str) -> AsyncIterator[ProposalService]:
         async with open_store(self._settings.database_dsn.get_secret_value(), account) as store:
@@ -108,7 +115,14 @@ class RegistryService:
     def _importer(self, store: Store, request: ProposalRequest) -> Importer:
         files = HandedFiles(request.content, max_file_mb=HANDED_MB, max_unpacked_mb=UNPACKED_MB, max_rows=HANDED_ROWS)
         listed = self._settings.listed_errors
-        return Importer(files=files, store=store, clock=self._clock, listed_errors=listed, twins_meant=request.meant)
+        return Importer(
+            files=files,
+            store=store,
+            clock=self._clock,
+            listed_errors=listed,
+            twins_meant=request.meant,
+            is_agreed=True,
+        )
 
     async def _publish(self, stop: Stop) -> None:
         """Hand on what was approved, at once and, what Kafka did not take or the command line left, a little later."""

@@ -1,16 +1,26 @@
 """Points that a person enters for a criterion of an evaluation (人工评分), with account and reason.
 
-Nothing is ever changed: a later entry for the same criterion, body and month takes the place of the earlier, and one
-without points takes it back. What the points do to a score compliance says.
+Nothing is ever changed: for the same criterion, body and month the entry that was approved last takes the place of
+the earlier, and one without points takes it back. An entry counts once a second person approved it (`approval`). What
+the points do to a score compliance says.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from services.kernel.words import Role
-from services.registry.domain.approval import Person, bad, checked_person, refused, text
+from services.kernel.words import AdjustmentState, Role
+from services.registry.domain.approval import (
+    Person,
+    bad,
+    check_decides,
+    check_withdraws,
+    checked_person,
+    optional,
+    refused,
+    text,
+)
 from services.registry.domain.audit import AuditEntry
 from services.registry.domain.errors import AdjustmentRefusal
 from services.registry.domain.policy import Policy
@@ -31,8 +41,21 @@ class NewScore:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreDecision:
+    """How it ended: approved or rejected by a second person, or withdrawn by who entered it."""
+
+    state: AdjustmentState
+    account: str
+    note: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ManualScore:
-    """What somebody entered; `month` is the first day of it. `most`: of how many points, by the pack that held then."""
+    """What somebody entered; `month` is the first day of it. `most`: of how many points, by the pack that held then.
+
+    It counts from its approval on; `decision` None: it waits for one.
+    """
 
     entry_id: str
     district: str
@@ -40,6 +63,28 @@ class ManualScore:
     most: int
     account: str
     recorded_at: datetime
+    decision: ScoreDecision | None = None
+
+    @property
+    def id(self) -> str:
+        return self.entry_id
+
+    @property
+    def requested_by(self) -> str:
+        return self.account
+
+    @property
+    def approvals_needed(self) -> int:
+        return 1
+
+    @property
+    def approvals(self) -> tuple[str, ...]:
+        decided = self.decision
+        return () if decided is None or decided.state is not AdjustmentState.APPROVED else (decided.account,)
+
+    @property
+    def state(self) -> AdjustmentState:
+        return AdjustmentState.REQUESTED if self.decision is None else self.decision.state
 
 
 def checked(
@@ -71,13 +116,24 @@ def checked(
     return NewScore(asked.scheme_id, asked.body_id, asked.criterion_id, month, points, reason), most
 
 
+def decided(held: ManualScore, state: AdjustmentState, by: Person, now: datetime, note: str) -> ManualScore:
+    """Return it with the decision of `by`. Raises AdjustmentRefused for who may not, and for what does not wait."""
+    if state is AdjustmentState.WITHDRAWN:
+        check_withdraws(held, by)
+    else:
+        check_decides(held, by)
+    needs_note = state is AdjustmentState.REJECTED
+    said = text("note", note) if needs_note else optional("note", note) or ""
+    return replace(held, decision=ScoreDecision(state, by.account, said, now))
+
+
 def entry(held: ManualScore, by: Person) -> AuditEntry:
-    """Return what is written down of it in the audit."""
-    asked = held.asked
+    """Return what is written down of it in the audit: of the entry, or of what was decided about it."""
+    asked, decision = held.asked, held.decision
     return AuditEntry(
-        held.recorded_at,
+        held.recorded_at if decision is None else decision.decided_at,
         by,
-        "score",
+        "score" if decision is None else f"score_{decision.state.value}",
         held.entry_id,
         {
             "district": held.district,
@@ -88,5 +144,6 @@ def entry(held: ManualScore, by: Person) -> AuditEntry:
             "points": None if asked.points is None else str(asked.points),
             "most": held.most,
             "reason": asked.reason,
+            **({} if decision is None else {"note": decision.note}),
         },
     )

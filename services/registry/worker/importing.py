@@ -20,7 +20,7 @@ from services.registry.domain.table import Table, lay_out
 from services.registry.domain.timeline import plan
 from services.registry.domain.twins import looks, near_twins
 from services.registry.domain.words import NOTHING, Said, is_chinese
-from services.registry.ports import Files, ImportNote, PackFile, Register, Sheet, Store
+from services.registry.ports import Files, ImportNote, PackFile, PublishedDays, Register, Sheet, Store
 from services.runtime.clock import Clock
 
 MAX_VERSIONS = 400
@@ -33,11 +33,22 @@ def today_in_shanghai(now: datetime) -> date:
 
 
 class Importer:
-    """`twins_meant`: whoever imports has said that ids which look alike are meant to be different."""
+    """`twins_meant`: whoever imports has said that ids which look alike are meant to be different.
+
+    `is_agreed`: it is a proposal, which a second person looks at before it holds.
+    """
 
     def __init__(
-        self, *, files: Files, store: Store, clock: Clock, listed_errors: int = 200, twins_meant: bool = False
+        self,
+        *,
+        files: Files,
+        store: Store,
+        clock: Clock,
+        listed_errors: int = 200,
+        twins_meant: bool = False,
+        is_agreed: bool = False,
     ) -> None:
+        self._is_agreed = is_agreed
         self._files = files
         self._store = store
         self._clock = clock
@@ -148,6 +159,8 @@ class Importer:
             )
             raise FileRefused([placed(RowError(0, "version", expected, str(policy.number)), pack)])
         since = valid_from or (max(policy.valid_from, today) if held else policy.valid_from)
+        if too_early := reaches_back(since, await register.published_days(policy.district), agreed=self._is_agreed):
+            raise FileRefused([placed(too_early, pack)])
         bodies = _bodies(await register.current(Kind.DEPARTMENT, max(since, today)))
         units = await register.histories(Kind.UNIT)
         current = of_type(await register.current(Kind.UNIT, max(since, today)), Unit)
@@ -181,6 +194,33 @@ class Importer:
             chinese=chinese,
             asks=refusal.asks,
         )
+
+
+def reaches_back(since: date, days: PublishedDays, *, agreed: bool) -> RowError | None:
+    """Return what is wrong with the day a pack begins on, None where nothing is.
+
+    Figures of final days cannot follow it (decision 75); those of days that are published would be restated, which two
+    people decide. A district without figures may have packs of any day.
+    """
+    if days.until is None or since >= days.until:
+        return None
+    if days.final_before is not None and since < days.final_before:
+        first = days.final_before.isoformat()
+        expected = Said(
+            f"{first} or later (--valid-from): figures of days before it are final and would not follow this pack",
+            f"{first} 或以后（--valid-from）：此前各日的数据已定稿，不随本政策包改变",
+        )
+        return RowError(0, "valid_from", expected, since.isoformat())
+    if agreed:
+        return None
+    first = days.until.isoformat()
+    expected = Said(
+        f"{first} or later (--valid-from): figures up to it are published. What is to restate them by a revision is "
+        "proposed at the console, where a second person approves",
+        f"{first} 或以后（--valid-from）：此前各日的数据已公布。"
+        "确需修订已公布数据的，在控制台提出，经第二人批准后另立版次",
+    )
+    return RowError(0, "valid_from", expected, since.isoformat())
 
 
 def placed(error: RowError, pack: PackFile) -> RowError:

@@ -86,6 +86,10 @@ def enter(dsn: str) -> None:
             f"INSERT INTO registry.manual_scores ({columns}) VALUES ({', '.join(['%s'] * len(ENTRY))})".encode(),
             list(ENTRY.values()),
         )
+        connection.execute(
+            "INSERT INTO registry.score_decisions VALUES (%s, 'approved', 'second', '', %s)",
+            (ENTRY["entry_id"], ENTRY["recorded_at"]),
+        )
 
 
 def answered(archived: Archived, work: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
@@ -19,7 +20,13 @@ from schemas.inputs import json_line
 from schemas.pack import Pack
 from schemas.registry import AdjustmentRecord, AdjustmentVersion, PackRecord, PackVersion, RegistryData, RegistryEvent
 from schemas.topics import REGISTRY, SIGNALS
+from services.compliance.adapters.facts import known, read_facts
+from services.compliance.adapters.packs import policies
 from services.compliance.cli import figures, log
+from services.compliance.domain.knowledge import Knowledge
+from services.compliance.domain.outages import outages
+from services.compliance.domain.unit_day import every_unit
+from services.kernel.calendar import moment
 from services.rules.command import facts
 from services.runtime.postgres import open_pool
 from tests.contract.compliance.archived import Sent, ms
@@ -114,6 +121,39 @@ def answers(archived: Archived, packs: Sequence[str], work: Path, rows: Sequence
     return found
 
 
+def standing_outages(dsn: str) -> list[tuple[Any, ...]]:
+    """Return the outages that stand, by unit and time."""
+    columns = "unit_id, started_at, ended_at, cause, attribution, gateway_id, lost_at, group_id, group_from"
+    with psycopg.connect(dsn) as connection:
+        query = f"SELECT {columns}, group_units FROM compliance.outages_now WHERE NOT withdrawn ORDER BY 1, 2"
+        return connection.execute(query.encode()).fetchall()
+
+
+def outages_of_the_log(work: Path, packs: Sequence[str], dsn: str) -> list[tuple[Any, ...]]:
+    """Return all outages of every unit, as the formulas say of the log as it was known at the last publication."""
+    with psycopg.connect(dsn) as connection:
+        [(known_at,)] = connection.execute("SELECT published_at FROM compliance.log_position").fetchall()
+    common = ["--registry", str(work / "REGISTRY.jsonl")]
+    for number in range(len(packs)):
+        common += ["--pack", str(work / f"PACK-{number}.yaml")]
+    told = io.BytesIO()
+    assert facts.run([*common, "--log", str(work / "LOG.jsonl")], told) == 0
+    told.seek(0)
+    judged_by = policies([Pack.model_validate(yaml.safe_load(source)) for source in packs])
+    knowledge = Knowledge(known([], read_facts(told), known_at), judged_by)
+    watermark = knowledge.visibility.watermark
+    assert watermark is not None
+    found = []
+    for unit_id in knowledge.unit_ids:
+        for each in outages(every_unit(knowledge, unit_id), knowledge.visibility.blind[0].end, watermark):
+            evidence = each.evidence
+            end = None if each.end == watermark else moment(each.end)
+            times = [None if at is None else moment(at) for at in (evidence.lost_at, evidence.begun)]
+            row = (unit_id, moment(each.start), end, each.cause, evidence.attribution, evidence.gateway_id, times[0])
+            found.append((*row, evidence.group, times[1], len(evidence.units) or None))
+    return found
+
+
 @pytest.mark.parametrize(("seed", "decisions"), [(5, 0), (14, 0), (5, 12)])
 async def test_every_revision_is_what_the_command_lines_answer(
     seed: int, decisions: int, migrated_database: str, tmp_path: Path
@@ -128,3 +168,4 @@ async def test_every_revision_is_what_the_command_lines_answer(
     rows = stored(migrated_database)
     assert any(row[7] > 1 for row in rows)
     assert [row[9] for row in rows] == answers(archived, packs, tmp_path / "pipe", rows)
+    assert standing_outages(migrated_database) == outages_of_the_log(tmp_path / "pipe", packs, migrated_database)

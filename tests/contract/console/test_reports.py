@@ -88,17 +88,13 @@ async def test_outages_are_those_of_the_slice_and_by_whose_they_are(
 ) -> None:
     first, hour = month[0], timedelta(hours=1)
     hospital, school = "U00000", "U00001"
-    for unit_id, state, hours in (
-        (hospital, "online", -30), (hospital, "offline", 2), (hospital, "online", 5), (hospital, "unknown", 8),
-        (hospital, "online", 9), (school, "offline", -2), (school, "online", 1),
-    ):  # fmt: skip
-        facts.change(empty_scenario, unit_id, state, facts.at(first, hours))
-    empty_scenario.open_case("C0", None, "common_cause", cause_key="carrier:mobile", subject_kind="common_cause",
-                             subject_id="sample/carrier:mobile")  # fmt: skip
-    empty_scenario.open_case(
-        "C1", school, state="closed", effective_at=facts.at(first, -2), opened_at=facts.at(first, -1),
-        closed_at=facts.at(first, 1), restored_at=facts.at(first, 1), common_case_id="C0",
-    )  # fmt: skip
+    facts.outage(empty_scenario, hospital, facts.at(first, 2), facts.at(first, 5))
+    facts.outage(empty_scenario, hospital, facts.at(first, 8), facts.at(first, 9), "self")
+    facts.outage(empty_scenario, school, facts.at(first, -2), None)
+    facts.outage(empty_scenario, school, facts.at(first, -2), facts.at(first, 1), "carrier", revision=2)
+    facts.outage(empty_scenario, school, facts.at(first, 3), facts.at(first, 4))
+    facts.outage(empty_scenario, school, facts.at(first, 3), facts.at(first, 4), revision=2, withdrawn=True)
+    facts.published_to(empty_scenario, facts.at(first, 24 * 40))
     found = (await made(reports, empty_scenario, month)).outages
     assert found is not None
     assert [(one.unit_id, one.attribution, one.lasted) for one in found] == [
@@ -112,16 +108,14 @@ async def test_outages_are_those_of_the_slice_and_by_whose_they_are(
 async def test_nothing_is_said_of_time_that_nobody_has_seen(
     reports: PostgresReports, empty_scenario: Scenario, month: tuple[date, date]
 ) -> None:
-    facts.change(empty_scenario, "U00000", "offline", facts.at(month[0], -1))
-    empty_scenario.see(facts.at(month[0], 6))
+    facts.outage(empty_scenario, "U00000", facts.at(month[0], -1), None)
+    assert (await made(reports, empty_scenario, month)).withheld == {"outages": Withheld.NOT_SEEN}, "nobody published"
+    facts.published_to(empty_scenario, facts.at(month[0], 6))
     (outage,) = (await made(reports, empty_scenario, month)).outages or ()
-    assert outage.ended == facts.at(month[0], 6)
-    empty_scenario.see(facts.at(month[0], -6))
+    assert (outage.began, outage.ended) == (facts.at(month[0], 0), facts.at(month[0], 6))
+    facts.published_to(empty_scenario, facts.at(month[0], -6))
     unseen = await made(reports, empty_scenario, month)
     assert (unseen.outages, unseen.withheld) == (None, {"outages": Withheld.NOT_SEEN})
-    empty_scenario.see(facts.at(month[0], 6))
-    empty_scenario.execute("INSERT INTO rules.partitions (partition) VALUES (99)")  # never proven: nothing is
-    assert (await made(reports, empty_scenario, month)).withheld == {"outages": Withheld.NOT_SEEN}
 
 
 async def test_the_units_below_a_target_are_those_whose_days_make_up_the_figure(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.kernel.words import Role
+from services.kernel.words import AdjustmentState, Role
 from services.registry.adapters.postgres import open_store
 from services.registry.domain.approval import Person
 from services.registry.domain.audit import broken_at
@@ -22,6 +22,7 @@ from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import DAY, T0, policy
 
 LI = Person("li", Role.BRIGADE, "test")
+WANG = Person("wang", Role.BRIGADE, "test")
 MARCH = date(2026, 3, 1)
 BODY = "guidance-centre"
 """A body of the sample pack: no file of the district has to be imported for it."""
@@ -64,6 +65,55 @@ async def test_what_is_entered_is_kept_numbered_and_audited_and_the_last_comes_f
         ("score", "S2026-000001", "li"), ("score", "S2026-000002", "li")
     ]  # fmt: skip
     assert [link.entry.detail["points"] for link in links] == ["15.5", None]
+
+
+async def test_an_entry_counts_once_a_second_person_approves_it(store: Store) -> None:
+    service = ManualScoreService(store=store, clock=ManualClock(T0))
+    entered = await service.enter(asked(), LI)
+    assert (entered.state, entered.decision) == (AdjustmentState.REQUESTED, None)
+
+    for by, refusal in (
+        (LI, AdjustmentRefusal.SAME_PERSON),
+        (Person("seat", Role.CENTRE, "test"), AdjustmentRefusal.NOT_ALLOWED),
+    ):
+        with pytest.raises(AdjustmentRefused) as refused:
+            await service.decide(entered.entry_id, AdjustmentState.APPROVED, by)
+        assert refused.value.refusal is refusal
+    approved = await service.decide(entered.entry_id, AdjustmentState.APPROVED, WANG)
+    assert approved.decision is not None
+    assert (approved.state, approved.decision.account) == (AdjustmentState.APPROVED, "wang")
+    assert approved.decision.decided_at > entered.recorded_at
+    assert await service.listed(10) == [approved]
+    with pytest.raises(AdjustmentRefused) as refused:
+        await service.decide(entered.entry_id, AdjustmentState.REJECTED, WANG, "录错")
+    assert refused.value.refusal is AdjustmentRefusal.NOT_WAITING
+
+    async with store.transaction() as register:
+        links = await register.adjustments.audited()
+        assert await register.scores.waiting() == 0
+    assert broken_at(links) is None
+    assert [(link.entry.action, link.entry.by.account) for link in links] == [
+        ("score", "li"),
+        ("score_approved", "wang"),
+    ]
+
+
+async def test_an_entry_is_rejected_with_a_reason_or_withdrawn_by_who_entered_it(store: Store) -> None:
+    service = ManualScoreService(store=store, clock=ManualClock(T0))
+    first, second = await service.enter(asked(), LI), await service.enter(asked(), LI)
+    with pytest.raises(AdjustmentRefused) as refused:
+        await service.decide(first.entry_id, AdjustmentState.REJECTED, WANG)
+    assert refused.value.refusal is AdjustmentRefusal.BAD_REQUEST
+    await service.decide(first.entry_id, AdjustmentState.REJECTED, WANG, "走访记录不全")
+    with pytest.raises(AdjustmentRefused) as refused:
+        await service.decide(second.entry_id, AdjustmentState.WITHDRAWN, WANG)
+    assert refused.value.refusal is AdjustmentRefusal.NOT_ALLOWED
+    await service.decide(second.entry_id, AdjustmentState.WITHDRAWN, LI)
+
+    assert [each.state for each in await service.listed(10)] == [AdjustmentState.WITHDRAWN, AdjustmentState.REJECTED]
+    with pytest.raises(AdjustmentRefused) as refused:
+        await service.decide("S2026-000009", AdjustmentState.APPROVED, WANG)
+    assert refused.value.refusal is AdjustmentRefusal.UNKNOWN_ENTITY
 
 
 async def test_a_clock_set_back_does_not_bring_back_what_was_taken_back(store: Store) -> None:

@@ -5,13 +5,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.console.domain.report import period_of
-from services.kernel.calendar import day_number, midnight, moment
+from services.kernel.calendar import day_number, micros, midnight, moment
 from services.kernel.words import Period
 from tests.integration.console.history import publish
 from tests.integration.console.scenario import Scenario
 
 TABLES = (
-    "compliance.figures, compliance.unit_days, rules.transitions, rules.rate_samples, alerts.cases, alerts.audit,"
+    "compliance.figures, compliance.unit_days, compliance.outages, compliance.log_position, rules.transitions,"
+    " rules.rate_samples, alerts.cases, alerts.audit,"
     " documents.documents"
 )
 HOUR = 3_600_000_000
@@ -38,12 +39,30 @@ def unit_days(scenario: Scenario, unit_id: str, first: date, days: int, *, lost_
         scenario.execute("INSERT INTO compliance.unit_days (unit_id, day, parts) VALUES (%s, %s, %s)", row)
 
 
-def change(scenario: Scenario, unit_id: str, to: str, when: datetime, aspect: str = "connection") -> None:
+def outage(
+    scenario: Scenario,
+    unit_id: str,
+    began: datetime,
+    ended: datetime | None,
+    whose: str = "unit",
+    *,
+    revision: int = 1,
+    withdrawn: bool = False,
+) -> None:
+    """Publish a revision of an outage."""
     scenario.execute(
-        "INSERT INTO rules.transitions (transition_id, unit_id, aspect, from_state, to_state, effective_at,"
-        " detected_at, cause, evidence_topic, evidence_partition, evidence_offset)"
-        " VALUES (%s, %s, %s, '', %s, %s, %s, 'x', 't', 0, 0)",
-        [f"{unit_id}-{aspect}-{to}-{when.isoformat()}", unit_id, aspect, to, when, when],
+        "INSERT INTO compliance.outages (unit_id, started_at, revision, known_at, ended_at, connection, cause,"
+        " attribution, withdrawn) VALUES (%s, %s, %s, %s, %s, %s, 'x', %s, %s)",
+        [unit_id, began, revision, began, ended, "unknown" if whose == "self" else "offline", whose, withdrawn],
+    )
+
+
+def published_to(scenario: Scenario, when: datetime) -> None:
+    """Say up to when outages are published."""
+    scenario.execute(
+        "INSERT INTO compliance.log_position (known_at, computed_at, published_at, published_closed, state)"
+        " VALUES (0, 0, 0, %s, '{}') ON CONFLICT (one) DO UPDATE SET published_closed = excluded.published_closed",
+        [micros(when)],
     )
 
 
@@ -74,7 +93,6 @@ def month(scenario: Scenario) -> date:
     units, days = sorted(scenario.units), (last - first).days + 1
     for number, unit_id in enumerate(units):
         unit_days(scenario, unit_id, first, days, lost_hours=(0, 5, 9, 2)[number] if number < 4 else 0)
-        change(scenario, unit_id, "online", at(first, -40))
     for subject in (("district", "sample"), ("town", "dongjie")):
         publish(scenario, first, last, kind="month", subject=subject, units=16, low=15, unknown=1)
         publish(scenario, first, last, kind="month", subject=subject, units=16, low=16, revision=2)
@@ -87,8 +105,7 @@ def month(scenario: Scenario) -> date:
     )
     lost = ((1, "carrier", 5), (2, "unit", 9), (3, "area", 2))
     for number, whose, hours in lost:
-        change(scenario, units[number], "offline", at(first, 3))
-        change(scenario, units[number], "online", at(first, 3 + hours))
+        outage(scenario, units[number], at(first, 3), at(first, 3 + hours), whose)
         common = f"X{number}" if whose != "unit" else None
         if common:
             key = "carrier:中国移动" if whose == "carrier" else "town:dongjie"
@@ -100,8 +117,8 @@ def month(scenario: Scenario) -> date:
             f"C{number}", units[number], state="closed", effective_at=at(first, 3), opened_at=at(first, 3.1),
             closed_at=at(first, 3 + hours), restored_at=at(first, 3 + hours), common_case_id=common,
         )  # fmt: skip
-    change(scenario, units[5], "unknown", at(first, 50))
-    change(scenario, units[5], "online", at(first, 51.5))
+    outage(scenario, units[5], at(first, 50), at(first, 51.5), "self")
+    published_to(scenario, at(first, 24 * (days + 1)))
     scenario.take_step("C2", "H0", ["health"], at(first, 4))
     scenario.take_step("C2", "H1", ["health"], at(first, 5))
     paper(scenario, "P1", "C2", at(first, 4), instrument="I1", state="received")

@@ -39,6 +39,11 @@ async def enter(browser: Browser, body: Any, **headers: str) -> tuple[int, Any]:
     return answer.status_code, answer.json()
 
 
+async def decide(browser: Browser, decision: str, entry: str = "S2026-000001") -> tuple[int, Any]:
+    answer = await browser.order(f"/api/v1/evaluation/points/{entry}/{decision}", {"note": ""})
+    return answer.status_code, answer.json()
+
+
 async def test_scores_are_shown_by_slice_and_points_are_entered_by_the_brigade_alone(migrated_database: str) -> None:
     async with running(migrated_database) as here:
         put_scores(here.dsn)
@@ -62,15 +67,29 @@ async def test_scores_are_shown_by_slice_and_points_are_entered_by_the_brigade_a
             assert code(await enter(brigade, PATROL | {"body_id": "nobody"})) == (404, "not_found")
             assert (await enter(brigade, PATROL | {"points": "a lot"}))[0] == 422
             assert code(await enter(brigade, PATROL, **{"X-CSRF-Token": "forged"})) == (403, "forged")
+            board = (await brigade.json("/api/v1/evaluation"))["board"]
+            assert [(one["entry_id"], one["points"], one["may"]) for one in board["waiting"]] == [
+                ("S2026-000001", "15.5", ["withdraw"])
+            ]  # fmt: skip
+            assert code(await decide(brigade, "approve")) == (409, "same_person")
+            assert code(await decide(brigade, "approve", entry="S2026-000009")) == (404, "not_found")
+        async with here.console.signed_in("wang") as second:
+            board = (await second.json("/api/v1/evaluation"))["board"]
+            assert [one["may"] for one in board["waiting"]] == [["approve", "reject"]]
+            assert await decide(second, "approve") == (200, {"state": "approved"})
+            assert (await second.json("/api/v1/evaluation"))["board"]["waiting"] == []
+            assert code(await decide(second, "approve")) == (409, "not_waiting")
         async with here.console.signed_in("health") as health:
             board = await health.json("/api/v1/evaluation")
             assert (seen(board), board["board"]["may_enter"]) == (
                 [("health", 2, "60.0"), ("sample/health", 1, "65.0")], False
             )  # fmt: skip
+            assert board["board"]["waiting"] == []
             assert code(await enter(health, PATROL)) == (403, "not_allowed")
+            assert code(await decide(health, "approve")) == (403, "not_allowed")
 
         with psycopg.connect(here.dsn) as connection:
             entered = connection.execute("SELECT account, points::text, reason FROM registry.manual_scores").fetchall()
             audited = connection.execute("SELECT account, via, action FROM registry.adjustment_audit").fetchall()
         assert entered == [("brigade", "15.5", "逐户走访")]
-        assert audited == [("brigade", "console", "score")]
+        assert audited == [("brigade", "console", "score"), ("wang", "console", "score_approved")]

@@ -9,6 +9,7 @@ import pytest
 
 from deploy.stack.postgres import Postgres
 from services.alerts.adapters.statements import SQL as ALERTS
+from services.compliance.adapters.statements import SQL as COMPLIANCE
 from services.console.adapters.statements import SQL as CONSOLE
 from services.documents.adapters.statements import SQL as DOCUMENTS
 from services.rules.adapters.statements import SQL as RULES
@@ -108,6 +109,11 @@ INSERT INTO compliance.figures SELECT 'time_weighted_networking_rate', 'S1', 'to
     at + interval '1 day', 1, now(), now(), 1, 1, 0, 0, '100.0', '100.0', '100.0', 'compliant', 'low_meets_target', 'p',
     1, '{}', '{}'
 FROM generate_series(1, 60) t, generate_series(TIMESTAMPTZ '2025-11-01 16:00Z', '2026-11-01Z', '1 day') at;
+INSERT INTO compliance.interruptions SELECT 'U' || n % 20000, n * 1000000, n * 1000000 + 5, 'offline', 'deadline', 'G',
+    n * 1000000 - 7 FROM generate_series(1, 60000) n;
+INSERT INTO compliance.losses SELECT 'U' || n % 20000, 'G', n * 1000000, 'd', 'c', 't' FROM generate_series(1, 60000) n;
+INSERT INTO compliance.outages SELECT 'U' || n % 20000, TIMESTAMPTZ '2026-10-01Z' + n * interval '1 second', 1, now(),
+    now(), now(), 'offline', 'deadline', 'unit', 'G', now(), NULL, NULL, NULL, false FROM generate_series(1, 60000) n;
 """
 
 
@@ -279,6 +285,18 @@ REPORT: Plan = {
             id="console: one unit",
         ),
         pytest.param(
+            COMPLIANCE["losses_between"], (7_000_000, 9_000_000), "losses_at", id="compliance: who was lost then"
+        ),
+        pytest.param(
+            COMPLIANCE["interruptions_between"],
+            {"start": 7_000_000, "end": 9_000_000, "lost_from": 6_000_000, "lost_to": 8_000_000},
+            "interruptions_started",
+            id="compliance: outages of a day",
+        ),
+        pytest.param(
+            CONSOLE["unit_outages"], {"unit_id": "U7", "most": 20}, "outages_pkey", id="console: outages of a unit"
+        ),
+        pytest.param(
             CONSOLE["passages"],
             {"unit_id": "U7", "since": NOW - timedelta(days=90)},
             "transitions_by_unit",
@@ -301,13 +319,10 @@ REPORT: Plan = {
         pytest.param(CONSOLE["report_periods"], REPORT, "figures_of_slice", id="console: closed periods"),
         pytest.param(CONSOLE["report_figures"], REPORT, "figures_of_slice", id="console: figures of a report"),
         pytest.param(
-            CONSOLE["report_changes"].format(slice=REPORT_SLICE),
+            CONSOLE["report_outages"].format(slice=REPORT_SLICE),
             {**REPORT, "value": "D7"},
-            "transitions_by_unit",
+            "outages_pkey",
             id="console: outages of a department",
-        ),
-        pytest.param(
-            CONSOLE["report_memberships"], REPORT, "cases_recent_of_subject", id="console: common causes of a report"
         ),
         pytest.param(
             CONSOLE["report_cases"].format(slice=REPORT_SLICE), REPORT, "cases_opened", id="console: cases of a report"

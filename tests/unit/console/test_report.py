@@ -19,9 +19,7 @@ from services.console.domain.report import (
     Attribution,
     CaseCounts,
     Centre,
-    Change,
     Figure,
-    Membership,
     Outage,
     PaperCounts,
     Report,
@@ -32,7 +30,6 @@ from services.console.domain.report import (
     Withheld,
     blocking,
     by_unit,
-    outages,
     period_of,
     total_by,
 )
@@ -50,49 +47,11 @@ def at(hours: float) -> datetime:
     return T0 + hours * HOUR
 
 
-def change(to: str, effective: float, detected: float | None = None, aspect: str = "connection") -> Change:
-    return Change("U1", UNIT, aspect, to, at(effective), at(effective if detected is None else detected))
-
-
-def spans(*changes: Change, memberships: tuple[Membership, ...] = ()) -> list[tuple[datetime, datetime, Attribution]]:
-    return [(each.began, each.ended, each.attribution) for each in outages(changes, memberships, BEGIN, END)]
-
-
-def test_offline_counts_from_the_last_proof_though_late_was_told_first() -> None:
-    told = [change("online", -5), change("late", 2.1, 2.1), change("offline", 2, 3), change("online", 4)]
-    assert spans(*told) == [(at(2), at(4), Attribution.UNIT)]
-
-
-def test_an_outage_is_cut_to_the_period_and_goes_on_to_its_end() -> None:
-    assert spans(change("offline", -9), change("online", 1)) == [(BEGIN, at(1), Attribution.UNIT)]
-    assert spans(change("online", -9), change("offline", 20)) == [(at(20), END, Attribution.UNIT)]
-
-
 def test_what_we_did_not_see_is_ours_and_in_no_sum_of_a_unit() -> None:
-    found = outages([change("online", -1), change("unknown", 3), change("online", 5)], [], BEGIN, END)
-    assert [each.attribution for each in found] == [Attribution.SELF]
+    found = [Outage("U1", UNIT, at(3), at(5), Attribution.SELF)]
     assert by_unit(found) == []
     assert total_by(found)[Attribution.SELF] == (1, 1, 2 * HOUR)
     assert total_by(found)[Attribution.UNIT] == (0, 0, timedelta())
-
-
-@pytest.mark.parametrize("duty", ["exempt", "retired"])
-def test_time_of_a_unit_that_owes_no_connection_is_no_outage(duty: str) -> None:
-    told = [
-        change("due", -9, aspect="duty"), change("offline", 1), change(duty, 3, aspect="duty"),
-        change("due", 6, aspect="duty"), change("online", 8),
-    ]  # fmt: skip
-    assert [span[:2] for span in spans(*told)] == [(at(1), at(3)), (at(6), at(8))]
-
-
-@pytest.mark.parametrize(
-    ("cause", "whose"), [("carrier:mobile", Attribution.CARRIER), ("town:dongjie", Attribution.AREA)]
-)
-def test_what_stood_under_a_common_cause_is_not_the_units(cause: str, whose: Attribution) -> None:
-    told = [change("online", -1), change("offline", 2), change("online", 4), change("offline", 6), change("online", 7)]
-    shared = Membership("U1", at(2), at(4), cause)
-    assert [span[2] for span in spans(*told, memberships=(shared,))] == [whose, Attribution.UNIT]
-    assert [span[2] for span in spans(*told, memberships=(replace(shared, ended=None),))] == [whose, whose]
 
 
 def test_the_longest_units_come_first_with_what_each_of_them_lost() -> None:

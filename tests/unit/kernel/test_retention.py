@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.kernel.retention import LEAST_DAYS, kept_from, whole_years_from
+from services.kernel.retention import BEGINNING, LEAST_DAYS, archive_from, kept_from, whole_years_from
 
 
 def at(text: str) -> datetime:
@@ -39,3 +39,18 @@ def test_what_has_aged_is_older_than_all_three(now: str, days: int, unclosed: st
 )
 def test_what_figures_come_from_goes_a_year_at_a_time(now: str, unclosed: str, expected: str) -> None:
     assert whole_years_from(at(now), 400, at(unclosed)) == at(expected)
+
+
+@pytest.mark.parametrize(
+    ("days", "needed", "expected"),
+    [
+        pytest.param(1, "2024-12-31T16:00Z", "2024-12-31T16:00Z", id="what figures need, however short the setting"),
+        pytest.param(800, "2024-12-31T16:00Z", "2023-12-31T16:00Z", id="the setting, where that is longer"),
+        pytest.param(1, None, None, id="nothing goes before it is known"),
+    ],
+)
+def test_the_archive_keeps_the_longer_of_what_is_asked_for_and_needed(
+    days: int, needed: str | None, expected: str | None
+) -> None:
+    found = archive_from(at("2026-11-29T04:00Z"), days, None if needed is None else at(needed))
+    assert found == (BEGINNING if expected is None else at(expected))

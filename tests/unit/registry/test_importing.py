@@ -15,7 +15,8 @@ from services.registry.adapters.files import LocalFiles
 from services.registry.domain.entities import Gateway, Kind, Routing, Unit, Version, of_type
 from services.registry.domain.reports import ImportReport
 from services.registry.domain.words import said
-from services.registry.worker.importing import Importer
+from services.registry.ports import PublishedDays
+from services.registry.worker.importing import Importer, reaches_back
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import DAY, DEPARTMENTS_CSV, PACK_FILE, T0, UNITS_HEADING, unit_row, units_csv
@@ -54,6 +55,36 @@ class Office:
         assert version is not None
         assert version.route is not None
         return version.route
+
+
+@pytest.mark.parametrize(
+    ("published", "since", "says"),
+    [
+        (PublishedDays(), date(2020, 1, 1), ""),
+        (PublishedDays(date(2026, 3, 1)), date(2026, 3, 1), ""),
+        (PublishedDays(date(2026, 3, 1)), date(2026, 2, 28), "a second person approves"),
+        (PublishedDays(date(2026, 3, 1), date(2025, 1, 1)), date(2024, 12, 31), "are final"),
+    ],
+)
+def test_a_pack_begins_before_what_is_published_for_nobody_alone(
+    published: PublishedDays, since: date, says: str
+) -> None:
+    found = reaches_back(since, published, agreed=False)
+    assert (found is None) == (says == "")
+    assert found is None or says in str(found.expected)
+
+
+def test_two_people_restate_what_is_published_but_nothing_final() -> None:
+    published = PublishedDays(date(2026, 3, 1), date(2025, 1, 1))
+    assert reaches_back(date(2025, 1, 1), published, agreed=True) is None
+    assert reaches_back(date(2024, 12, 31), published, agreed=True) is not None
+
+
+async def test_a_second_pack_of_a_district_cannot_slip_under_its_published_figures(office: Office) -> None:
+    office.store.published["sample"] = PublishedDays(DAY, DAY - timedelta(days=30))
+    report = await office.take_pack(("pack_id: sample-2026", "pack_id: sample-other"))
+    assert [error.column for error in report.errors] == ["valid_from"]
+    assert (Kind.PACK, "sample-other") not in office.store.versions
 
 
 def open_office(store: MemoryStore, folder: Path) -> Office:

@@ -122,8 +122,26 @@ UPDATE compliance.log_position SET kept_day = %(day)s WHERE kept_day = %(before)
 -- save_kept --
 UPDATE compliance.units SET kept = %s WHERE unit_id = %s
 
+-- kept_day --
+SELECT kept_day FROM compliance.log_position
+
 -- forget_heartbeats --
-DELETE FROM compliance.heartbeats WHERE unit_id = %s AND gateway_id = %s AND day < %s
+DELETE FROM compliance.heartbeats h USING unnest(%s::text[], %s::text[], %s::integer[]) AS n (unit_id, gateway_id, day)
+WHERE h.unit_id = n.unit_id AND h.gateway_id = n.gateway_id AND h.day < n.day
+
+-- forget_signals --
+DELETE FROM compliance.signals s USING unnest(%s::text[], %s::text[]) AS n (source, id)
+WHERE s.source = n.source AND s.id = n.id
+
+-- silence_signals --
+-- What it told of is over and gone; that it named a point, or was a test, stays. `repeated` begins and ends nothing (R22).
+UPDATE compliance.signals s
+SET fact = jsonb_set(s.fact::jsonb, '{flags}', coalesce(s.fact::jsonb -> 'flags', '[]') || '["repeated"]')::json
+FROM unnest(%s::text[], %s::text[]) AS n (source, id)
+WHERE s.source = n.source AND s.id = n.id
+
+-- forget_checks --
+DELETE FROM compliance.checks WHERE ordered_at < %s
 
 -- forget_days --
 DELETE FROM compliance.unit_days WHERE unit_id = ANY (%s) AND day < %s

@@ -4,11 +4,13 @@ FROM compliance.figures_now
 WHERE period_kind = 'month' AND slice_kind = ANY (%s)
 
 -- entries --
-SELECT entry_id, district, scheme_id, body_id, criterion_id, month, points, most, account, reason
-FROM registry.manual_scores ORDER BY recorded_at, entry_id
+-- Those that a second person approved, in the order of the approvals.
+SELECT s.entry_id, s.district, s.scheme_id, s.body_id, s.criterion_id, s.month, s.points, s.most, s.account, s.reason
+FROM registry.manual_scores s JOIN registry.score_decisions d ON d.entry_id = s.entry_id AND d.state = 'approved'
+ORDER BY d.decided_at, s.entry_id
 
 -- newest_entry --
-SELECT count(*), max(recorded_at) FROM registry.manual_scores
+SELECT count(*), max(decided_at) FROM registry.score_decisions WHERE state = 'approved'
 
 -- standing_scores --
 SELECT scheme_id, body_id, period_kind, period_from, revision, score::text, period_to, pack_id, pack_version, withdrawn

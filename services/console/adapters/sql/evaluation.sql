@@ -20,6 +20,14 @@ ORDER BY scheme_id, body_id
 SELECT DISTINCT scheme_id FROM compliance.scores_now
 WHERE period_kind = %(kind)s AND period_from = %(begins)s AND NOT withdrawn
 
+-- waiting_points --
+-- Points that nobody has decided about (migration 0106).
+SELECT s.entry_id, s.scheme_id, s.body_id, s.criterion_id, s.month, s.points::text, s.most, s.reason, s.account,
+       s.recorded_at
+FROM registry.manual_scores s
+WHERE NOT EXISTS (SELECT FROM registry.score_decisions d WHERE d.entry_id = s.entry_id)
+ORDER BY s.recorded_at, s.entry_id LIMIT %(most)s
+
 -- circulars --
 SELECT d.document_id, d.case_id, coalesce(d.own_number, ''), d.issued_at,
        ARRAY(SELECT f.language || '.' || f.kind FROM documents.rendition_files f WHERE f.document_id = d.document_id

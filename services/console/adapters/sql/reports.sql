@@ -37,39 +37,23 @@ ORDER BY scope, metric, revision
 -- One partition that was never proven is enough for no proof at all.
 SELECT CASE WHEN count(*) = count(watermark) THEN min(watermark) END FROM rules.partitions
 
--- report_changes --
--- Changes of links and duty within the time, and the last ones before it, of units that were lost or unseen in it.
-SELECT unit_id, name, name_en, aspect, to_state, effective_at, detected_at
-FROM (
-    SELECT one.unit_id, one.name, one.name_en, told.*,
-           count(*) FILTER (WHERE told.to_state IN ('offline', 'unknown')) OVER (PARTITION BY one.unit_id) AS lost
-    FROM rules.units AS one
-    CROSS JOIN LATERAL (
-        (SELECT aspect, to_state, effective_at, detected_at FROM rules.transitions
-         WHERE unit_id = one.unit_id AND aspect IN ('connection', 'duty')
-           AND effective_at >= %(begins)s AND effective_at < %(until)s)
-        UNION ALL
-        (SELECT aspect, to_state, effective_at, detected_at FROM rules.transitions
-         WHERE unit_id = one.unit_id AND aspect = 'connection' AND effective_at < %(begins)s
-         ORDER BY effective_at DESC LIMIT 4)
-        UNION ALL
-        (SELECT aspect, to_state, effective_at, detected_at FROM rules.transitions
-         WHERE unit_id = one.unit_id AND aspect = 'duty' AND effective_at < %(begins)s
-         ORDER BY effective_at DESC LIMIT 4)
-    ) AS told
-    WHERE {slice}
-) AS all_told
-WHERE lost > 0
-LIMIT %(most)s
+-- report_published_to --
+-- Up to when outages are published, in microseconds since 1970; no row, or null, before anything is.
+SELECT published_closed FROM compliance.log_position WHERE published_closed IS NOT NULL
 
--- report_memberships --
--- When alerts had the case of a lost unit under a common cause.
-SELECT lost.subject_id, lost.effective_at, coalesce(lost.restored_at, lost.closed_at), common.cause_key
-FROM alerts.cases AS lost
-JOIN alerts.cases AS common ON common.case_id = lost.common_case_id
-WHERE lost.subject_kind = 'unit' AND lost.kind = 'connection_lost' AND lost.subject_id = ANY(%(unit_ids)s)
-  AND lost.effective_at < %(until)s AND (lost.closed_at IS NULL OR lost.closed_at >= %(begins)s)
-  AND common.cause_key IS NOT NULL
+-- report_outages --
+-- Outages that stand, as far as they lie within the time.
+SELECT one.unit_id, one.name, one.name_en, greatest(o.started_at, %(begins)s),
+       least(coalesce(o.ended_at, %(until)s), %(until)s), o.attribution
+FROM rules.units AS one
+CROSS JOIN LATERAL (
+    SELECT DISTINCT ON (started_at) * FROM compliance.outages
+    WHERE unit_id = one.unit_id AND started_at < %(until)s
+    ORDER BY started_at, revision DESC
+) AS o
+WHERE NOT o.withdrawn AND coalesce(o.ended_at, %(until)s) > %(begins)s AND {slice}
+ORDER BY one.unit_id, o.started_at
+LIMIT %(most)s
 
 -- report_members --
 SELECT count(*) FROM rules.units WHERE {slice}

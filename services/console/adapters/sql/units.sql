@@ -115,6 +115,17 @@ SELECT aspect, from_state, to_state, effective_at, detected_at, cause,
        evidence_topic || '/' || evidence_partition || '/' || evidence_offset
 FROM passage ORDER BY effective_at DESC, transition_id
 
+-- unit_outages --
+-- All revisions of the last outages that compliance published of a unit.
+WITH last AS (
+    SELECT DISTINCT started_at FROM compliance.outages WHERE unit_id = %(unit_id)s
+    ORDER BY started_at DESC LIMIT %(most)s
+)
+SELECT started_at, revision, known_at, ended_at, connection, attribution, coalesce(gateway_id, ''), lost_at,
+       coalesce(group_id, ''), group_from, group_units, withdrawn
+FROM compliance.outages JOIN last USING (started_at)
+WHERE unit_id = %(unit_id)s ORDER BY started_at DESC, revision
+
 -- named_like --
 (name ILIKE %(like)s OR name_en ILIKE %(like)s OR unit_id ILIKE %(like)s OR address ILIKE %(like)s
  OR name IN (SELECT n.name FROM console.name_initials n WHERE n.initials LIKE %(initials)s))

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
@@ -13,7 +13,7 @@ from services.console.adapters.web.files import DocumentId, printed
 from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.history import FIRST_DAY, LAST_DAY
 from services.console.adapters.web.pages import SignedInPages
-from services.console.domain.evaluation import NewPoints, ScoredPeriod, require_enters
+from services.console.domain.evaluation import NewPoints, PointsDecision, ScoredPeriod, require_enters
 from services.console.metrics import Metrics
 from services.console.ports import CaseCommands, Evaluation, ReadModel
 from services.kernel.words import FileKind, Language, Period
@@ -21,6 +21,7 @@ from services.runtime.logging import get_logger
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 BodyId = Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,63}/)?[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+EntryId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
 
 class BoardParameters(BaseModel):
@@ -55,6 +56,14 @@ class PointsBody(BaseModel):
 
     def asked(self) -> NewPoints:
         return NewPoints(**self.model_dump())
+
+
+class PointsDecisionBody(BaseModel):
+    """`note` is needed to reject."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    note: str = Field(default="", max_length=500)
 
 
 class CircularBody(BaseModel):
@@ -104,6 +113,18 @@ class EvaluationApi:
         async with acting(request, tell) as session:
             return as_json({"entry_id": await self._evaluation.enter(session.viewer, body.asked())})
 
+    async def decide(
+        self, request: Request, entry_id: EntryId, decision: PointsDecision, body: PointsDecisionBody
+    ) -> Response:
+        def tell(username: str, outcome: str) -> None:
+            self._metrics.adjustments.labels(f"score_{decision.value}", outcome).inc()
+            get_logger().info(
+                "points_decided", username=username, about=entry_id, decision=decision.value, outcome=outcome
+            )
+
+        async with acting(request, tell) as session:
+            return as_json({"state": await self._evaluation.decide(session.viewer, entry_id, decision, body.note)})
+
     async def circular(self, request: Request, body: CircularBody) -> Response:
         def tell(username: str, outcome: str) -> None:
             self._metrics.document_acts.labels("circular", "ok" if outcome == "ok" else "refused").inc()
@@ -146,6 +167,7 @@ def evaluation_routes(api: EvaluationApi, pages: SignedInPages) -> APIRouter:
     ours.add_api_route("", api.board, methods=["GET"])
     ours.add_api_route("/points", api.enter, methods=["POST"])
     ours.add_api_route("/grave-results", api.grave_result, methods=["POST"])
+    ours.add_api_route("/points/{entry_id}/{decision}", api.decide, methods=["POST"])
     ours.add_api_route("/circulars", api.circular, methods=["POST"])
     ours.add_api_route("/circulars/{document_id}/{language}.{kind}", api.circular_file, methods=["GET"])
     router.include_router(ours)

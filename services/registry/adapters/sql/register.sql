@@ -6,6 +6,12 @@ SELECT pg_advisory_xact_lock(%s)
 -- last_recorded --
 SELECT max(recorded_at) FROM registry.versions
 
+-- published_days --
+-- Tables of compliance: a day of a district is published once, and is final from `kept_day` back (decision 75).
+SELECT (SELECT max(period_to AT TIME ZONE 'Asia/Shanghai')::date FROM compliance.figures
+        WHERE slice_kind = 'district' AND slice_id = %s AND period_kind = 'day'),
+       (SELECT kept_day FROM compliance.log_position)
+
 -- histories --
 SELECT id, body::text FROM registry.versions WHERE kind = %(kind)s ORDER BY id, valid_from, recorded_at
 

@@ -5,7 +5,7 @@ import { openAcknowledge } from "./acknowledge.js";
 import { URGENT, closesByAcknowledging, rawOf } from "./alarms.js";
 import { answerOf, isEndedUntaken } from "./answers.js";
 import { byId, h, icon, setText } from "./dom.js";
-import { history } from "./history.js";
+import { history, outages } from "./history.js";
 import { ladder } from "./ladder.js";
 import { account, on, state, writeView } from "./state.js";
 import { addressOf, brief, componentName, has, listed, nameOf, now, recipientName, since, span, stamp, t, unitName, until } from "./text.js";
@@ -254,6 +254,7 @@ function drawUnit(detail) {
     lineOf(row, "unit.unstable") ? h("p", { class: "line-note" }, icon("late"), h("span", {}, lineOf(row, "unit.unstable.why"))) : null,
     detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : account.department ? null : h("p", { class: "quiet" }, t("phones.none")),
     section(t("unit.history"), history(detail)),
+    section(t("unit.outages"), outages(detail.outages)),
     section(t("unit.cases"), detail.cases.length ? h("ul", { class: "case-marks" }, detail.cases.map((mark) =>
       h("li", {}, h("button", { type: "button", class: "link", onclick: () => openDrawer({ kind: "case", id: mark.case_id }) }, `${t(`kind.${mark.kind}`)} ${stepName({ plan: [] }, mark.step)}`), mark.next_step_at ? h("span", { class: "quiet num" }, ` → ${stepName({ plan: [] }, mark.next_step)} ${brief(mark.next_step_at)}`) : null, mark.acknowledged_by ? h("span", { class: "quiet" }, ` · ${t("case.acked", { who: nameOf("people", mark.acknowledged_by), at: brief(mark.acknowledged_at) })}`) : null))) : h("p", { class: "quiet" }, t("unit.cases.none"))),
     section(t("detail.unit"), facts([

@@ -10,7 +10,7 @@ import { listed, named, stamp, t } from "./text.js";
 
 const SHANGHAI_H = 8;
 
-let board = { periods: [], shown: null, rows: [], may_enter: false };
+let board = { periods: [], shown: null, rows: [], may_enter: false, waiting: [] };
 let names = {};
 let rules = {}; // how bodies are scored, as the pack of today has it
 let wanted = null;
@@ -49,6 +49,7 @@ function draw() {
   const schemes = [...new Set(scores.map(schemeOf))];
   byId("schemes").replaceChildren(...schemes.map((scheme) => panelOfScheme(board.rows.filter((row) => schemeOf(row.score) === scheme))));
   show(byId("empty"), scores.length === 0);
+  waiting();
   byId("rules").replaceChildren(...Object.entries(rules).map(panelOfRules));
   form(scores);
 }
@@ -139,6 +140,43 @@ function line(row) {
 function cellOfCriterion(one) {
   const by = one.figure ? `${one.figure.low ?? "—"} % · ${t("evaluation.cited", { n: one.figure.revision })}` : one.entry ? listed([one.entry.account, one.entry.reason, one.entry.id]) : "";
   return h("td", { class: "num" }, one.left_out ? t("evaluation.left_out") : range(one), ...(by ? [h("br", {}), h("small", {}, by)] : []));
+}
+
+// --- points that wait for a second person
+
+function waiting() {
+  show(byId("waiting-panel"), board.waiting.length > 0);
+  // not while somebody writes a note: an answer that comes meanwhile must not take it away
+  if (!byId("waiting").contains(document.activeElement)) byId("waiting").replaceChildren(...board.waiting.map(waits));
+}
+
+function waits(one) {
+  const known = Object.entries(rules).find(([code]) => code.split("/").pop() === one.scheme_id)?.[1].criteria[one.criterion_id];
+  const criterion = known ? called({ zh: known.name_zh, en: known.name_en }) : one.criterion_id;
+  const points = one.points === null ? t("evaluation.taken_back") : `${one.points} / ${one.most}`;
+  const note = h("input", { maxlength: "500", "aria-label": t("adjustments.note"), placeholder: t("adjustments.note") });
+  const button = (name) => h("button", { type: "button", class: name === "approve" ? "primary" : "ack", dataset: { decision: name }, onclick: () => decide(one, name, note) }, t(`adjustments.${name}`));
+  return h("li", { class: "adjustment" },
+    h("div", {},
+      h("p", { class: "what" }, h("b", {}, listed([named(names[one.body_id.split("/").pop()], one.body_id), criterion, one.month.slice(0, 7), points]))),
+      h("p", {}, one.reason),
+      h("small", {}, listed([one.entry_id, one.account, stamp(one.entered_at)]))),
+    h("div", { class: "acts" }, note, ...one.may.map(button)));
+}
+
+async function decide(one, name, note) {
+  if (name === "reject" && !note.value.trim()) {
+    note.focus();
+    return;
+  }
+  try {
+    const { state: now } = await order(`/api/v1/evaluation/points/${encodeURIComponent(one.entry_id)}/${name}`, { note: note.value });
+    say(t("adjustments.done", { id: one.entry_id, state: t(`adjustments.state.${now}`) }));
+    document.activeElement?.blur();
+  } catch (error) {
+    complain(error);
+  }
+  await load();
 }
 
 // --- entering points, of a month

@@ -1,7 +1,7 @@
-// A unit's last day as a bar, and in words for those who cannot see it.
+// A unit's last day as a bar, and in words for those who cannot see it; and its outages as they were published.
 
 import { h } from "./dom.js";
-import { brief, now, stamp, t } from "./text.js";
+import { brief, listed, now, stamp, t } from "./text.js";
 
 export function history(detail) {
   const changes = detail.passages.filter((passage) => passage.aspect === "connection").reverse();
@@ -32,4 +32,22 @@ export function history(detail) {
   const words = told.slice(0, 12).map((passage) =>
     h("li", {}, h("span", { class: "num quiet" }, stamp(passage.effective_at)), " ", `${t(`${passage.aspect}.${passage.from_state}`)} → ${t(`${passage.aspect}.${passage.to_state}`)}`));
   return h("div", {}, bar, h("p", { class: "day-ends num quiet" }, h("span", {}, brief(begin)), h("span", {}, brief(end))), legend, words.length ? h("ul", { class: "passages" }, words) : h("p", { class: "quiet" }, t("unit.history.none")));
+}
+
+// Outages as published: when, whose, what shows it, and that what came later changed it.
+export function outages(found) {
+  if (!found.length) return h("p", { class: "quiet" }, t("unit.outages.none"));
+  return h("div", {}, h("ul", { class: "passages" }, found.map(outage)), h("p", { class: "quiet" }, t("unit.outages.note")));
+}
+
+function outage(one) {
+  const last = one.revisions.at(-1);
+  const word = last.withdrawn ? t("outage.withdrawn") : listed([t(`connection.${last.connection}`), t(`report.attribution.${last.attribution}`)]);
+  const shows = [
+    last.lost_at && t("outage.lost", { gateway: last.gateway_id, at: stamp(last.lost_at) }),
+    last.group && t("outage.together", { group: last.group, n: last.group_units, at: stamp(last.group_from) }),
+    t("outage.known", { n: last.revision, at: stamp(last.known_at) }),
+    ...one.revisions.slice(0, -1).map((former) => t("outage.former", { n: former.revision, at: stamp(former.known_at), end: former.ended_at ? stamp(former.ended_at) : t("outage.open"), whose: t(`report.attribution.${former.attribution}`) })),
+  ].filter(Boolean);
+  return h("li", {}, h("span", { class: "num quiet" }, `${stamp(one.started_at)} – ${last.ended_at ? stamp(last.ended_at) : t("outage.open")}`), " ", word, h("br", {}), h("small", { class: "quiet" }, listed(shows)));
 }
