@@ -19,6 +19,7 @@ import pytest
 
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
+from schemas.topics import ALARMS, FINDINGS
 from services.kernel.words import ContactRole, FindingKind, Phase
 from services.runtime.kafka import Record
 from tests.integration.alerts.scenario import (
@@ -52,6 +53,7 @@ DOCUMENTS = """SELECT request_id, case_id, instrument, issuer, mark, year, templ
 NUMBERS = (
     "SELECT issuer, mark, year, array_agg(serial ORDER BY serial) AS serials FROM documents.documents GROUP BY 1, 2, 3"
 )
+READ = "SELECT sum(next_offset)::int FROM alerts.partitions WHERE topic = ANY(%s)"
 UNSENT = "SELECT count(*) FROM alerts.notices WHERE state IN ('pending', 'sending')"
 SOON = {"ALERTS_SMTP_TIMEOUT_S": "2", "ALERTS_WEBHOOK_DEADLINE_S": "5", "ALERTS_DOCUMENT_WAIT_S": "600"}
 PATIENCE = {"DOCUMENTS_PDF_TIMEOUT_S": "60", "DOCUMENTS_PDF_WITHIN_S": "600"}
@@ -130,11 +132,11 @@ class Run:
 
     async def settled(self, taken: int, closed: int) -> None:
         async def quiet() -> bool:
-            seen = await self.here.one("SELECT count(*) FROM alerts.seen")
+            read = await self.here.one(READ, [ALARMS, FINDINGS])
             cases = await self.here.one("SELECT count(*) FROM alerts.cases WHERE state = 'closed'")
-            return (seen, cases) == (taken, closed) and not await self.here.one(UNSENT)
+            return (read, cases) == (taken, closed) and not await self.here.one(UNSENT)
 
-        await until(quiet, f"{taken} events taken in, {closed} cases closed, all notices brought", 150)
+        await until(quiet, f"{taken} records taken in, {closed} cases closed, all notices brought", 150)
 
     async def dump(self) -> dict[str, Any]:
         here = self.here
