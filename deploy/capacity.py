@@ -231,8 +231,8 @@ HEAD = """<!-- Written by `python -m deploy.capacity --write` from deploy/capaci
 What a district needs, reckoned from costs that were measured. Another size: `python -m deploy.capacity --units N
 --interval S` (`--days D` for how long signals are kept; archive and database keep whole years, up to one longer).
 Only heartbeats are counted, one every {interval} s a unit; all other signals are far fewer. **No run at these sizes
-stands behind the columns**: they multiply what was measured. Whether cost grows with units as they take it to, and whether
-the costs of ingest and rules still hold: `python -m tests.bench.scale`, with 1, 2 and 4 processes.
+stands behind the columns**: they multiply what was measured. Whether cost grows with units as they take it to, and
+whether the costs of ingest and rules still hold: `python -m tests.bench.scale`, with 1, 2 and 4 processes.
 
 """
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from services.alerts.domain.ids import CaseId
 from services.kernel.calendar import CHINA
 from services.runtime.clock import SystemClock
 from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import Console, console
 from tests.integration.console.listings import listings
 from tests.integration.console.scenario import Scenario, district
@@ -19,17 +20,9 @@ from tests.integration.console.scenario import Scenario, district
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 CLEAR = "TRUNCATE alerts.listing_files, alerts.listing_acts, alerts.listings"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield launched
-        await launched.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -47,11 +40,11 @@ async def stand(empty_scenario: Scenario) -> AsyncIterator[tuple[Console, CaseId
 
 
 async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
-    browser: Chromium, stand: tuple[Console, CaseId], tmp_path: Path
+    chromium: Chromium, stand: tuple[Console, CaseId], tmp_path: Path
 ) -> None:
     site, case_id = stand
     today = SystemClock().now().astimezone(CHINA).date()
-    async with live.desk(browser, site, "brigade") as at:
+    async with live.desk(chromium, site, "brigade") as at:
         page = at.page
         await page.goto(f"{site.url}/?case={case_id}")
         await page.locator("#drawer [data-role=listing] summary").click()
@@ -78,7 +71,7 @@ async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
         await page.screenshot(path=tmp_path / "listed.png", full_page=True)
         assert await live._serious(page) == []
         assert [one for one in at.complaints if "409" not in one] == []
-    async with live.desk(browser, site, "health", width=390, color_scheme="dark") as at:
+    async with live.desk(chromium, site, "health", width=390, color_scheme="dark") as at:
         page = at.page
         await page.goto(f"{site.url}/listings?list=listed")
         await expect(page.locator("#rows li")).to_have_count(1)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from tests.e2e.console import test_page as live
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import Console
 from tests.integration.console.report_mails import Mailbox, mailing, publish_now
 from tests.integration.console.scenario import Scenario
@@ -16,16 +17,8 @@ from tests.integration.console.scenario import Scenario
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
-    pytest.mark.skipif(not live.CHROMIUM.exists(), reason=f"no Chromium at {live.CHROMIUM}"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=live.CHROMIUM, args=live.FLAGS)
-        yield launched
-        await launched.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -37,10 +30,10 @@ async def site(
 
 
 async def test_a_report_is_scheduled_seen_to_be_sent_changed_and_removed(
-    browser: Chromium, site: tuple[Console, Mailbox, Scenario], tmp_path: Path
+    chromium: Chromium, site: tuple[Console, Mailbox, Scenario], tmp_path: Path
 ) -> None:
     running, mailbox, scenario = site
-    async with live.desk(browser, running, username="brigade", width=1366) as at:
+    async with live.desk(chromium, running, username="brigade", width=1366) as at:
         page = at.page
         await page.goto(f"{running.url}/reports")
         await page.click("#schedules")
@@ -68,7 +61,7 @@ async def test_a_report_is_scheduled_seen_to_be_sent_changed_and_removed(
         await page.click("#sure-yes")
         await expect(page.locator("#rows li")).to_have_count(0)
         assert at.complaints == []
-    async with live.desk(browser, running, username="health", width=390) as at:
+    async with live.desk(chromium, running, username="health", width=390) as at:
         await at.page.goto(f"{running.url}/reports/schedules")
         await at.has("#empty", "还没有安排")
         await expect(at.page.locator("#new")).to_be_hidden()
