@@ -49,10 +49,10 @@ recover: $(VENV)/.have-embedded ## put the database back to an instant: make rec
 
 ##@ 检验 · Check it
 
-# Most tests wait for real servers: two files at a time, each with servers of its own, take little more than half as long.
+# Most tests wait for real servers: three files at a time, each with servers of its own, take half as long as one.
 test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
 	@$(BIN)/python -m deploy.stack.warm_up || echo "Kafka starts slowly"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed
 
 test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
 	@$(BIN)/python -m tests.again
