@@ -15,6 +15,7 @@ from services.alerts.adapters.listing_rows import entry_row, listing_of, listing
 from services.alerts.adapters.notice_rows import address_of, note_message
 from services.alerts.adapters.rows import (
     CLOCKS,
+    Ladders,
     attached_row,
     audit_row,
     case_of,
@@ -305,10 +306,17 @@ class PostgresCaseTransaction:
 
     async def _save_cases(self, changes: Changes) -> None:
         run = self._connection.execute
+        ladders = Ladders()
         if changes.updated:  # first: what is closed here makes room for the next case of its unit and kind
-            await run(SQL["update_cases"], (to_json([case_row(case) for case in changes.updated.values()]),))
+            rows = [
+                # a common cause that shows itself again has its steps anew; any other case keeps its ladder
+                case_row(case, ladders.number(case.ladder) if case.is_common else None)
+                for case in changes.updated.values()
+            ]
+            await run(SQL["update_cases"], {"rows": to_json(rows), "ladders": ladders.json()})
         if changes.opened:
-            await run(SQL["insert_cases"], (to_json([case_row(case) for case in changes.opened.values()]),))
+            rows = [case_row(case, ladders.number(case.ladder)) for case in changes.opened.values()]
+            await run(SQL["insert_cases"], {"rows": to_json(rows), "ladders": ladders.json()})
         written = {**changes.updated, **changes.opened}
         if written:
             clocks = to_json(clock_rows(written.values()))
