@@ -15,11 +15,12 @@ import pstats
 import tempfile
 import time
 import tracemalloc
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import psutil
 import psycopg
@@ -27,22 +28,23 @@ from prometheus_client import CollectorRegistry
 
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
+from schemas.topics import FINDINGS
 from services.alerts.adapters.calendar import ChinaCalendar
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.letter_writer import TemplateWriter
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.registry_directory import RegistryDirectory
-from services.alerts.domain.delivery.documents import DocumentTerms
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.metrics import AlertsMetrics
+from services.alerts.ports import PartitionClaim
 from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.housekeeping import seal_turn
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.notice_composer import NoticeComposer
 from services.kernel.calendar import CHINA
-from services.kernel.words import ContactRole, Phase
+from services.kernel.words import ContactRole, FindingKind, Phase
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord
 from services.runtime.migrate import migrate
@@ -103,118 +105,120 @@ def memory(units: int, contacts: int) -> None:
 
 
 class Meter:
-    """Statements, round trips and processor time of this process and of the one session of the pool."""
+    """What a piece of work costs: statements, and processor time of this process and of the pool's one session."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self.statements = 0
+    def __init__(self, server: psutil.Process, lines: int) -> None:
+        """`lines` of a profile are printed; 0: none is made."""
+        self._server = server
+        self._lines = lines
+        self._statements = 0
+        self._execute = psycopg.AsyncCursor.execute
 
-    async def backend(self) -> psutil.Process:
-        async with self._pool.connection() as connection:
-            return psutil.Process(connection.info.backend_pid)
+    def counting(self) -> AbstractContextManager[object]:
+        meter = self
 
-    def count(self) -> None:
-        meter, execute = self, psycopg.AsyncCursor.execute
+        async def execute(cursor: Any, *args: Any, **more: Any) -> Any:
+            meter._statements += 1
+            return await meter._execute(cursor, *args, **more)
 
-        async def counted(self: object, *args: object, **more: object) -> object:
-            meter.statements += 1
-            return await execute(self, *args, **more)  # type: ignore[arg-type] # whatever it was called with
+        return patch.object(psycopg.AsyncCursor, "execute", execute)
 
-        psycopg.AsyncCursor.execute = counted  # type: ignore[assignment,method-assign] # only here
+    async def measure(self, name: str, work: Callable[[], Awaitable[int]]) -> None:
+        server, statements = sum(self._server.cpu_times()[:2]), self._statements
+        began, wall = time.process_time(), time.monotonic()
+        profile = cProfile.Profile() if self._lines else None
+        with profile or nullcontext():
+            count = max(1, await work())
+        python, sql = time.process_time() - began, sum(self._server.cpu_times()[:2]) - server
+        print(
+            f"  {name}: {count}, python {python / count * 1e6:.0f} us, PostgreSQL {sql / count * 1e6:.0f} us each;"
+            f" {(self._statements - statements) / count:.3f} statements each;"
+            f" {count / (time.monotonic() - wall):.0f}/s by the clock",
+            flush=True,
+        )
+        if profile is not None:
+            pstats.Stats(profile).sort_stats("tottime").print_stats(self._lines)
+
+
+class Storm:
+    """An alerts service without Kafka and delivery, driven step by step."""
+
+    def __init__(self, pool: Pool, arguments: argparse.Namespace) -> None:
+        self._clock, self._offset, self._at_once = ManualClock(NOW), 0, arguments.at_once
+        self._wait_s = arguments.wait
+        units = [f"U{number:05}" for number in range(arguments.findings)]
+        directory, calendar = directory_of(units, arguments.contacts or 0, self._clock), ChinaCalendar()
+        metrics = AlertsMetrics(CollectorRegistry())
+        composer = NoticeComposer(
+            directory=directory,
+            writer=TemplateWriter("https://console.firenet-demo.cn"),
+            calendar=calendar,
+            metrics=metrics,
+            pace=Pace(1, calendar, 1),
+        )
+        self.store = PostgresCaseStore(pool)
+        self._log = PostgresAuditLog(pool)
+        common: dict[str, Any] = {
+            "store": self.store,
+            "directory": directory,
+            "composer": composer,
+            "metrics": metrics,
+            "clock": self._clock,
+            "wake": lambda: None,
+            "fire_priority": FirePriority(),
+        }
+        self._intake, self._ladder = CaseIntake(**common), LadderWorker(**common)
+        kind = FindingKind.FAULT if arguments.alone else FindingKind.CONNECTION_LOST
+        self._made = {
+            phase: [finding(unit, f"d-{unit}", phase, kind, at=NOW).value or b"" for unit in units]
+            for phase in (Phase.BEGAN, Phase.ENDED)
+        }
+
+    async def take(self, claim: PartitionClaim, phase: Phase) -> int:
+        raw = self._made[phase]
+        for start in range(0, len(raw), self._at_once):
+            batch = raw[start : start + self._at_once]
+            records = [ConsumedRecord(b"", one, 0, self._offset + n, 0) for n, one in enumerate(batch)]
+            events = [event for one in records if (event := event_of_finding(FINDINGS, one)) is not None]
+            self._offset += len(batch)
+            await self._intake.take(claim, events, self._offset)
+        return len(raw)
+
+    async def climb(self) -> int:
+        self._clock.forward(self._wait_s)
+        total = 0
+        while taken := await self._ladder.turn():
+            total += taken
+        return total
+
+    async def seal(self) -> int:
+        total = 0
+        while done := await seal_turn(self._log):
+            total += done
+        return total
 
 
 async def bench(dsn: str, arguments: argparse.Namespace) -> None:
     await asyncio.to_thread(migrate, dsn)
-    clock = ManualClock(NOW)
-    units = [f"U{number:05}" for number in range(arguments.findings)]
-    directory = directory_of(units, 0 if arguments.contacts is None else arguments.contacts, clock)
-    metrics = AlertsMetrics(CollectorRegistry())
-    calendar = ChinaCalendar()
-    composer = NoticeComposer(
-        directory=directory,
-        writer=TemplateWriter("https://console.firenet-demo.cn"),
-        calendar=calendar,
-        metrics=metrics,
-        pace=Pace(1, calendar, 1),
-        documents=DocumentTerms(),
-    )
     async with open_pool(dsn, "bench", 1, 1) as pool:
-        store, priority = PostgresCaseStore(pool), FirePriority()
-        more = {"store": store, "directory": directory, "composer": composer, "metrics": metrics, "clock": clock}
-        intake = CaseIntake(**more, wake=lambda: None, fire_priority=priority)  # type: ignore[arg-type] # one set
-        ladder = LadderWorker(**more, wake=lambda: None, fire_priority=priority)  # type: ignore[arg-type] # as above
-        claim, _ = await store.claim("firenet.findings.v1", 0, "bench")
-        meter = Meter(pool)
-        meter.count()
-        server = await meter.backend()
-        offset = 0
-
-        made = {
-            phase: [finding(unit, f"d-{unit}", phase, at=clock.now()).value or b"" for unit in units]
-            for phase in (Phase.BEGAN, Phase.ENDED)
-        }
-
-        async def take(phase: Phase) -> int:
-            nonlocal offset
-            raw = made[phase]
-            for start in range(0, len(raw), arguments.at_once):
-                batch = raw[start : start + arguments.at_once]
-                records = [ConsumedRecord(b"", one, 0, offset + n, 0) for n, one in enumerate(batch)]
-                events = [e for e in (event_of_finding("firenet.findings.v1", one) for one in records) if e]
-                offset += len(batch)
-                await intake.take(claim, events, offset)
-            return len(raw)
-
-        async def climb() -> int:
-            clock.forward(arguments.wait)
-            total = 0
-            while taken := await ladder.turn():
-                total += taken
-            return total
-
-        async def seal() -> int:
-            log, total = PostgresAuditLog(pool), 0
-            while done := await seal_turn(log):
-                total += done
-            return total
-
-        profiles: dict[str, cProfile.Profile] = {}
-        for name, work in (
-            ("findings that open a case", lambda: take(Phase.BEGAN)),
-            ("the same again, told before", lambda: take(Phase.BEGAN)),
-            ("steps taken", climb),
-            ("findings that end it", lambda: take(Phase.ENDED)),
-            ("audit entries sealed", seal),
-        ):
-            before, statements = sum(server.cpu_times()[:2]), meter.statements
-            profile = profiles.setdefault(name, cProfile.Profile())
-            began, wall = time.process_time(), time.monotonic()
-            if arguments.profile:
-                profile.enable()
-            count = await work()
-            profile.disable()
-            spent, sql = time.process_time() - began, sum(server.cpu_times()[:2]) - before
-            each = max(count, 1)
-            print(
-                f"  {name}: {count}, python {spent / each * 1e6:.0f} us, PostgreSQL {sql / each * 1e6:.0f} us each;"
-                f" {(meter.statements - statements) / each:.3f} statements each;"
-                f" {each / (time.monotonic() - wall):.0f}/s by the clock",
-                flush=True,
-            )
-            if arguments.profile:
-                pstats.Stats(profile).sort_stats("tottime").print_stats(arguments.profile)
         async with pool.connection() as connection:
-            for table in ("cases", "steps", "notices", "audit", "audit_pending"):
-                row = await (await connection.execute(f"SELECT count(*) FROM alerts.{table}")).fetchone()  # type: ignore[arg-type] # a fixed list
-                print(f"  {table}: {row[0] if row else 0}", end="")
-        print()
+            meter = Meter(psutil.Process(connection.info.backend_pid), arguments.profile)
+        storm = Storm(pool, arguments)
+        claim, _ = await storm.store.claim(FINDINGS, 0, "bench")
+        with meter.counting():
+            await meter.measure("findings that open a case", lambda: storm.take(claim, Phase.BEGAN))
+            await meter.measure("the same again, told before", lambda: storm.take(claim, Phase.BEGAN))
+            await meter.measure("steps taken", storm.climb)
+            await meter.measure("findings that end it", lambda: storm.take(claim, Phase.ENDED))
+            await meter.measure("audit entries sealed", storm.seal)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--findings", type=int, default=5_000)
     parser.add_argument("--at-once", type=int, default=100)
-    parser.add_argument("--contacts", type=int)
+    parser.add_argument("--contacts", type=int, help="of each unit; 0, and 4 with --memory")
+    parser.add_argument("--alone", action="store_true", help="faults, which have no common cause")
     parser.add_argument("--wait", type=float, default=40, help="seconds until the steps")
     parser.add_argument("--profile", type=int, default=0, help="lines of cProfile")
     parser.add_argument("--memory", type=int, default=0)
