@@ -140,11 +140,11 @@ def case_row(case: Case, ladder: int | None) -> Row:
         "flapping_since": case.flapping.since,
         "quiet_until": case.flapping.quiet_until,
         "closes": [_close_json(one) for one in case.closes],
-        "guarded": [_guarded_json(one) for one in case.guarded],
         "lapse_delay_s": case.lapse_delay.total_seconds(),
         "listing_due_at": case.clocks.running[ClockKind.LISTING].due_at if case.is_listed else None,
         "listing_id": case.clocks.running[ClockKind.LISTING].step if case.is_listed else None,
         "cured_at": case.cured_at,
+        "guarded": [_guarded_json(one) for one in case.guarded],
         "ladder": ladder,
     }
 
@@ -194,7 +194,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         component=_component_of(row["place"]),
         flapping=Flapping(tuple(row["begins"]), row["flapping_since"], row["quiet_until"]),
         closes=tuple(_close_of(one) for one in row["closes"]),
-        guarded=tuple(_guarded_of(one) for one in row["guarded"]),
+        guarded=_guarded_of(row["guarded"]),
         lapse_delay=timedelta(seconds=row["lapse_delay_s"]),
         cured_at=row["cured_at"],
     )
@@ -243,9 +243,19 @@ def _guarded_json(one: GuardedTime) -> Row:
     }
 
 
-def _guarded_of(raw: Mapping[str, Any]) -> GuardedTime:
-    days = {name: date.fromisoformat(raw[name]) for name in ("first", "last")}
-    return GuardedTime(raw["name_zh"], raw["name_en"], **days, times=raw["times"], clause=raw["clause"])
+@lru_cache(maxsize=LADDERS_KNOWN)
+def _guarded_of(text: str) -> tuple[GuardedTime, ...]:
+    return tuple(
+        GuardedTime(
+            raw["name_zh"],
+            raw["name_en"],
+            date.fromisoformat(raw["first"]),
+            date.fromisoformat(raw["last"]),
+            raw["times"],
+            raw["clause"],
+        )
+        for raw in json.loads(text)
+    )
 
 
 CLOCKS = frozenset(kind.value for kind in ClockKind)

@@ -161,7 +161,7 @@ async def test_a_case_with_closes_and_its_ladder_is_the_same_after_a_row() -> No
     harness = await below()
     await say(harness, CHANGED, close(Period.MONTH, MARCH))
     one = only(harness)
-    row = {**case_row(one, None), "ladder": ladder_text(one.ladder)}
+    row = {**case_row(one, None), "guarded": "[]", "ladder": ladder_text(one.ladder)}
     clocks = [{**each, "due_at": each["due_at"].isoformat(), "counted_from": each["counted_from"].isoformat()}
               for each in clock_rows([one]) if each["kind"] == "reply"]  # fmt: skip
     back = case_of({**row, "clocks": clocks, "receipts": []})

@@ -12,14 +12,15 @@ ON CONFLICT DO NOTHING RETURNING event_id
 
 -- case_columns --
 -- By name, never by `*`: a column that the next version adds must not change what a running one has prepared. Ladders
--- as text: thousands of cases have the same one, which is read once.
+-- and guarded times as text: thousands of cases have the same ones, which are read once.
 c.case_id, c.kind, c.subject_kind, c.subject_id, c.finding_id, c.state, c.effective_at, c.detected_at, c.opened_at,
 c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.category, c.lead_department,
 c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
 c.pack_version, c.clause, c.evidence, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
 c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.reported, c.ended,
-c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until, c.closes, c.guarded,
-c.lapse_delay_s, c.listing_due_at, c.listing_id, c.cured_at, c.ladder::text AS ladder
+c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until, c.closes,
+c.lapse_delay_s, c.listing_due_at, c.listing_id, c.cured_at, c.guarded::text AS guarded,
+c.ladder::text AS ladder
 
 -- whole_case --
 -- With its clocks and receipts, in the same round trip. A case that somebody changed while we waited for its lock comes
@@ -153,8 +154,8 @@ case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detect
 close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
 cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, step,
 held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
-alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes, guarded,
-lapse_delay_s, listing_due_at, listing_id, cured_at
+alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes,
+lapse_delay_s, listing_due_at, listing_id, cured_at, guarded
 
 -- case_names --
 {names_but_ladder}, ladder
