@@ -326,16 +326,16 @@ class PostgresCaseTransaction:
 
 
 async def _read_changed_rows(connection: Connection, rows: Collection[dict[str, Any]]) -> None:
-    """Give the cases that were changed while we waited for their lock the clocks and receipts that they have now."""
+    """Give the cases that were changed while we waited for their lock the clocks, receipts and ladder of now."""
     changed = {row["case_id"]: row for row in rows if row["revision"] != row["seen_revision"]}
     if not changed:
         return
-    for name, statement in (("clocks", SQL["clocks"]), ("receipts", SQL["receipts"])):
-        for row in changed.values():
-            row[name] = []
+    for row in changed.values():
+        row["clocks"], row["receipts"] = [], []
+    for name, statement in (("clocks", SQL["clocks"]), ("receipts", SQL["receipts"]), ("ladder", SQL["ladders"])):
         found = await connection.execute(statement, (list(changed),))
-        for case_id, rows_of_case in await found.fetchall():
-            changed[case_id][name] = rows_of_case
+        for case_id, value in await found.fetchall():
+            changed[case_id][name] = value
 
 
 def _book_parameters(

@@ -11,25 +11,27 @@ INSERT INTO alerts.seen (event_id, seen_at) SELECT id, %s FROM unnest(%s::text[]
 ON CONFLICT DO NOTHING RETURNING event_id
 
 -- case_columns --
--- By name, never by `*`: a column that the next version adds must not change what a running one has prepared. Ladders
--- and guarded times as text: thousands of cases have the same ones, which are read once.
+-- By name, never by `*`: a column that the next version adds must not change what a running one has prepared. Guarded
+-- times, and the ladder below, as text: thousands of cases have the same ones, which are read once.
 c.case_id, c.kind, c.subject_kind, c.subject_id, c.finding_id, c.state, c.effective_at, c.detected_at, c.opened_at,
 c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.category, c.lead_department,
 c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
 c.pack_version, c.clause, c.evidence, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
 c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.reported, c.ended,
 c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until, c.closes,
-c.lapse_delay_s, c.listing_due_at, c.listing_id, c.cured_at, c.guarded::text AS guarded,
-c.ladder::text AS ladder
+c.lapse_delay_s, c.listing_due_at, c.listing_id, c.cured_at, c.guarded::text AS guarded
 
 -- whole_case --
 -- With its clocks and receipts, in the same round trip. A case that somebody changed while we waited for its lock comes
--- as it is now, its clocks, receipts and `seen_revision` as they were when the statement began: where the two revisions
--- differ, clocks and receipts have to be read again.
+-- as it is now, its clocks, receipts, ladder and `seen_revision` as they were when the statement began: where the two
+-- revisions differ, these have to be read again. The ladder is asked for beside the row, for what is written out in the
+-- row itself is written out of all rows before they are put in order and counted off: kilobytes of thousands for each
+-- hundred that are due.
 {case_columns},
 coalesce((SELECT jsonb_agg(to_jsonb(k)) FROM alerts.clocks k WHERE k.case_id = c.case_id), '[]') AS clocks,
 coalesce((SELECT jsonb_agg(to_jsonb(r) ORDER BY r.at, r.body_code) FROM alerts.receipts r WHERE r.case_id = c.case_id),
          '[]') AS receipts,
+(SELECT s.ladder::text FROM alerts.cases s WHERE s.case_id = c.case_id) AS ladder,
 (SELECT s.revision FROM alerts.cases s WHERE s.case_id = c.case_id) AS seen_revision
 
 -- clocks --
@@ -38,6 +40,9 @@ SELECT case_id, jsonb_agg(to_jsonb(k)) AS clocks FROM alerts.clocks k WHERE case
 -- receipts --
 SELECT case_id, jsonb_agg(to_jsonb(r) ORDER BY r.at, r.body_code) AS receipts
 FROM alerts.receipts r WHERE case_id = ANY(%s) GROUP BY 1
+
+-- ladders --
+SELECT case_id, ladder::text AS ladder FROM alerts.cases WHERE case_id = ANY(%s)
 
 -- book --
 -- Of each subject and kind the open case and the one closed last. Locked in the order of their ids: two transactions
