@@ -4,7 +4,8 @@
 due then, against a real PostgreSQL, one transaction after the other. Processor time of this process and of the server's
 session is counted, not the clock, so that what else the machine does matters little.
 
-`--memory 20000`: what the directory of so many units with a gateway and four contacts each holds (`tracemalloc`).
+`--memory 20000`: what the directory of so many units with a gateway and four contacts each takes; `--trace`: counted by
+`tracemalloc`, which takes some minutes.
 """
 
 import argparse
@@ -89,18 +90,21 @@ def directory_of(units: Sequence[str], contacts: int, clock: ManualClock) -> Reg
     return directory
 
 
-def memory(units: int, contacts: int) -> None:
+def memory(units: int, contacts: int, *, trace: bool) -> None:
     """Everything is made as it comes, so that nothing of what made it is counted with it."""
     names = [f"U{number:05}" for number in range(units)]
     directory_of(names[:10], contacts, ManualClock(NOW))
     gc.collect()
-    tracemalloc.start()
-    began = tracemalloc.get_traced_memory()[0]
+    process, before = psutil.Process(), psutil.Process().memory_info().rss
+    if trace:
+        tracemalloc.start()
     directory = directory_of(names, contacts, ManualClock(NOW))
     gc.collect()
-    held = tracemalloc.get_traced_memory()[0] - began
-    tracemalloc.stop()
-    print(f"directory of {units} units, {contacts} contacts each: {held / 2**20:.1f} MiB, {held / units:.0f} B a unit")
+    held = tracemalloc.get_traced_memory()[0] if trace else process.memory_info().rss - before
+    print(
+        f"directory of {units} units, {contacts} contacts each: {held / 2**20:.1f} MiB, {held / units:.0f} B a unit"
+        f" ({'tracemalloc' if trace else f'resident; the process {process.memory_info().rss / 2**20:.0f} MiB'})"
+    )
     assert directory.contacts(names[0])
 
 
@@ -222,10 +226,11 @@ def main() -> None:
     parser.add_argument("--wait", type=float, default=40, help="seconds until the steps")
     parser.add_argument("--profile", type=int, default=0, help="lines of cProfile")
     parser.add_argument("--memory", type=int, default=0)
+    parser.add_argument("--trace", action="store_true")
     arguments = parser.parse_args()
     print(describe())
     if arguments.memory:
-        memory(arguments.memory, 4 if arguments.contacts is None else arguments.contacts)
+        memory(arguments.memory, 4 if arguments.contacts is None else arguments.contacts, trace=arguments.trace)
         return
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         postgres = Postgres(Path(name) / "postgres", port=free_ports(1)[0])
