@@ -15,6 +15,7 @@ from services.alerts.adapters.listing_rows import entry_row, listing_of, listing
 from services.alerts.adapters.notice_rows import address_of, note_message
 from services.alerts.adapters.rows import (
     CLOCKS,
+    Ladders,
     attached_row,
     audit_row,
     case_of,
@@ -305,10 +306,17 @@ class PostgresCaseTransaction:
 
     async def _save_cases(self, changes: Changes) -> None:
         run = self._connection.execute
+        ladders = Ladders()
         if changes.updated:  # first: what is closed here makes room for the next case of its unit and kind
-            await run(SQL["update_cases"], (to_json([case_row(case) for case in changes.updated.values()]),))
+            rows = [
+                # a common cause that shows itself again has its steps anew; any other case keeps its ladder
+                case_row(case, ladders.number(case.ladder) if case.is_common else None)
+                for case in changes.updated.values()
+            ]
+            await run(SQL["update_cases"], {"rows": to_json(rows), "ladders": ladders.json()})
         if changes.opened:
-            await run(SQL["insert_cases"], (to_json([case_row(case) for case in changes.opened.values()]),))
+            rows = [case_row(case, ladders.number(case.ladder)) for case in changes.opened.values()]
+            await run(SQL["insert_cases"], {"rows": to_json(rows), "ladders": ladders.json()})
         written = {**changes.updated, **changes.opened}
         if written:
             clocks = to_json(clock_rows(written.values()))
@@ -318,16 +326,16 @@ class PostgresCaseTransaction:
 
 
 async def _read_changed_rows(connection: Connection, rows: Collection[dict[str, Any]]) -> None:
-    """Give the cases that were changed while we waited for their lock the clocks and receipts that they have now."""
+    """Give the cases that were changed while we waited for their lock the clocks, receipts and ladder of now."""
     changed = {row["case_id"]: row for row in rows if row["revision"] != row["seen_revision"]}
     if not changed:
         return
-    for name, statement in (("clocks", SQL["clocks"]), ("receipts", SQL["receipts"])):
-        for row in changed.values():
-            row[name] = []
+    for row in changed.values():
+        row["clocks"], row["receipts"] = [], []
+    for name, statement in (("clocks", SQL["clocks"]), ("receipts", SQL["receipts"]), ("ladder", SQL["ladders"])):
         found = await connection.execute(statement, (list(changed),))
-        for case_id, rows_of_case in await found.fetchall():
-            changed[case_id][name] = rows_of_case
+        for case_id, value in await found.fetchall():
+            changed[case_id][name] = value
 
 
 def _book_parameters(

@@ -1,7 +1,9 @@
 """Rows of the alerts schema to domain values and back. Rows travel as JSON, so one statement writes many."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, assert_never
 
 from services.alerts.domain.audit.entry import AuditEntry
@@ -42,6 +44,8 @@ from services.kernel.words import (
 from services.runtime.postgres import json_text
 
 Row = dict[str, Any]
+LADDERS_KNOWN = 256
+"""Ladders that are kept beside their text. A pack has a few, and open cases hold those of the packs before."""
 
 
 def to_json(rows: list[Row]) -> str:
@@ -55,7 +59,37 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-def case_row(case: Case) -> Row:
+class Ladders:
+    """The ladders of the cases that one statement writes, each once, as a row names them by number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+        self._ladders: list[tuple[LadderStep, ...]] = []
+
+    def number(self, ladder: tuple[LadderStep, ...]) -> int:
+        """Return its place. Cases of one pack, and those that were read, share the object: no step is compared."""
+        number = self._numbers.setdefault(id(ladder), len(self._ladders))
+        if number == len(self._ladders):
+            self._ladders.append(ladder)  # held, so that its id is nobody else's
+        return number
+
+    def json(self) -> str:
+        return f"[{','.join(map(ladder_text, self._ladders))}]"
+
+
+@lru_cache(maxsize=LADDERS_KNOWN)
+def ladder_text(ladder: tuple[LadderStep, ...]) -> str:
+    return to_json([step_json(step) for step in ladder])
+
+
+@lru_cache(maxsize=LADDERS_KNOWN)
+def ladder_of(text: str) -> tuple[LadderStep, ...]:
+    """Return the ladder that a case keeps as JSON; the same one for all cases whose text is the same."""
+    return tuple(step_of_json(step) for step in json.loads(text))
+
+
+def case_row(case: Case, ladder: int | None) -> Row:
+    """Return the row of a case. `ladder` is its number among `Ladders`, None where it is not written."""
     facts, ack = case.facts, case.acknowledged
     return {
         "case_id": case.case_id,
@@ -86,7 +120,6 @@ def case_row(case: Case) -> Row:
         "pack_version": case.pack_version,
         "clause": case.clause,
         "evidence": proof_json(case.proof),
-        "ladder": [step_json(step) for step in case.ladder],
         "step": case.step,
         "held_until": case.grouping.held_until,
         "acknowledged_at": ack.at if ack else None,
@@ -107,11 +140,12 @@ def case_row(case: Case) -> Row:
         "flapping_since": case.flapping.since,
         "quiet_until": case.flapping.quiet_until,
         "closes": [_close_json(one) for one in case.closes],
-        "guarded": [_guarded_json(one) for one in case.guarded],
         "lapse_delay_s": case.lapse_delay.total_seconds(),
         "listing_due_at": case.clocks.running[ClockKind.LISTING].due_at if case.is_listed else None,
         "listing_id": case.clocks.running[ClockKind.LISTING].step if case.is_listed else None,
         "cured_at": case.cured_at,
+        "guarded": [_guarded_json(one) for one in case.guarded],
+        "ladder": ladder,
     }
 
 
@@ -139,7 +173,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         pack_version=row["pack_version"],
         clause=row["clause"],
         proof=proof_of(row["evidence"]),
-        ladder=tuple(step_of_json(step) for step in row["ladder"]),
+        ladder=ladder_of(row["ladder"]),
         closure=Closure(row["closed_at"], row["close_reason"] or "") if row["state"] == "closed" else None,
         grouping=Grouping(
             row["cause_key"], CaseId(row["common_case_id"]) if row["common_case_id"] else None, row["held_until"]
@@ -160,7 +194,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
         component=_component_of(row["place"]),
         flapping=Flapping(tuple(row["begins"]), row["flapping_since"], row["quiet_until"]),
         closes=tuple(_close_of(one) for one in row["closes"]),
-        guarded=tuple(_guarded_of(one) for one in row["guarded"]),
+        guarded=_guarded_of(row["guarded"]),
         lapse_delay=timedelta(seconds=row["lapse_delay_s"]),
         cured_at=row["cured_at"],
     )
@@ -209,9 +243,19 @@ def _guarded_json(one: GuardedTime) -> Row:
     }
 
 
-def _guarded_of(raw: Mapping[str, Any]) -> GuardedTime:
-    days = {name: date.fromisoformat(raw[name]) for name in ("first", "last")}
-    return GuardedTime(raw["name_zh"], raw["name_en"], **days, times=raw["times"], clause=raw["clause"])
+@lru_cache(maxsize=LADDERS_KNOWN)
+def _guarded_of(text: str) -> tuple[GuardedTime, ...]:
+    return tuple(
+        GuardedTime(
+            raw["name_zh"],
+            raw["name_en"],
+            date.fromisoformat(raw["first"]),
+            date.fromisoformat(raw["last"]),
+            raw["times"],
+            raw["clause"],
+        )
+        for raw in json.loads(text)
+    )
 
 
 CLOCKS = frozenset(kind.value for kind in ClockKind)

@@ -127,7 +127,10 @@ class CaseIntake:
         next_offset: int,
         batch: _Batch,
     ) -> None:
-        once = list({event.event_id: event for event in reversed(events)}.values())[::-1]
+        by_id: dict[str, Event] = {}
+        for event in events:  # a repeat counts where it came first: an end that lies between comes after the begin
+            by_id.setdefault(event.event_id, event)
+        once = list(by_id.values())
         fresh, book = await transaction.begin(
             claim,
             next_offset,

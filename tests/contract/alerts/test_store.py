@@ -146,6 +146,22 @@ async def test_case_comes_back_as_it_was_saved(stores: Stores) -> None:
     assert await load(stores, one.case_id) == one
 
 
+async def test_a_common_cause_that_shows_itself_again_has_its_steps_anew(stores: Stores) -> None:
+    one = case(CaseKind.CONNECTION_LOST)
+    common = replace(
+        case(of="U2"),
+        kind=CaseKind.COMMON_CAUSE,
+        facts=replace(one.facts, subject=common_cause_subject("gulou", "carrier:cmcc")),
+        grouping=Grouping("carrier:cmcc"),
+    )
+    await save(stores, Changes(opened={one.case_id: one, common.case_id: common}))
+    again = replace(common, ladder=(*common.ladder[:1], *common.ladder))
+    sighted = replace(one, sightings=Sightings(at(5), 2))
+    await save(stores, Changes(updated={one.case_id: sighted, common.case_id: again}))
+    assert (await load(stores, common.case_id)).ladder == again.ladder
+    assert (await load(stores, one.case_id)).ladder == one.ladder
+
+
 async def test_text_that_no_database_holds_costs_no_notice(stores: Stores) -> None:
     one = case(CaseKind.FIRE)
     label = "三层\0烟感 \\u0000"

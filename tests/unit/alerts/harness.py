@@ -150,6 +150,18 @@ class Harness:
             defers=True,
         )
 
+    def lagging(self) -> CaseIntake:
+        """Return an intake whose notices leave at the next turn of delivery, those of fires too."""
+        return CaseIntake(
+            store=self.store,
+            directory=self.directory,
+            composer=self.composer,
+            metrics=self.metrics,
+            clock=self.clock,
+            wake=lambda: None,
+            fire_priority=FirePriority(),
+        )
+
     def _delivery_worker(self, outbox: Tray, *, fire: bool) -> DeliveryWorker:
         lanes = Lanes(
             fire=fire,

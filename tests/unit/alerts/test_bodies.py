@@ -8,7 +8,7 @@ import pytest
 from services.alerts.adapters.close_words import fact_of, percent, period_of
 from services.alerts.adapters.kafka_requests import request_rows
 from services.alerts.adapters.letter_writer import TemplateWriter
-from services.alerts.adapters.rows import case_of, case_row, clock_rows
+from services.alerts.adapters.rows import case_of, case_row, clock_rows, ladder_text
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.closes import KEPT, Close, remembered
 from services.alerts.domain.case.event import Happening
@@ -161,7 +161,7 @@ async def test_a_case_with_closes_and_its_ladder_is_the_same_after_a_row() -> No
     harness = await below()
     await say(harness, CHANGED, close(Period.MONTH, MARCH))
     one = only(harness)
-    row = case_row(one)
+    row = {**case_row(one, None), "guarded": "[]", "ladder": ladder_text(one.ladder)}
     clocks = [{**each, "due_at": each["due_at"].isoformat(), "counted_from": each["counted_from"].isoformat()}
               for each in clock_rows([one]) if each["kind"] == "reply"]  # fmt: skip
     back = case_of({**row, "clocks": clocks, "receipts": []})

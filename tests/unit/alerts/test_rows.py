@@ -2,14 +2,17 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from services.alerts.adapters.rows import (
+    Ladders,
     audit_row,
     case_of,
     case_row,
     clock_rows,
+    ladder_text,
     notice_row,
     receipt_rows,
     taken_row,
@@ -40,7 +43,7 @@ def names(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("columns", "row"),
     [
-        ("case_names", case_row(CASE)),
+        ("case_names", case_row(CASE, 0)),
         ("clock_names", clock_rows([CASE])[0]),
         ("receipt_names", receipt_rows([CASE])[0]),
         ("step_names", taken_row(STEP)),
@@ -53,13 +56,24 @@ def test_every_column_of_a_row_is_inserted(columns: str, row: dict[str, object])
 
 
 def test_every_column_of_a_case_is_read() -> None:
-    assert names(SQL["case_columns"]) == [f"c.{name}" for name in names(SQL["case_names"])]
+    columns = [f"c.{name}" for name in names(SQL["names_but_ladder"])]
+    assert names(SQL["case_columns"]) == [*columns[:-1], "c.guarded::text AS guarded"]
+    assert ") AS ladder," in SQL["whole_case"]
     beside: list[dict[str, object]] = [{"clocks": clock_rows([CASE]), "receipts": receipt_rows([CASE])}]
-    assert case_of({**case_row(CASE), **json.loads(to_json(beside))[0]}) == CASE
+    row = {**case_row(CASE, None), "guarded": "[]", "ladder": ladder_text(CASE.ladder)}
+    assert case_of({**row, **json.loads(to_json(beside))[0]}) == CASE
 
 
 def test_every_column_of_a_case_that_may_change_is_updated() -> None:
     pairs = re.findall(r"(\w+) = (\w)\.(\w+)", SQL["update_cases"].partition("WHERE")[0])
-    assert [name for name, _, _ in pairs] == [name for name in names(SQL["case_names"]) if name not in NEVER_CHANGED]
+    may_change = [name for name in names(SQL["names_but_ladder"]) if name not in NEVER_CHANGED]
+    assert [name for name, _, _ in pairs] == may_change
+    assert " ladder = coalesce(" in SQL["update_cases"]
     assert all(name == source for name, _, source in pairs)
     assert [name for name, table, _ in pairs if table != "n"] == ["revision"], "the only one that counts by itself"
+
+
+def test_ladders_that_cases_share_are_written_once() -> None:
+    ladders, other = Ladders(), replace(CASE, ladder=CASE.ladder[:1])
+    assert [ladders.number(one.ladder) for one in (CASE, case(), other, CASE)] == [0, 0, 1, 0]
+    assert json.loads(ladders.json()) == [json.loads(ladder_text(one.ladder)) for one in (CASE, other)]

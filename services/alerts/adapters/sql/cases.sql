@@ -11,23 +11,27 @@ INSERT INTO alerts.seen (event_id, seen_at) SELECT id, %s FROM unnest(%s::text[]
 ON CONFLICT DO NOTHING RETURNING event_id
 
 -- case_columns --
--- By name, never by `*`: a column that the next version adds must not change what a running one has prepared.
+-- By name, never by `*`: a column that the next version adds must not change what a running one has prepared. Guarded
+-- times, and the ladder below, as text: thousands of cases have the same ones, which are read once.
 c.case_id, c.kind, c.subject_kind, c.subject_id, c.finding_id, c.state, c.effective_at, c.detected_at, c.opened_at,
 c.closed_at, c.close_reason, c.unit_name, c.unit_name_en, c.district, c.town, c.category, c.lead_department,
 c.copy_departments, c.route_clause, c.cause_key, c.common_case_id, c.sightings, c.drops, c.last_sighting_at, c.pack_id,
-c.pack_version, c.clause, c.evidence, c.ladder, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
+c.pack_version, c.clause, c.evidence, c.step, c.held_until, c.acknowledged_at, c.acknowledged_by,
 c.acknowledged_via, c.acknowledged_note, c.acknowledged_step, c.carriers, c.burning, c.alarms, c.reported, c.ended,
-c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until, c.closes, c.guarded,
-c.lapse_delay_s, c.listing_due_at, c.listing_id, c.cured_at
+c.restored_at, c.over_at, c.revision, c.place, c.begins, c.flapping_since, c.quiet_until, c.closes,
+c.lapse_delay_s, c.listing_due_at, c.listing_id, c.cured_at, c.guarded::text AS guarded
 
 -- whole_case --
 -- With its clocks and receipts, in the same round trip. A case that somebody changed while we waited for its lock comes
--- as it is now, its clocks, receipts and `seen_revision` as they were when the statement began: where the two revisions
--- differ, clocks and receipts have to be read again.
+-- as it is now, its clocks, receipts, ladder and `seen_revision` as they were when the statement began: where the two
+-- revisions differ, these have to be read again. The ladder is asked for beside the row, for what is written out in the
+-- row itself is written out of all rows before they are put in order and counted off: kilobytes of thousands for each
+-- hundred that are due.
 {case_columns},
 coalesce((SELECT jsonb_agg(to_jsonb(k)) FROM alerts.clocks k WHERE k.case_id = c.case_id), '[]') AS clocks,
 coalesce((SELECT jsonb_agg(to_jsonb(r) ORDER BY r.at, r.body_code) FROM alerts.receipts r WHERE r.case_id = c.case_id),
          '[]') AS receipts,
+(SELECT s.ladder::text FROM alerts.cases s WHERE s.case_id = c.case_id) AS ladder,
 (SELECT s.revision FROM alerts.cases s WHERE s.case_id = c.case_id) AS seen_revision
 
 -- clocks --
@@ -36,6 +40,9 @@ SELECT case_id, jsonb_agg(to_jsonb(k)) AS clocks FROM alerts.clocks k WHERE case
 -- receipts --
 SELECT case_id, jsonb_agg(to_jsonb(r) ORDER BY r.at, r.body_code) AS receipts
 FROM alerts.receipts r WHERE case_id = ANY(%s) GROUP BY 1
+
+-- ladders --
+SELECT case_id, ladder::text AS ladder FROM alerts.cases WHERE case_id = ANY(%s)
 
 -- book --
 -- Of each subject and kind the open case and the one closed last. Locked in the order of their ids: two transactions
@@ -128,14 +135,16 @@ UPDATE alerts.notices SET next_attempt_at = %s
 WHERE case_id = ANY(%s) AND purpose = 'notice' AND state = 'pending' AND next_attempt_at = %s
 
 -- update_cases --
--- What never changes is not written; the revision counts by itself.
+-- What never changes is not written; the revision counts by itself. A ladder stands in a row as its number in
+-- `ladders`, null where it is as it was: kilobytes that are the same for thousands of cases are sent once.
 UPDATE alerts.cases c SET
     finding_id = n.finding_id, state = n.state, effective_at = n.effective_at, detected_at = n.detected_at,
     closed_at = n.closed_at, close_reason = n.close_reason, unit_name = n.unit_name, unit_name_en = n.unit_name_en,
     district = n.district, town = n.town, category = n.category, lead_department = n.lead_department,
     copy_departments = n.copy_departments, route_clause = n.route_clause, cause_key = n.cause_key,
     common_case_id = n.common_case_id, sightings = n.sightings, drops = n.drops, last_sighting_at = n.last_sighting_at,
-    pack_id = n.pack_id, pack_version = n.pack_version, clause = n.clause, evidence = n.evidence, ladder = n.ladder,
+    pack_id = n.pack_id, pack_version = n.pack_version, clause = n.clause, evidence = n.evidence,
+    ladder = coalesce(%(ladders)s::jsonb -> n.ladder::int, c.ladder),
     step = n.step, held_until = n.held_until, acknowledged_at = n.acknowledged_at, acknowledged_by = n.acknowledged_by,
     acknowledged_via = n.acknowledged_via, acknowledged_note = n.acknowledged_note,
     acknowledged_step = n.acknowledged_step, carriers = n.carriers, burning = n.burning, alarms = n.alarms,
@@ -143,19 +152,23 @@ UPDATE alerts.cases c SET
     place = n.place, begins = n.begins, flapping_since = n.flapping_since, quiet_until = n.quiet_until,
     closes = n.closes, lapse_delay_s = n.lapse_delay_s, listing_due_at = n.listing_due_at, listing_id = n.listing_id,
     cured_at = n.cured_at
-FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n WHERE c.case_id = n.case_id
+FROM jsonb_populate_recordset(NULL::alerts.cases, %(rows)s::jsonb) n WHERE c.case_id = n.case_id
 
--- case_names --
+-- names_but_ladder --
 case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detected_at, opened_at, closed_at,
 close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
-cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, ladder, step,
+cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, step,
 held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
-alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes, guarded,
-lapse_delay_s, listing_due_at, listing_id, cured_at
+alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes,
+lapse_delay_s, listing_due_at, listing_id, cured_at, guarded
+
+-- case_names --
+{names_but_ladder}, ladder
 
 -- insert_cases --
 INSERT INTO alerts.cases ({case_names})
-SELECT {case_names} FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb)
+SELECT {names_but_ladder}, %(ladders)s::jsonb -> ladder::int
+FROM jsonb_populate_recordset(NULL::alerts.cases, %(rows)s::jsonb)
 
 -- clock_names --
 case_id, kind, due_at, step, calendar_version, counted_from

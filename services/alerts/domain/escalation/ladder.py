@@ -102,6 +102,8 @@ def _holds(exit_: StepExit, case: Case) -> bool:
 
 def awaited(case: Case, event: str) -> LadderStep | None:
     """Return the step that is taken now because `event` has just happened to the case; most events are no triggers."""
+    if not any(isinstance(step.trigger, OnEvent) for step in case.ladder):
+        return None  # as in most ladders: what has been taken and what has exited need not be asked
     step = following(case)
     if step is None or not isinstance(step.trigger, OnEvent) or step.trigger.kind != event:
         return None
