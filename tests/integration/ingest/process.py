@@ -164,7 +164,7 @@ class Gateway:
         return self.send("heartbeat", "up")
 
     def send(self, kind: str, lane: str, text: str | None = None, padding: int = 0) -> int:
-        """Publish the next numbered message, `padding` bytes longer than need be, and return its number; never waits."""
+        """Publish the next numbered message, `padding` bytes longer than need be, and return its number; no wait."""
         number = len(self._sent) + 1
         body = {"v": 1, "kind": kind, "seq": number} | ({"text": text} if text else {})
         topic = f"firenet/v1/{self.gateway_id}/{lane}/json"
