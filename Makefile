@@ -57,8 +57,15 @@ test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integra
 test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
 	@$(BIN)/python -m tests.again
 
-test-unit: $(VENV)/.have-dev ## the fast tier: no server, nothing thorough
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile -p no:logging -m "not thorough" tests/unit tests/contract/schemas
+# Two runs, each of folders of its own: workers of one run would each collect all tests and report every one of them.
+test-unit: $(VENV)/.have-dev ## the fast tier: examples only, no server, no story made up, nothing thorough (all of it: make test)
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-unit-a-d test-unit-i-s
+
+.PHONY: test-unit-a-d test-unit-i-s
+test-unit-a-d test-unit-i-s: $(VENV)/.have-dev
+	@$(BIN)/python -m pytest -q -p no:xdist -p no:logging -m "not thorough and not hypothesis" $(FAST_$@)
+FAST_test-unit-a-d := $(wildcard tests/unit/[a-d]*)
+FAST_test-unit-i-s := $(wildcard tests/unit/[!a-d_]*) tests/contract/schemas
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container

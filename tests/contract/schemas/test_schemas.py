@@ -83,10 +83,12 @@ def test_every_refusal_reason_but_those_of_our_own_has_an_example() -> None:
     assert named == {reason.value for reason in REFUSAL_REASONS_IN_USE} - {"unexpected", "unknown_profile"}
 
 
+@pytest.mark.thorough
 def test_exported_files_are_what_the_models_say() -> None:
     assert export.drift() == []
 
 
+@pytest.mark.thorough
 def test_drift_is_noticed(tmp_path: Path) -> None:
     for name, content in export.rendered().items():
         (tmp_path / name).write_text(content, encoding="utf-8")

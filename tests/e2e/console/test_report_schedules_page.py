@@ -41,7 +41,7 @@ async def test_a_report_is_scheduled_seen_to_be_sent_changed_and_removed(
         await expect(page.locator("#contacts label")).to_have_count(1)  # of the district: the brigade alone
         await page.check("#contacts input")
         await page.click("#save")
-        await at.has("#rows li", "全区")
+        await at.has("#rows li", "月报")
         await at.has("#rows .recipients", "尚无")
         publish_now(scenario)
         await page.reload()

@@ -42,6 +42,7 @@ def parts(registry: CollectorRegistry) -> Parts:
     return Parts(load(AlertsSettings), ManualClock(T0), registry)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "content", "channel"),
     [
@@ -76,6 +77,7 @@ def test_a_file_that_cannot_be_used_costs_its_channel_and_is_told(
     assert "hidden-key" not in str(said)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("channel", [Channel.SMS, Channel.VOICE, Channel.MQTT])
 async def test_its_notices_wait_until_it_is_mended(
     monkeypatch: pytest.MonkeyPatch, environment: Path, channel: Channel

@@ -209,6 +209,7 @@ def items(count: int) -> list[DigestItem]:
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_digest_is_bounded_whatever_it_tells_of(lang: str) -> None:
     long = [
@@ -327,6 +328,7 @@ def test_steps_of_units_go_by_the_ladders_pace_and_what_waits_for_others_by_supe
     assert one.ladder[0] == replace(step("H0", 0), tells=one.ladder[0].tells)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("said", "window_s", "waits_s"),
     [(None, 120, 60), (None, 45, 45), (90, 120, 90), (90, 60, 60), (0, 120, 0)],

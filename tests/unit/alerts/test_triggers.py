@@ -239,6 +239,7 @@ def test_pack_lets_the_last_step_wait_for_an_event() -> None:
     assert rules.ladders[CaseKind.FAULT][-1].trigger == OnEvent(CaseEvent.REOPENED)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", list(CaseKind))
 def test_of_the_sample_pack_only_what_asks_for_a_reply_has_an_exit_of_its_own(kind: CaseKind) -> None:
     own = {one.code for one in sample_rules().ladders.get(kind, ()) if one.exits != (StepExit.CASE_CLOSED,)}

@@ -3,6 +3,8 @@
 from collections import Counter
 from itertools import pairwise
 
+import pytest
+
 from tests.chaos.blows import plan
 from tests.chaos.script import Pace, Said, Script
 
@@ -46,6 +48,7 @@ def test_everything_happens() -> None:
     assert 0.8 * 15000 < len(said) < 1.2 * 15000
 
 
+@pytest.mark.thorough
 def test_a_device_that_boots_says_the_very_same_again() -> None:
     fires = Counter(
         (one.gateway, one.body["seq"], one.clock)

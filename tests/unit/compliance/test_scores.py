@@ -72,6 +72,7 @@ def only(found: list[Score], window: Window) -> Score:
     return score
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("metric", list(FORMULAS))
 def test_a_pack_says_of_the_same_figures_as_compliance_that_they_are_published(metric: str) -> None:
     number = NUMBER_OF.get(PublishedMetric(metric))

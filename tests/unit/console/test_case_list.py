@@ -30,6 +30,7 @@ def test_what_names_no_place_is_refused(text: str) -> None:
         CasePlace.parse(text)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "initials"),
     [("东街第一医院", "djdyyy"), ("重庆路万象城3期（B座）", "cqlwxc3qbz"), ("Star Café 9", "starcaf9"), ("☆", "")],

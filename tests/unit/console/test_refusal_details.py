@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from services.console.adapters.web import texts
 from services.ingest.domain.gb26875.errors import ErrorCode
 
@@ -42,6 +44,7 @@ def _text(value: ast.expr) -> str:
     return value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
 
 
+@pytest.mark.thorough
 def test_every_detail_of_a_refusal_is_known_to_the_page() -> None:
     patterns = [re.sub(r"\\\{\w+\\\}", ".+", re.escape(text)) for text in KNOWN.values()]
     said = _sentences()

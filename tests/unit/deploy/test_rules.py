@@ -98,6 +98,7 @@ def promtool_tests() -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.thorough
 def test_every_alert_is_shown_to_fire_to_be_quiet_and_to_survive_a_gap(alert: Rule) -> None:
     fires = quiet = gap = False
     for group in promtool_tests():

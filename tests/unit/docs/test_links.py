@@ -99,6 +99,7 @@ def test_what_is_planned_is_not_there_yet() -> None:
     assert [name for name in PLANNED if (ROOT / name).exists()] == [], "it is built: strike it out of PLANNED"
 
 
+@pytest.mark.thorough
 def test_sections_that_are_cited_by_number_exist() -> None:
     homes: dict[str, list[Path]] = {}
     for path in (ROOT / "docs").rglob("*.md"):

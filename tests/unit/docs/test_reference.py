@@ -20,6 +20,7 @@ class Sample(ServiceSettings):
     share: float = Field(ge=0, lt=1, description="a part")
 
 
+@pytest.mark.thorough
 def test_committed_files_are_what_the_code_says() -> None:
     assert reference.differing() == []
 
@@ -97,6 +98,7 @@ def test_events_are_found_with_level_and_fields() -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_events_of_a_worker_that_was_handed_its_logger_have_the_level_that_it_was_handed() -> None:
     assert reference.handed_on(["Worker(log=log.info)"]) == "info"
     assert reference.handed_on(["Worker(log=write)", "other = 1"]) is None

@@ -84,6 +84,7 @@ async def test_its_issuer_numbers_and_dates_it(here: Scenario) -> None:
     assert "2026年11月23日" in document.renditions[0].text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("content", "status", "reason"),
     [
@@ -103,6 +104,7 @@ async def test_nothing_else_is_issued_by_that_door(
     assert (await api.post("/circulars", content=content, headers={"Authorization": ""})).status_code == 401
 
 
+@pytest.mark.thorough
 async def test_what_no_record_has_room_for_is_refused_and_counted() -> None:
     here = Scenario()
     renderer = TemplateRenderer()

@@ -60,6 +60,7 @@ def renditions(wanted: Request) -> dict[Language, Rendition]:
     return {language: one.rendition for language, one in rendered(wanted).items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", list(Language))
 @pytest.mark.parametrize("name", list(requests()))
 def test_a_document_reads_as_it_was_agreed(name: str, language: Language) -> None:
@@ -67,6 +68,7 @@ def test_a_document_reads_as_it_was_agreed(name: str, language: Language) -> Non
     assert renditions(requests()[name])[language].text == wanted
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", list(requests()))
 def test_a_document_holds_no_internal_word(name: str) -> None:
     for one in renditions(requests()[name]).values():
@@ -74,6 +76,7 @@ def test_a_document_holds_no_internal_word(name: str) -> None:
         assert not re.search(r"\bH\d\b|\bI\d\b|proposal|offset|firenet|003|street 6", said), one.language
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", list(requests()))
 def test_a_document_keeps_every_rule_of_the_form(name: str) -> None:
     for one in rendered(requests()[name]).values():

@@ -42,6 +42,7 @@ def client(typesetter: PlainTypesetter | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://documents", headers=headers)
 
 
+@pytest.mark.thorough
 @needs_fonts
 @pytest.mark.parametrize("language", list(Language))
 async def test_everything_that_was_said_stands_in_it_as_text(language: Language) -> None:
@@ -67,6 +68,7 @@ async def test_everything_that_was_said_stands_in_it_as_text(language: Language)
     typesetter.close()
 
 
+@pytest.mark.thorough
 @needs_fonts
 async def test_letters_do_not_wait_behind_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
     typesetter, begun, free = TypstTypesetter(timeout_s=20, max_bytes=10**7), threading.Event(), threading.Event()

@@ -278,6 +278,7 @@ def test_a_broker_that_forgot_everything_is_told_again(broker: Broker) -> None:
     assert broker.kept["sessions", "a"].there
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(60))
 def test_in_every_order_of_starts_ends_and_cuts_no_two_hold_one_name(broker: Broker, seed: int) -> None:
     chance = random.Random(seed)

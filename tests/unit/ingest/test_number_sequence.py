@@ -228,6 +228,7 @@ def test_a_fire_lane_that_is_counted_apart_proves_nothing() -> None:
     assert ear.missing == 0
 
 
+@pytest.mark.thorough
 def test_a_gateway_that_only_uses_the_fire_lane_is_counted_too() -> None:
     ear = Ear(SERIALS).hear(*(number for number in range(800) if number != 150), overtakes=True)
     assert ear.missing == 1

@@ -44,6 +44,7 @@ async def drained(bench: Bench) -> None:
     await bench.until(lambda: bench.source.inbox.counts().in_flight == 0)
 
 
+@pytest.mark.thorough
 @FORMS
 async def test_a_thousand_copies_are_stored_and_acknowledged_each_as_what_it_is(branch: str, fire: Fire) -> None:
     bench = Bench()

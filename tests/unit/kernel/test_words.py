@@ -71,6 +71,7 @@ def ours() -> Sets:
     return dict(pair for name, path in zip(names, paths, strict=True) for pair in closed_sets(name, path.read_text()))
 
 
+@pytest.mark.thorough
 def test_every_closed_set_is_defined_once(ours: Sets) -> None:
     assert len(ours) >= 50
     assert [pair for pair in repeated(ours) if pair not in ALLOWED] == [], "import it from services/kernel/words.py"

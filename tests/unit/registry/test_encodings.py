@@ -31,6 +31,7 @@ def test_there_are_as_many_such_characters_as_the_field_said() -> None:
     assert len(set(TWO_BYTES)) == 1920
 
 
+@pytest.mark.thorough
 def test_every_such_character_alone_is_read_as_chinese_or_asked_about() -> None:
     found = {char: reading(file_of(char).encode("gb18030")) for char in TWO_BYTES}
     assert {each.encoding for each in found.values() if each is not None} == {"gb18030"}

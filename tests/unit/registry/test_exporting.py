@@ -68,6 +68,7 @@ async def export(office: Office, form: str, chinese: bool) -> list[Path]:
     return [Path(name) for name, _ in await exporter.export(chinese=chinese)]
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_import_of_an_export_changes_nothing(office: Office, form: str, chinese: bool) -> None:
     files = await export(await furnish(office), form, chinese)
@@ -82,6 +83,7 @@ async def test_import_of_an_export_changes_nothing(office: Office, form: str, ch
     assert office.store.versions == held
 
 
+@pytest.mark.thorough
 @BOTH
 async def test_an_empty_register_that_takes_an_export_holds_the_same_today(
     office: Office, form: str, chinese: bool

@@ -252,6 +252,7 @@ PACK_ERRORS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("old", "new", "path", "key"), PACK_ERRORS)
 def test_pack_error_names_its_path_line_and_column(tmp_path: Path, old: str, new: str, path: str, key: str) -> None:
     text = PACK_FILE.read_text(encoding="utf-8").replace(old, new, 1)
@@ -263,6 +264,7 @@ def test_pack_error_names_its_path_line_and_column(tmp_path: Path, old: str, new
     assert line >= text.count("\n", 0, wrong_at) + 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("old", "new", "path", "key"), PACK_ERRORS[:-1])
 def test_one_mistake_in_a_pack_is_one_error(tmp_path: Path, old: str, new: str, path: str, key: str) -> None:
     assert [named for _, _, named in pack_refusal(tmp_path, (old, new))] == [path]
@@ -289,6 +291,7 @@ def test_broken_yaml_is_told_at_its_line_and_column(tmp_path: Path, text: str, p
 H1 = "ladders.hazard.steps.1"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("said", "path", "sentence"),
     [

@@ -27,6 +27,7 @@ def errors(folder: Path, *changes: tuple[str, str]) -> list[RowError]:
     return []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("change", "path", "expected", "found"),
     [

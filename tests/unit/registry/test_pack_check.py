@@ -55,6 +55,7 @@ def test_errors_beyond_the_bound_are_counted(tmp_path: Path) -> None:
 OTHER = SAMPLE.replace("pack_id: sample-2026", "pack_id: other")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("second", "wrong"),
     [

@@ -9,6 +9,7 @@ from tests.unit.registry.builders import PACK_FILE
 SAMPLE = PACK_FILE.read_text("utf-8")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("was", "now", "at", "column", "expected"),
     [

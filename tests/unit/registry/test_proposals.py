@@ -112,6 +112,7 @@ async def test_who_asked_never_agrees_and_only_he_withdraws(office: Office) -> N
     assert office.held() == unit()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("request_", "needed"),
     [
@@ -265,6 +266,7 @@ def pack_file(number: int, *changes: tuple[str, str]) -> ProposalRequest:
     return ProposalRequest(Kind.PACK, "pack.yaml", text.encode(), "修订")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("since", [None, date(2024, 7, 1), date(2026, 7, 1)])
 async def test_a_pack_made_from_a_version_that_is_the_newest_no_more_is_not_taken(
     office: Office, since: date | None
@@ -336,6 +338,7 @@ async def test_an_export_handed_in_again_changes_nothing(office: Office) -> None
         assert await refusal(office.service.propose(asked, LI)) is AdjustmentRefusal.NO_CHANGE
 
 
+@pytest.mark.thorough
 async def test_a_pack_is_proposed_compared_and_taken_with_its_effect(office: Office) -> None:
     text = PACK_FILE.read_text().replace(f"version: {policy().number}", f"version: {policy().number + 1}", 1)
     assert text != PACK_FILE.read_text()

@@ -183,6 +183,7 @@ def test_the_duty_to_test_that_the_sample_pack_has_as_a_comment_is_one_when_it_i
     assert "test_overdue" in pack.ladders["test"].kinds
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("wrong", [{"scopes": ["S9"]}, {"categories": ["NOBODY"]}, {"every_s": 0}])
 def test_a_duty_to_test_of_what_the_pack_does_not_have_is_refused(wrong: dict[str, object]) -> None:
     said = yaml.safe_load(PACK_FILE.read_text("utf-8"))

@@ -157,6 +157,7 @@ def test_an_end_that_waited_in_another_lane_does_not_end_the_fire_that_overtook_
     assert scenario.engine.anomalies[Anomaly.STALE] == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("order", list(permutations(range(5))))
 def test_fires_and_ends_by_different_clocks_end_in_the_same_state_in_any_order(order: tuple[int, ...]) -> None:
     ends = (("p1", 100, 350), ("", 160, 90), ("p1", 170, 140))

@@ -291,6 +291,7 @@ def test_the_pack_says_which_scopes_make_a_union_and_by_what_units_are_counted()
     assert {row.key.scope for row in scenario.engine.counters.rates.rows() if row.in_scope} == {"S1", "S", "ALL"}
 
 
+@pytest.mark.thorough
 def test_strangers_are_bounded() -> None:
     scenario = Scenario(0)
     scenario.engine.registry()

@@ -56,6 +56,7 @@ def test_every_use_has_a_statement_and_every_statement_a_use(folder: Path) -> No
     assert names - used - inner == set(), "nobody uses it"
 
 
+@pytest.mark.thorough
 @by_service
 def test_statements_stand_in_the_files_only(folder: Path) -> None:
     found = [

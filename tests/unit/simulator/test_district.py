@@ -79,6 +79,7 @@ def test_impossible_sizes_are_refused(units: int, towns: int) -> None:
         District.generate(1, units, towns)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("devices", [Devices(), Devices(over_mqtt=30, over_tcp=10)], ids=["json", "devices"])
 async def test_registry_takes_the_files(tmp_path: Path, devices: Devices) -> None:
     district = District.generate(1, centre_webhook="http://127.0.0.1:8099/hook", devices=devices)

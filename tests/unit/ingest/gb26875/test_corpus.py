@@ -21,6 +21,7 @@ from services.ingest.gb26875.cli import main
 from tests.unit.ingest.gb26875.corpus import ENTRIES, Entry
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_entry_prints_what_it_states(entry: Entry) -> None:
     sink = io.StringIO()
