@@ -34,8 +34,7 @@ class MemorySource:
         self._send()
 
     def deliver_again(self, topic: str, payload: bytes, mid: int = 1) -> None:
-        """Deliver what was acknowledged, under its number, on the next connection: the acknowledgement was lost."""
-        self._epoch += 1
+        """Deliver what was acknowledged, under its number: the acknowledgement was lost on its way."""
         self._deliver(topic, payload, again=mid)
 
     def reconnect(self, *, session_kept: bool = True) -> None:

@@ -29,11 +29,8 @@ def said(
     retained: bool = False,
     gateway: str = "G1",
     mid: int = 1,
-    epoch: int | None = None,
 ) -> Accepted:
-    """What the broker marks comes on its second connection, where nothing else is said."""
-    epoch = epoch or (2 if duplicate else 1)
-    came = arrival(payload, epoch=epoch, mid=mid, received_at=at, duplicate=duplicate, retained=retained)
+    came = arrival(payload, mid=mid, received_at=at, duplicate=duplicate, retained=retained)
     flags = (Flag.REDELIVERED,) if duplicate else ()
     return Accepted(
         came,
@@ -108,13 +105,6 @@ def test_a_marked_delivery_of_another_number_is_another_message_of_the_same_word
     assert told == [False, False]
 
 
-@TROUBLES
-def test_a_gateways_own_mark_that_a_broker_passes_on_takes_no_effect_from_an_alarm(kind: SignalKind) -> None:
-    """A broker that counts to a hundred gives a number twice; a device that has started says the same as before."""
-    soon = NOON + timedelta(seconds=72)
-    assert tell(said(json(kind, 1)), said(json(kind, 1), soon, duplicate=True, epoch=1)) == [False, False]
-
-
 def test_the_brokers_mark_alone_proves_nothing_was_stored() -> None:
     assert tell(said(frame(0, b"fire"), duplicate=True)) == [False]
     other = said(frame(0, b"fire"), NOON + WINDOW * 1.01, duplicate=True)
@@ -186,8 +176,7 @@ def test_within_a_batch_the_second_is_the_repetition() -> None:
     batch = Repeats().batch()
     assert [batch.once(said(frame(5, b"x", SignalKind.OPERATION))).repeated for _ in range(3)] == [False, True, True]
     marked = Repeats().batch()
-    told = [marked.once(said(frame(5, b"x"), duplicate=True, epoch=epoch)).repeated for epoch in (2, 3, 4)]
-    assert told == [False, True, True]
+    assert [marked.once(said(frame(5, b"x"), duplicate=True)).repeated for _ in range(3)] == [False, True, True]
 
 
 def test_what_was_not_stored_is_never_repeated() -> None:

@@ -105,7 +105,7 @@ class Centre:
 
     def deliver_again(self, came: Arrival) -> None:
         self.seconds += 1
-        self.hear(came._replace(epoch=came.epoch + 1, received_at=self._now(), duplicate=True))
+        self.hear(came._replace(received_at=self._now(), duplicate=True))
 
     def hear(self, came: Arrival) -> None:
         self._number += 1
