@@ -34,7 +34,8 @@ class MemorySource:
         self._send()
 
     def deliver_again(self, topic: str, payload: bytes, mid: int = 1) -> None:
-        """Deliver what was acknowledged, under its number: the acknowledgement was lost on its way."""
+        """Deliver what was acknowledged, under its number: the connection broke with the acknowledgement on its way."""
+        self.reconnect()
         self._deliver(topic, payload, again=mid)
 
     def reconnect(self, *, session_kept: bool = True) -> None:

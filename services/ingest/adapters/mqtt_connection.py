@@ -15,6 +15,7 @@ from services.ingest.adapters.frames import Delivery, FrameReader
 from services.ingest.adapters.inbox import Inbox
 from services.ingest.adapters.mqtt_outbox import Outbox, Waker
 from services.ingest.adapters.mqtt_session import MqttSession
+from services.ingest.domain.redelivery import Redelivery
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
@@ -71,6 +72,7 @@ class MqttConnection:
         self._silent_limit_s = silent_limit_s
         self._frames = FrameReader(v5=session.v5)
         self._unsent = b""
+        self._redelivery = Redelivery()
         self.heard_at = clock.monotonic()
         waker.attach(sock)
 
@@ -137,7 +139,7 @@ class MqttConnection:
         messages: list[Delivery] = []
         for packet in packets:
             if isinstance(packet, Delivery) and packet.topic != self._probes.topic:
-                messages.append(packet)
+                messages.append(self._with_mark_of_broker(packet))
                 continue
             self._inbox.put(self._session.epoch, messages)
             messages = []
@@ -146,6 +148,11 @@ class MqttConnection:
             else:
                 self._session.client.feed(packet)
         self._inbox.put(self._session.epoch, messages)
+
+    def _with_mark_of_broker(self, packet: Delivery) -> Delivery:
+        if self._redelivery.is_marked(packet.duplicate, packet.mid, self._session.kept) == packet.duplicate:
+            return packet
+        return packet._replace(duplicate=False)
 
     def _publish(self) -> None:
         session, outbox = self._session, self._outbox

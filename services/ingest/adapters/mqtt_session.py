@@ -74,8 +74,8 @@ class FedClient(mqtt.Client):
 class MqttSession:
     """One session at the broker over any number of connections, with a stable client id. Not thread-safe.
 
-    `epoch` numbers the connections that the broker took. `subscribed`: all filters were granted on this connection.
-    `refused_why`: the broker said no, and why.
+    `epoch` numbers the connections that the broker took. `kept`: the broker had kept the session when it took this one.
+    `subscribed`: all filters were granted on this connection. `refused_why`: the broker said no, and why.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class MqttSession:
         self._on_change = on_change
         self.client = self._make_client(client_id)
         self.epoch = 0
+        self.kept = False
         self.connected = False
         self.subscribed = False
         self.refused_why: str | None = None
@@ -168,6 +169,7 @@ class MqttSession:
             return
         self.connected = True
         self.epoch += 1
+        self.kept = flags.session_present
         self._on_open(flags.session_present)
         self._subscribe(client)
         self._on_change("connected")

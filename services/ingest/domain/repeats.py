@@ -2,7 +2,8 @@
 
 Whether an alarm is an echo is never seen by what it says: a gateway that starts anew repeats its numbers, its time
 and its very words and means a new fire. So only the broker's mark takes the effect from an alarm or from the end of
-one, and only where that delivery is stored: a confirm of what is lost would lose it for good. A gateway's resend of an
+one, and only where that delivery is stored and came over an earlier connection of ours (a broker delivers again when
+we come back, never meanwhile): a confirm of what is lost would lose it for good. A gateway's resend of an
 alarm is passed on: who follows the state of the component finds that nothing has changed. What is no trouble and comes
 again soon, under the same number and before any later one, is kept once.
 
@@ -45,12 +46,14 @@ _KEPT_ONCE = frozenset({SignalKind.TEST, SignalKind.ANALOG, SignalKind.STATE, Si
 class _Sent(NamedTuple):
     """`number` is None where the gateway gave none. `content` is a hash, only ever compared within one gateway.
 
-    `delivery` is the number that the broker delivered it under, with its lane. `dated`: it names one moment.
+    `delivery` is the number that the broker delivered it under, with its lane; `epoch` the connection it came over.
+    `dated`: it names one moment.
     """
 
     number: int | None
     content: int
     delivery: tuple[Lane, int]
+    epoch: int
     at: datetime
     dated: bool = False
 
@@ -133,7 +136,13 @@ class Batch:
 
 
 def _is_same_delivery(known: _Sent, sent: _Sent) -> bool:
-    return known.delivery == sent.delivery and known.content == sent.content and known.at >= sent.at - WINDOW
+    """Say whether the broker delivered this before. On one connection a number that comes again is another delivery."""
+    return (
+        known.delivery == sent.delivery
+        and known.epoch != sent.epoch
+        and known.content == sent.content
+        and known.at >= sent.at - WINDOW
+    )
 
 
 def _is_said(sent: _Sent, known: Sequence[_Sent]) -> bool:
@@ -179,7 +188,7 @@ def _sent(accepted: Accepted, signal: Signal) -> _Sent | None:
     content = hash(arrival.payload if message.frame is None else message.frame.identity)
     is_right = message.occurred_at is not None and _ODD_CLOCK.isdisjoint(signal.flags)
     dated = is_right and number is not None and number >= COUNTED
-    return _Sent(number, content, delivery, arrival.received_at, dated)
+    return _Sent(number, content, delivery, arrival.epoch, arrival.received_at, dated)
 
 
 def _sign_of_life(signal: Signal) -> Signal:

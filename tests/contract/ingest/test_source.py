@@ -19,6 +19,7 @@ from services.ingest.domain.values import Accepted, Arrival
 from services.ingest.metrics import Metrics
 from services.ingest.ports import Source
 from services.runtime.clock import SystemClock
+from services.simulator.adapters import encoding
 from tests.fakes.ingest import MemorySource
 
 LIMIT_S = 60
@@ -34,6 +35,10 @@ class Harness(Protocol):
     def topic(self) -> str: ...
 
     async def publish(self, payloads: list[bytes]) -> None: ...
+
+    async def publish_marked(self, payload: bytes) -> None:
+        """Publish what a device says again, marked so, for it never heard that it was taken."""
+        ...
 
     async def acknowledgements_sent(self) -> None:
         """Return when what was settled is on its way to the broker."""
@@ -54,6 +59,9 @@ class HarnessInMemory:
         for payload in payloads:
             self.source.publish(self.topic, payload)
 
+    async def publish_marked(self, payload: bytes) -> None:
+        self.source.publish(self.topic, payload)
+
     async def acknowledgements_sent(self) -> None:
         pass  # there is no way
 
@@ -67,7 +75,9 @@ class HarnessInMemory:
 class BrokerHarness:
     """A link of its own name and topics on a broker that others use too."""
 
-    def __init__(self, port: int, protocol: str, group: str) -> None:
+    def __init__(self, port: int, protocol: str, group: str, port_of_devices: int) -> None:
+        """`port_of_devices` speaks 3.1.1."""
+        self._port_of_devices = port_of_devices
         name = f"T{secrets.token_hex(6)}"
         self.topic = f"firenet/v1/{name}/up/json"
         self.clock = clock = SystemClock()
@@ -97,6 +107,14 @@ class BrokerHarness:
         sent = [self.publisher.publish(self.topic, payload, qos=1) for payload in payloads]
         for info in sent:
             await asyncio.to_thread(info.wait_for_publish, LIMIT_S)
+
+    async def publish_marked(self, payload: bytes) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port_of_devices)
+        writer.write(encoding.connect_packet(f"{self.topic[11:24]}-again", 60, None, None, None))
+        writer.write(encoding.duplicate(encoding.publish_packet(self.topic, payload, 1)))
+        async with asyncio.timeout(LIMIT_S):
+            assert await reader.readexactly(8) == b"\x20\x02\x00\x00\x40\x02\x00\x01", "connected and taken"
+        writer.close()
 
     async def acknowledgements_sent(self) -> None:
         await self.until(lambda: not self.link._outbox.acks)
@@ -128,11 +146,12 @@ async def harness(request: pytest.FixtureRequest) -> AsyncIterator[Harness]:
         made = HarnessInMemory()
     elif kind.startswith("mosquitto"):
         port = request.getfixturevalue("mosquitto_broker").port
-        made = BrokerHarness(port, "3.1.1" if kind == "mosquitto-3.1.1" else "5", "" if "plain" in kind else "group")
+        group = "" if "plain" in kind else "group"
+        made = BrokerHarness(port, "3.1.1" if kind == "mosquitto-3.1.1" else "5", group, port)
     else:
         broker = request.getfixturevalue("iotcore_broker")
         five = kind.endswith("5")
-        made = BrokerHarness(broker.port_v5 if five else broker.port, "5" if five else "3.1.1", "")
+        made = BrokerHarness(broker.port_v5 if five else broker.port, "5" if five else "3.1.1", "", broker.port)
     if isinstance(made, BrokerHarness):
         await made.start()
     try:
@@ -192,6 +211,14 @@ async def test_what_was_not_settled_comes_again_after_a_cut_and_what_was_does_no
     assert bodies(again) == [b"taken", b"waiting", b"later"]
     assert all(arrival.epoch > taken.epoch for arrival in again)
     settle(harness.source, again)
+
+
+async def test_a_mark_that_the_device_set_is_not_the_brokers(harness: Harness) -> None:
+    """A broker that passes it on (rumqttd) would have a fire taken for its own echo."""
+    await harness.publish_marked(b"fire")
+    (fire,) = await take(harness.source, 1)
+    settle(harness.source, [fire])
+    assert (fire.payload, fire.duplicate) == (b"fire", False)
 
 
 async def test_a_probe_comes_back_behind_what_was_published_before_it(harness: Harness) -> None:

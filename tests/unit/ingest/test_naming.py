@@ -536,7 +536,7 @@ async def test_a_fire_of_an_adopted_session_is_no_echo_of_one_that_came_under_th
         _, outcomes = await one._workers["fire"]._decide([fire])
         one.classifier.repeats.stored(outcomes)
         assert [signal.message.kind for signal in cast(Accepted, outcomes[0]).signals] == [SignalKind.FIRE]
-    _, again = await second._workers["fire"]._decide([fire])
+    _, again = await second._workers["fire"]._decide([fire._replace(epoch=2)])
     assert cast(Accepted, again[0]).repeated, "in one session it is"
 
 

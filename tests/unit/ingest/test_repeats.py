@@ -29,8 +29,12 @@ def said(
     retained: bool = False,
     gateway: str = "G1",
     mid: int = 1,
+    epoch: int | None = None,
 ) -> Accepted:
-    came = arrival(payload, mid=mid, received_at=at, duplicate=duplicate, retained=retained)
+    """What came over the connection `epoch`: a delivery that is marked over the second, where nothing else is said."""
+    came = arrival(
+        payload, epoch=epoch or 1 + duplicate, mid=mid, received_at=at, duplicate=duplicate, retained=retained
+    )
     flags = (Flag.REDELIVERED,) if duplicate else ()
     return Accepted(
         came,
@@ -105,6 +109,14 @@ def test_a_marked_delivery_of_another_number_is_another_message_of_the_same_word
     assert told == [False, False]
 
 
+@TROUBLES
+def test_on_one_connection_no_number_stands_for_the_same_delivery_twice(kind: SignalKind) -> None:
+    """A device that boots says the very same, marked by a broker that passes marks on, and the number is free again."""
+    for epoch in (1, 2):
+        told = tell(said(json(kind, 1), epoch=epoch), said(json(kind, 1), epoch=epoch, duplicate=True))
+        assert told == [False, False]
+
+
 def test_the_brokers_mark_alone_proves_nothing_was_stored() -> None:
     assert tell(said(frame(0, b"fire"), duplicate=True)) == [False]
     other = said(frame(0, b"fire"), NOON + WINDOW * 1.01, duplicate=True)
@@ -176,7 +188,8 @@ def test_within_a_batch_the_second_is_the_repetition() -> None:
     batch = Repeats().batch()
     assert [batch.once(said(frame(5, b"x", SignalKind.OPERATION))).repeated for _ in range(3)] == [False, True, True]
     marked = Repeats().batch()
-    assert [marked.once(said(frame(5, b"x"), duplicate=True)).repeated for _ in range(3)] == [False, True, True]
+    again = [marked.once(said(frame(5, b"x"), duplicate=True, epoch=epoch)).repeated for epoch in (1, 2, 3)]
+    assert again == [False, True, True]
 
 
 def test_what_was_not_stored_is_never_repeated() -> None:
