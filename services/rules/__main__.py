@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from services.rules.adapters.statements import SQL
+from services.rules.adapters.positions import STATEMENTS
 from services.rules.app import run
 from services.rules.command import facts
 from services.rules.settings import RulesSettings
@@ -31,8 +31,7 @@ def main() -> None:
     if sys.argv[1:2] == ["facts"]:
         sys.exit(facts.run(sys.argv[2:], sys.stdout.buffer))
     if sys.argv[1:2] == ["positions"]:
-        statements = positions.Statements(SQL["positions"], SQL["move_position"])
-        sys.exit(positions.main(sys.argv[2:], "rules", statements))
+        sys.exit(positions.main(sys.argv[2:], "rules", STATEMENTS))
     settings = load(RulesSettings)
     configure("rules", settings.log_level)
     sys.exit(asyncio.run(_main(settings)))

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from schemas.topics import SIGNALS
-from services.rules.adapters.statements import SQL
+from services.rules.adapters.positions import STATEMENTS
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 from services.runtime.positions import Extent, Whence, goal
 
@@ -31,10 +31,10 @@ def test_only_what_kafka_has_not_is_moved(saved: int, whence: Whence, expected: 
 def test_rules_positions_are_of_the_signals_and_moved_only_from_where_they_were_seen(migrated_database: str) -> None:
     with psycopg.connect(migrated_database) as connection:
         connection.execute("INSERT INTO rules.partitions (partition, next_offset, owner_epoch) VALUES (3, 70, 1)")
-        assert connection.execute(SQL["positions"].encode()).fetchall() == [(SIGNALS, 3, 70)]
+        assert connection.execute(STATEMENTS.read.encode()).fetchall() == [(SIGNALS, 3, 70)]
         place = {"topic": SIGNALS, "partition": 3, "goal": 50}
-        assert connection.execute(SQL["move_position"].encode(), {**place, "saved": 71}).rowcount == 0
-        assert connection.execute(SQL["move_position"].encode(), {**place, "saved": 70}).rowcount == 1
+        assert connection.execute(STATEMENTS.move.encode(), {**place, "saved": 71}).rowcount == 0
+        assert connection.execute(STATEMENTS.move.encode(), {**place, "saved": 70}).rowcount == 1
         row = connection.execute("SELECT next_offset, owner_epoch FROM rules.partitions").fetchone()
         assert row == (50, 2), "whoever owned it is fenced"
 
