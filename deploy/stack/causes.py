@@ -92,11 +92,11 @@ def cause_of(text: str) -> Cause:
 def explain(log: str, code: int | None = None, *, by_system: bool = False) -> Why:
     """Return why a process ended that printed `log` since its start and ended with `code` (negative: that signal).
 
-    `by_system`: the kernel ended processes for want of memory meanwhile.
+    `by_system`: the kernel ended processes of this machine for want of memory meanwhile; it does not tell which.
     """
     if code is not None and code < 0 and -code not in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS):
         if by_system and code == -signal.SIGKILL:
-            return Why(Cause.NO_MEMORY, "the system ended it for want of memory")
+            return Why(Cause.NO_MEMORY, "the system ended processes for want of memory meanwhile, probably this one")
         return Why(Cause.KILLED, "somebody ended it, or the system did for want of memory")
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     for read in (_from_java, _from_postgres, _from_python, _from_plain):

@@ -3,7 +3,8 @@
 `verify-audit` checks the audit chain in the database; `bundle CASE FILE.zip` packs all that happened to a case, to be
 checked without us; `check-bundle FILE.zip` checks one, as the `verify.py` in it does; `explain CASE` says who was told
 of a case, who was not and why, and what comes next; `synthetic-alarm` sends a test
-alarm all the way to our own receiver and prints when it passed what; it ends with 1 when it did not arrive in time.
+alarm all the way to our own receiver and prints when it passed what; it ends with 1 when it did not arrive in time;
+`positions` says up to where Kafka was read, and moves what Kafka lost.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.ids import CaseId
 from services.alerts.domain.synthetic import RunOutcome, Stage
 from services.alerts.settings import AlertsSettings
+from services.runtime import positions
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
 from services.runtime.logging import configure
 from services.runtime.settings import ServiceSettings, load
@@ -106,10 +108,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("explain", help="say who was told of a case, who was not, what comes next").add_argument("case")
     commands.add_parser("check-bundle", help="check such an archive").add_argument("file")
     commands.add_parser("synthetic-alarm", help="send a test alarm to our own receiver and see whether it arrives")
+    commands.add_parser("positions", add_help=False, help="up to where Kafka was read; --help says more")
     return parser
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["positions"]:
+        return positions.main(sys.argv[2:], "alerts", positions.statements_of("alerts"))
     arguments = _parser().parse_args()
     match arguments.command:
         case "verify-audit":

@@ -1,5 +1,6 @@
 """`python -m services.documents` serves until SIGTERM or SIGINT; `number` enters what an issuer gave its draft, `mails`
-shows answers that came by mail, joins one to its document, takes it as a party's reply or sets it aside."""
+shows answers that came by mail, joins one to its document, takes it as a party's reply or sets it aside; `positions`
+says up to where Kafka was read."""
 
 import argparse
 import asyncio
@@ -10,12 +11,15 @@ from services.documents import app
 from services.documents.domain.errors import BadForm, NotFound, NotNumbered, NotPossible, StoreUnavailable
 from services.documents.settings import DocumentsSettings
 from services.kernel.calendar import CHINA
+from services.runtime import positions
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
 from services.runtime.logging import configure
 from services.runtime.settings import load
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["positions"]:
+        return positions.main(sys.argv[2:], "documents", positions.statements_of("documents"))
     arguments = _parser().parse_args()
     settings = load(DocumentsSettings)
     configure("documents", settings.log_level)
@@ -49,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     joined.add_argument("document", help="id or number of the document")
     for one in (taken, aside, joined):
         one.add_argument("--by", required=True, help="who decides it")
+    commands.add_parser("positions", add_help=False, help="up to where Kafka was read; --help says more")
     return parser
 
 

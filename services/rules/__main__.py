@@ -1,11 +1,13 @@
-"""python -m services.rules [facts ..]: the service, or what a log establishes."""
+"""python -m services.rules [facts .. | positions ..]: the service, what a log establishes, how far Kafka was read."""
 
 import asyncio
 import sys
 
+from services.rules.adapters.positions import STATEMENTS
 from services.rules.app import run
 from services.rules.command import facts
 from services.rules.settings import RulesSettings
+from services.runtime import positions
 from services.runtime.kafka import KafkaUnavailable
 from services.runtime.lifecycle import Stop, TaskDied, install_signal_handlers
 from services.runtime.logging import configure
@@ -28,6 +30,8 @@ async def _main(settings: RulesSettings) -> int:
 def main() -> None:
     if sys.argv[1:2] == ["facts"]:
         sys.exit(facts.run(sys.argv[2:], sys.stdout.buffer))
+    if sys.argv[1:2] == ["positions"]:
+        sys.exit(positions.main(sys.argv[2:], "rules", STATEMENTS))
     settings = load(RulesSettings)
     configure("rules", settings.log_level)
     sys.exit(asyncio.run(_main(settings)))

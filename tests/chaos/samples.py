@@ -1,5 +1,6 @@
 """Memory of each part and room on the disk over a long run: samples, and how fast each part grows."""
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,8 @@ WARM_UP_S = 120.0
 """So long after its start a process still fills caches: what it gains then is no growth."""
 SHORTEST_LIFE_S = 300.0
 """Lives shorter than this say nothing about growth."""
+FILE = "samples.jsonl"
+"""In the folder of the run: a slope alone does not tell steady growth from a step after a blow."""
 MB = 1024 * 1024
 
 
@@ -106,10 +109,18 @@ class Sampler:
                 if found is not None:
                     self.samples[part.name].append(Sample(at_s, found.life, found.megabytes))
                     whole += found.megabytes
+            self._keep()
             turn += 1
             if turn % 4 == 0:
                 self.disk.append((at_s, folder_megabytes(self._folder)))
                 self._line(whole, self.disk[-1][1])
+
+    def _keep(self) -> None:
+        """Write the newest sample of each part, a line for all: a run that is killed has them too."""
+        newest = {name: samples[-1] for name, samples in self.samples.items() if samples}
+        line = {name: [round(one.at_s, 1), one.life, round(one.megabytes, 1)] for name, one in newest.items()}
+        with suppress(OSError), (self._folder / FILE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
     def table(self) -> list[str]:
         """Return one line for each part and one for the disk."""

@@ -211,6 +211,8 @@ class TopicHandler(Generic[E]):
         except NoPack as error:
             get_logger().warning("nobody_known_to_tell", topic=self._topic, error=str(error))
             return
+        except MemoryError:  # no fault of the record: the next process reads it again
+            raise
         except Exception as error:  # noqa: BLE001 - our own bug meets an event: the fires behind it must not wait for it
             if len(news) > 1:
                 for record in news:
@@ -300,7 +302,7 @@ class TopicHandler(Generic[E]):
         next_offset = records[-1].offset + 1
         try:
             await self._commit(lane, events, next_offset)
-        except Unavailable:
+        except (Unavailable, MemoryError):  # no room is no fault of the record: the next process reads it again
             raise
         except Fenced as error:
             # the new owner reads on from the offset of our last commit; we only stop writing

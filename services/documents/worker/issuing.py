@@ -106,7 +106,7 @@ class IssuingService:
         try:
             async with transaction.attempt():
                 document = await self._issue(transaction, document_id, request, batch)
-        except (StoreUnavailable, Fenced):
+        except (StoreUnavailable, Fenced, MemoryError):  # no room is no fault of the request: the next process reads it
             raise
         except Exception as error:  # noqa: BLE001 - our own bug meets a request: those behind it must not wait
             batch.refused.append((request, error))

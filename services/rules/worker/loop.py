@@ -145,6 +145,9 @@ class RulesWorker:
         return records
 
     def _feed(self, held: OwnedPartition, records: Sequence[LogRecord]) -> None:
+        """Bring records to the engine. A partition where that ends half way is forgotten, so that nobody saves what it
+        is by then under the offset of before: its records would count twice.
+        """
         engine, decode = held.engine, self.decoder.decode
         beats = ticks = 0
         for record in records:
@@ -162,6 +165,9 @@ class RulesWorker:
                 self.metrics.refused.labels(error.reason).inc()
                 self.log("record_refused", partition=held.number, offset=record.offset, reason=error.reason,
                          detail=error.detail)  # fmt: skip
+            except MemoryError:  # the process has no room; the record is not to blame and is read again by the next one
+                self._drop([held.number])
+                raise
             except Exception as error:  # noqa: BLE001 - our bug meets this record: counted, logged, the next one is tried
                 self._unexpected(held, record, error)
             else:
@@ -175,6 +181,7 @@ class RulesWorker:
         self.log("record_broke_engine", partition=held.number, offset=record.offset, exc_info=error)
         held.unexpected_in_a_row += 1
         if held.unexpected_in_a_row >= MAX_UNEXPECTED:
+            self._drop([held.number])
             raise TooManyUnexpected(f"partition {held.number} at offset {record.offset}") from error
 
     async def idle(self) -> None:

@@ -7,3 +7,11 @@ RETURNING owner_epoch, next_offset
 
 -- advance --
 UPDATE {schema}.partitions SET next_offset = %s WHERE topic = %s AND partition = %s AND owner_epoch = %s
+
+-- positions --
+SELECT topic, partition, next_offset FROM {schema}.partitions ORDER BY topic, partition
+
+-- move_position --
+-- The epoch counts up: whoever reads the partition at this moment saves nothing more.
+UPDATE {schema}.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1
+WHERE topic = %(topic)s AND partition = %(partition)s AND next_offset = %(saved)s

@@ -5,5 +5,13 @@ from tests.containers import (
     timescaledb_container,
     timescaledb_database,
 )
+from tests.integration.ingest.conftest import own_kafka
 
-__all__ = ["docker_engine", "kafka_container", "mosquitto_container", "timescaledb_container", "timescaledb_database"]
+__all__ = [
+    "docker_engine",
+    "kafka_container",
+    "mosquitto_container",
+    "own_kafka",
+    "timescaledb_container",
+    "timescaledb_database",
+]

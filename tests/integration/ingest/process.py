@@ -53,8 +53,7 @@ class IngestProcess:
     def __init__(self, folder: Path, bootstrap: str, mqtt_port: int, instance: str, **settings: str) -> None:
         (self.port,) = free_ports(1)
         self._log = folder / f"{instance or self.port}.log"
-        self._env = {
-            **os.environ,
+        self.settings = {
             "FIRENET_KAFKA_BOOTSTRAP": bootstrap,
             "INGEST_INSTANCE": instance,
             "INGEST_HTTP_PORT": str(self.port),
@@ -78,7 +77,8 @@ class IngestProcess:
         """Start it without waiting for anything."""
         with self._log.open("ab") as log:
             command = [sys.executable, "-m", "services.ingest"]
-            self._process = await asyncio.to_thread(subprocess.Popen, command, env=self._env, stdout=log, stderr=log)
+            env = os.environ | self.settings
+            self._process = await asyncio.to_thread(subprocess.Popen, command, env=env, stdout=log, stderr=log)
 
     def connect_to(self, mqtt_port: int, silent_limit_s: int = 3) -> None:
         """Reach the broker over another port from the next start on, and soon give a dead connection up."""
@@ -86,7 +86,7 @@ class IngestProcess:
 
     def set(self, **settings: str) -> None:
         """Change settings from the next start on."""
-        self._env |= settings
+        self.settings |= settings
 
     @property
     def pid(self) -> int:
@@ -163,12 +163,12 @@ class Gateway:
     def heartbeat(self) -> int:
         return self.send("heartbeat", "up")
 
-    def send(self, kind: str, lane: str, text: str | None = None) -> int:
-        """Publish the next numbered message and return its number, without waiting."""
+    def send(self, kind: str, lane: str, text: str | None = None, padding: int = 0) -> int:
+        """Publish the next numbered message, `padding` bytes longer than need be, and return its number; no wait."""
         number = len(self._sent) + 1
         body = {"v": 1, "kind": kind, "seq": number} | ({"text": text} if text else {})
         topic = f"firenet/v1/{self.gateway_id}/{lane}/json"
-        self._sent.append(self._client.publish(topic, json.dumps(body), qos=1).mid)
+        self._sent.append(self._client.publish(topic, json.dumps(body) + " " * padding, qos=1).mid)
         return number
 
     @property

@@ -189,6 +189,15 @@ async def test_our_own_bug_costs_one_record_not_those_behind_it(bench: Bench) ->
     assert bench.rejected == 1
 
 
+async def test_want_of_memory_is_no_fault_of_the_record_and_ends_the_loop(bench: Bench) -> None:
+    bench.taker.failing["U2"] = MemoryError()
+    await bench.take({0: findings("U1", "U2", "U3")})
+    assert bench.rejected == 0
+    assert bench.taker.taken == []
+    with pytest.raises(MemoryError):
+        await bench.handler.idle()
+
+
 @pytest.mark.parametrize("error", [StoreUnavailable("down"), NoPack("none")])
 async def test_what_is_down_is_waited_for(bench: Bench, error: Exception) -> None:
     bench.taker.failing["U1"] = error

@@ -130,6 +130,16 @@ async def test_our_own_bug_costs_one_fire_not_those_behind_it(harness: Harness) 
     assert harness.memory.recipients == ["U1", "U2"]
 
 
+async def test_want_of_memory_costs_no_fire(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_room(events: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(harness.memory, "take", no_room)
+    harness.memory.lost()
+    with pytest.raises(MemoryError):
+        await harness.handler.handle({0: findings("U1")})
+
+
 async def test_error_of_a_database_that_answers_all_the_same_tells_nothing_from_memory(
     harness: Harness,
 ) -> None:

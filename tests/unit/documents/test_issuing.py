@@ -98,6 +98,19 @@ async def test_what_cannot_be_rendered_gives_its_number_back_and_holds_nobody_up
     assert here.store.tables.offsets[TOPIC, 0][1] == 1
 
 
+async def test_want_of_memory_refuses_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    here = Scenario()
+    with monkeypatch.context() as patch:
+        patch.setattr(PlainRenderer, "render", no_room)
+        with pytest.raises(MemoryError):
+            await here.take(request("R1"), request("R2"))
+    await here.take(request("R1"), request("R2"))
+    assert here.numbers() == ["消监告〔2026〕1号", "消监告〔2026〕2号"]
+
+
 async def test_a_document_is_told_of_once_and_after_an_outage() -> None:
     here = Scenario()
     await here.take(request("R1"), request("R2"))

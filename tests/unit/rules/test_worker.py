@@ -70,6 +70,19 @@ class Log:
         return [Record(offset) for offset in range(first, last)]
 
 
+@dataclass
+class Failing(Log):
+    """Reading the record at one offset fails with no fault of the record."""
+
+    at: int = 0
+    error: Exception = field(default_factory=MemoryError)
+
+    def decode(self, value: bytes, offset: int) -> Input:
+        if offset == self.at:
+            raise self.error
+        return super().decode(value, offset)
+
+
 def log_of_a_day() -> Log:
     items: list[Input | str | None] = []
     for second in range(0, 320, 2):
@@ -245,6 +258,28 @@ async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_t
     assert one.held[0].engine.units["U1"].connection.shown == "online"
     with pytest.raises(TooManyUnexpected):
         await one.handle({0: log.records(2, len(log.items))})
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ZeroDivisionError()])
+async def test_what_a_batch_did_before_it_ended_half_way_is_not_saved_and_counts_once(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("services.rules.worker.loop.MAX_UNEXPECTED", 1)
+    whole = await run_through(MemoryStore(), log_of_a_day())
+    store, log = MemoryStore(), log_of_a_day()
+    one = worker(store, Failing(log.items, at=23, error=error), Clock())
+    await one.assigned(0)
+    await one.handle({0: log.records(0, 10)})
+    with pytest.raises((MemoryError, TooManyUnexpected)):
+        await one.handle({0: log.records(10, 40)})
+    await one.revoked([0])
+    saved = store.partitions[0].next_offset
+    assert all(one.evidence.offset < saved for one in store.transitions.values())
+    torn = await run_through(store, log)
+    assert torn.transitions == whole.transitions
+    assert torn.signals == whole.signals
+    assert torn.units == whole.units
+    assert torn.rates == whole.rates
 
 
 async def test_records_that_come_a_second_time_are_passed_over_and_a_gap_is_refused() -> None:

@@ -64,7 +64,7 @@ DELETE FROM compliance.interruptions WHERE unit_id = ANY (%s) AND ended_at < %s
 -- forget_losses --
 -- Of whoever an outage that is kept goes back to, or was lost together with, so much before and after.
 DELETE FROM compliance.losses l
-WHERE l.unit_id = ANY (%(unit_ids)s) AND l.lost_at < %(before)s - %(reach)s AND NOT EXISTS (
+WHERE l.unit_id = ANY (%(unit_ids)s) AND l.lost_at < %(before)s::bigint - %(reach)s::bigint AND NOT EXISTS (
     SELECT FROM compliance.interruptions o
     WHERE o.lost_at BETWEEN l.lost_at - %(reach)s AND l.lost_at + %(reach)s
 )

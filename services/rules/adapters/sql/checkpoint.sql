@@ -9,6 +9,14 @@ INSERT INTO rules.partitions AS p (partition, owner, owner_epoch) VALUES (%(part
 ON CONFLICT (partition) DO UPDATE SET owner = excluded.owner, owner_epoch = p.owner_epoch + 1
 RETURNING owner_epoch, next_offset
 
+-- positions --
+SELECT 'firenet.signals.v1', partition, next_offset FROM rules.partitions ORDER BY partition
+
+-- move_position --
+-- By hand, after a log was lost. The epoch counts up: whoever reads the partition at this moment saves nothing more.
+UPDATE rules.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1
+WHERE partition = %(partition)s AND next_offset = %(saved)s
+
 -- load --
 SELECT seq, base, body FROM rules.snapshots
 WHERE partition = %(partition)s
