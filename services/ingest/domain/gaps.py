@@ -61,7 +61,7 @@ class GapWatch:
         While they do not, nothing is counted and all that was is forgotten. Once they do again, what this process had
         been dealt until `now` may still be on its way, with holes where others were dealt the rest: counting begins,
         and meets every gateway anew, behind the proof that all of that has come. While it is not known nothing is
-        reported and nothing forgotten: most times nobody has joined, and what a broker lost that was away stays missing.
+        reported and nothing forgotten: most times nobody has joined, and what a broker lost meanwhile stays missing.
         """
         self._is_known = alone is not None
         if alone is False and not (self._shared and self._alone_since is None):
