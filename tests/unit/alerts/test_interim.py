@@ -238,7 +238,7 @@ async def test_who_ends_writes_down_what_was_sent_though_the_database_was_long_i
     assert len(here.sent()) == 2
 
 
-async def test_who_ends_without_a_database_says_what_will_be_sent_once_more() -> None:
+async def test_who_ends_without_a_database_says_what_will_be_sent_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Without()
     await here.lose()
     await here.take(BURNS)
@@ -246,7 +246,7 @@ async def test_who_ends_without_a_database_says_what_will_be_sent_once_more() ->
     async def nowhere(*args: object) -> set[NoticeId]:
         raise StoreUnavailable("away")
 
-    here.store.known = nowhere  # type: ignore[method-assign] # as any question then
+    monkeypatch.setattr(here.store, "known", nowhere)
     with structlog.testing.capture_logs() as said:
         await here.interim.leave()
     assert [(line["event"], line["notices"]) for line in said] == [("sent_and_not_written_down", 2)]
