@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import psutil
@@ -166,9 +167,9 @@ def main() -> int:
     with processors("  "):
         for times in (1, 2):
             units = times * options.units
-            for one in (
-                *measure_ingest(units, times * options.rate, options.seconds),
-                *(measure_rules(units, options.rounds * units, count) for count in PROCESSES),
+            for one in chain(
+                measure_ingest(units, times * options.rate, options.seconds),
+                (measure_rules(units, options.rounds * units, count) for count in PROCESSES),
             ):
                 print(
                     f"  {one.service}, {one.units:,} units, {one.processes} processes: {one.us:.1f} us a signal",

@@ -12,7 +12,7 @@ from tests.chaos import probe
 from tests.chaos.scenario import LIMIT_S, Scenario, scenario
 from tests.checker import told
 from tests.system import wait_for
-from tests.upgrade.fleet import AT_WORK, READERS_FIRST, Fleet
+from tests.upgrade.fleet import ON_THE_WAY_OF_A_FIRE, READERS_FIRST, Fleet
 from tests.upgrade.versions import LONG, NEW, Version
 
 ISSUED = "SELECT request_id FROM documents.documents"
@@ -37,7 +37,7 @@ def here(old: Version, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sce
 @pytest.mark.timeout(1200)
 def test_forwards_back_and_forwards_again_under_load(here: Scenario, old: Version) -> None:
     fleet = Fleet(here.system)
-    writers_first = tuple(reversed(READERS_FIRST if os.environ.get(LONG) else AT_WORK))
+    writers_first = tuple(reversed(READERS_FIRST if os.environ.get(LONG) else ON_THE_WAY_OF_A_FIRE))
     with here.storm():
         here.await_messages(300)
         prepare(here)
@@ -75,7 +75,7 @@ def prepare(here: Scenario) -> None:
 def roll(here: Scenario, fleet: Fleet, order: Sequence[str], version: Version) -> None:
     for kind in order:
         fleet.replace(kind, version, together=lambda: here.await_messages(60))
-    here.say(f"all is {version.name}")
+    here.say(f"{', '.join(order)}: {version.name}")
 
 
 def wrong(here: Scenario) -> list[str]:
