@@ -36,6 +36,10 @@ BROKER_ACCOUNTS = {"ingest": "INGEST", "registry": "REGISTRY", "alerts": "ALERTS
 STANDS_BACK = {"rules": 5, "alerts": 5, "documents": 10, "compliance": 5, "registry": 10, "console": 10}
 """Niceness of what is not on a fire's way: with too little processor for all, ingest and alerts-fire come first."""
 
+SENDERS = ("alerts", "alerts-fire", "console")
+SENDING_S = 60.0
+"""They send notices and mails: what is on its way to a slow receiver and cut off would be sent twice."""
+
 SEVERAL = ("ingest", "rules", "alerts", "documents")
 """What may run several times, side by side. The archive has one writer, the page one address, the registry one API."""
 MOST_OF_EACH = 8
@@ -440,6 +444,7 @@ class FireNet:
             env={**self.environment(), **(extra or {})},
             ready=http_ok(f"http://{HOST}:{port}/readyz"),
             start_limit_s=90,
+            stop_limit_s=SENDING_S if kind in SENDERS else Service.stop_limit_s,
             nice=STANDS_BACK.get(kind, 0),
             needs=NEEDS.get(kind, ()),
             mute_is_dead=not self.options.patient,

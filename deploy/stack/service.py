@@ -30,6 +30,7 @@ class Service(ChildPart):
         ready: Callable[[], bool] | None = None,
         addresses: Mapping[str, str] | None = None,
         start_limit_s: float = 60.0,
+        stop_limit_s: float = stop_limit_s,
         nice: int = 0,
         needs: tuple[str, ...] = (),
         mute_is_dead: bool = True,
@@ -40,6 +41,7 @@ class Service(ChildPart):
         super().__init__(folder, clock=clock)
         self.name = name
         self.start_limit_s = start_limit_s
+        self.stop_limit_s = stop_limit_s
         self.needs = needs
         self.mute_is_dead = mute_is_dead
         self._argv = list(argv)

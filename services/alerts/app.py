@@ -96,9 +96,10 @@ class Alerts:
                 post=await stack.enter_async_context(open_pool(dsn, "alerts-post", 1, 6)),
                 work=await stack.enter_async_context(open_pool(dsn, "alerts-work", 1, 6)),
             )
+            stack.push_async_callback(self._leave_nothing_in_memory)  # the last to be done before the database goes
             follower = CompactedFollower(settings.kafka_bootstrap, REGISTRY, parts.directory.on_record)
             fire_delivery = parts.delivery_workers.worker(stack, "fire", parts.delivery_workers.outbox(pools.fire))
-            stack.push_async_callback(fire_delivery.drain)  # what the last fire taken in has sent on its way
+            stack.push_async_callback(fire_delivery.drain)  # behind the tasks, which have little time to end
             ready = asyncio.Event()
             parts.synthetic = alarms_of(parts, PostgresSyntheticRuns(pools.work), stack)
             tasks = {
@@ -131,6 +132,10 @@ class Alerts:
         if self._fire is not None and self._fire.interim.away:
             checks["database"] = "away: fires are told from memory"
         return Readiness(ready=not bad, checks=checks)
+
+    async def _leave_nothing_in_memory(self) -> None:
+        if self._fire is not None:
+            await self._fire.interim.leave()
 
     def _status(self, pools: Pools) -> StatusServer:
         acknowledgements = AcknowledgementService(

@@ -214,12 +214,15 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             "status": status.serve(stop),
             "refusals": feed.run(settings.kafka_bootstrap, stop),
         }
+        mailer = None
         if settings.smtp_host is not None:
             mailer = _mailer(settings, settings.smtp_host, pool, read, documents, clock, registry)
             tasks["reports"] = mailer.run(stop)
         try:
             await supervise(stop, tasks)
         finally:
+            if mailer is not None:
+                await mailer.drain()
             await orders.close()
             if provider is not None:
                 await provider.close()

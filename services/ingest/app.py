@@ -64,6 +64,7 @@ REPLAYER = "replay"
 GATHERING = frozenset({"main", "device"})
 """Lanes that gather a batch; the others send each message at once."""
 DEVICE_HOLD_MESSAGES = 16384
+LOOK_AT_OTHERS_S = 0.25
 CLOSING_S = 15.0
 """After its drain a process closes its connections: to a Kafka that does not answer that takes 10 s."""
 DEVICE_HOLD_BYTES = 32 * 1024 * 1024
@@ -144,7 +145,7 @@ class Ingest:
 
     async def run(self, stop: Stop) -> None:
         """Work until stop, then drain. Raises TaskDied when a part of it ended by itself."""
-        gaps = GapWatch(timedelta(seconds=self._settings.gap_grace_s)) if self._settings.count_gaps else None
+        gaps = self._gap_watch()
         tasks = {
             "registry": self._feed.run(stop),
             "start": self._start(stop),
@@ -157,7 +158,7 @@ class Ingest:
                 partial(adopt_all, self._names, partial(self._adoption, self._names), self._metrics), stop
             )
             if gaps is not None:
-                tasks["gaps"] = _count_gaps_alone(gaps, self._names, stop)
+                tasks["gaps"] = self._count_gaps_alone(gaps, self._names, stop)
         tasks |= {lane: self._work(lane, gaps, stop) for lane in self._sources}
         watched = {**self._brokers, **self._ports}
         tasks |= {f"watch-{name}": self._watch(part, stop) for name, part in watched.items()}
@@ -201,6 +202,21 @@ class Ingest:
         self._started.set()
         get_logger().info("ingest_started", instance=self._settings.instance, gateways=len(self._directory))
         await stop.wait()
+
+    def _gap_watch(self) -> GapWatch | None:
+        if not self._settings.count_gaps:
+            return None
+        gaps = GapWatch(timedelta(seconds=self._settings.gap_grace_s))
+        if self._names is not None:  # before a lane is open: what waits in our sessions may be a part already
+            gaps.share(self._names.alone, self._stamps.next())
+        self._metrics.counting_numbers.set(gaps.counts)
+        return gaps
+
+    async def _count_gaps_alone(self, gaps: GapWatch, names: BrokerNames, stop: Stop) -> None:
+        """Others are heard of before they hold a name and read: a pause comes long before the grace of a loss ends."""
+        while not await stop.wait_for(LOOK_AT_OTHERS_S):
+            gaps.share(names.alone, self._stamps.next())
+            self._metrics.counting_numbers.set(gaps.counts)
 
     def _may_connect(self) -> bool:
         return self._names is None or self._names.holds(self._settings.instance)
@@ -281,12 +297,6 @@ class Ingest:
         if settings.udp_port:
             self._ports["udp"] = DeviceDatagrams(settings.device_host, settings.udp_port, *where)
         return lanes.sources
-
-
-async def _count_gaps_alone(gaps: GapWatch, names: BrokerNames, stop: Stop) -> None:
-    """Where several share the messages each sees a part, and what it does not see is not lost."""
-    while not await stop.wait_for(0.5):
-        gaps.see_all(everything=names.alone)
 
 
 class Process:

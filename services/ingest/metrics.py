@@ -86,6 +86,9 @@ class Metrics:
         self.sequence_found = counter(
             "sequence_found_total", "numbers that came after they had been counted as missing: taken back"
         )
+        self.counting_numbers = gauge(
+            "counting_numbers", "1 while numbers that gateways skip are counted: every message comes to this process"
+        )
         self.numbers = counter("sequence_total", "numbers of gateways, by what each is beside the last", ("step",))
         self.replays = counter("replays_total", "refusals decided anew at a person's order", ("outcome",))
         self.registry_bad = counter("registry_bad_records_total", "registry records that could not be read")

@@ -64,7 +64,8 @@ class IngestSettings(ServiceSettings):
     )
     count_gaps: bool = Field(
         default=True,
-        description="count gaps in gateways' numbers; off when several processes share the group: each sees a part",
+        description="count gaps in gateways' numbers; of several processes that share the group each sees a part and"
+        " counts nothing, whatever this says",
     )
     gap_grace_s: float = Field(
         default=120,

@@ -100,7 +100,6 @@ def ingest(
         "INGEST_HTTP_PORT": str(port),
         "INGEST_MQTT_PORT": str(mqtt_port),
         "INGEST_MQTT_PROTOCOL": arguments.protocol,
-        "INGEST_COUNT_GAPS": str(arguments.processes == 1),
     }
     process = subprocess.Popen([sys.executable, "-m", "services.ingest"], env=env)
     scrape = Scrape(port)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -314,7 +314,17 @@ def per_tick(units: int) -> int:
 
 
 async def prepare(servers: Servers, units: int, count: int) -> None:
-    """Fill the registry and the log: `count` heartbeats, one minute of log time for a round of all units."""
+    """Fill the registry and the log."""
+    await register(servers, units)
+    await fill(servers, log(units, count))
+
+
+def unit_names(units: int) -> list[str]:
+    return [f"U{n:06}" for n in range(units)]
+
+
+async def register(servers: Servers, units: int) -> None:
+    """Create the topics and fill the registry."""
     specs = [
         TopicSpec(
             topic.name,
@@ -329,10 +339,15 @@ async def prepare(servers: Servers, units: int, count: int) -> None:
     await ensure_topics(servers.bootstrap, specs)
     producer = BatchProducer(servers.bootstrap, "bench")
     await producer.start()
-    names = [f"U{n:06}" for n in range(units)]
     records = [Record(REGISTRY, b"pack:sample-2026", registry_event(pack_record()))]
-    records += [Record(REGISTRY, key.encode(), value) for key, value in registry_records(names)[1:]]
+    records += [Record(REGISTRY, key.encode(), value) for key, value in registry_records(unit_names(units))[1:]]
     await producer.send_many(records, None)
+    await producer.stop()
+
+
+def log(units: int, count: int) -> Iterator[list[Record]]:
+    """Yield `count` heartbeats with their ticks, lot by lot; one minute of log time is a round of all units."""
+    names = unit_names(units)
     partitions = all_topics()["signals"].partitions
     places = {name: partition_of(name.encode(), partitions) for name in names}
     step, lot_size = timedelta(seconds=60) / units, per_tick(units)
@@ -342,6 +357,13 @@ async def prepare(servers: Servers, units: int, count: int) -> None:
         for n in range(first, min(first + lot_size, count)):
             name = names[n % units]
             lot.append(Record(SIGNALS, name.encode(), raw_beat(name, n, START + n * step), places[name]))
+        yield lot
+
+
+async def fill(servers: Servers, lots: Iterable[list[Record]]) -> None:
+    producer = BatchProducer(servers.bootstrap, "bench")
+    await producer.start()
+    for lot in lots:
         await producer.send_many(lot, None)
     await producer.stop()
 

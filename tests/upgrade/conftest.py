@@ -13,7 +13,6 @@ def _settings() -> Iterator[None]:
     """Processes start one after the other here, and are waited for: on a busy machine it would take minutes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(firenet, "STANDS_BACK", {})
-        patch.setenv("INGEST_COUNT_GAPS", "false")  # two processes side by side: each sees a part of the numbers
         yield
 
 

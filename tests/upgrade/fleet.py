@@ -9,8 +9,8 @@ from tests.upgrade.versions import Version
 
 READERS_FIRST = ("alerts-fire", "alerts", "documents", "compliance", "rules", "registry", "ingest", "console")
 """The order of the runbook: who reads a topic is replaced before whoever writes it."""
-AT_WORK = ("alerts-fire", "alerts", "documents", "compliance", "rules", "ingest")
-"""Without those that only people use."""
+ON_THE_WAY_OF_A_FIRE = ("alerts-fire", "rules", "ingest")
+"""What goes back, and forwards again, where there is little time: the engine's state is among it."""
 SIDE_BY_SIDE = ("ingest", "rules", "alerts-fire", "alerts", "documents")
 """Of these the new process is ready before the old one is ended, as the chart does it."""
 

@@ -64,6 +64,7 @@ class OrdinaryLane:
         self._fire_delivery = fire_delivery
         self._stack = stack
         self._delivery_worker = parts.delivery_workers.worker(stack, "post", parts.delivery_workers.outbox(post))
+        stack.push_async_callback(self._delivery_worker.drain)
 
     def tasks(self, ready: asyncio.Event, stop: Stop) -> dict[str, Coroutine[Any, Any, None]]:
         return {

@@ -130,7 +130,7 @@ class Parts:
             wake()
 
     async def deliver(self, delivery_worker: DeliveryWorker, name: str, stop: Stop) -> None:
-        """Bring notices out until stop, then let land what is on its way."""
+        """Bring notices out until stop. What is on its way then is waited for by whoever made the worker."""
 
         def finished(made_room: bool) -> None:
             if made_room:
@@ -139,7 +139,6 @@ class Parts:
 
         delivery_worker.on_finished = finished
         await self.turns.run(name, delivery_worker.turn, stop)
-        await delivery_worker.drain()
 
 
 async def after(ready: asyncio.Event, stop: Stop, work: Callable[[], Awaitable[None]]) -> None:

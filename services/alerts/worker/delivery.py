@@ -157,9 +157,12 @@ class DeliveryWorker:
         return may_send_notice(notice, case, now).stop is None
 
     async def drain(self) -> None:
-        """Wait for what is on its way."""
+        """Wait for what is on its way, and until it is written down; no longer than the longest lease.
+
+        Nothing is cut off, also when whoever waits is cancelled: the receiver may have it, and would get it once more.
+        """
         if self._in_flight:
-            await asyncio.gather(*self._in_flight, return_exceptions=True)
+            await asyncio.wait(set(self._in_flight), timeout=max(self._lanes.sending.values()).total_seconds())
 
     def _start(self, notice: Due, ready: Ready) -> None:
         task = asyncio.create_task(self._bring(notice, ready))

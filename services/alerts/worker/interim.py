@@ -6,6 +6,7 @@ what was told meanwhile is written down as it was sent.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from services.alerts.worker.delivery import DeliveryWorker
 from services.alerts.worker.handover import bring
 from services.alerts.worker.intake import CaseIntake
 from services.runtime.clock import Clock
+from services.runtime.logging import get_logger
 from services.runtime.patience import is_done, within
 
 DECIDE_S = 2.0
@@ -30,6 +32,7 @@ NOBODYS = timedelta(minutes=10)
 """So long what was told from memory waits for its record; of what the database tells under another id none comes."""
 TAKEN_IN_S = 5.0
 """So long after the return the records of the outage are being taken in, and what was told with them."""
+LEAVE_TRIES = 3
 _NO_CLAIM = PartitionClaim("", 0, 0)
 
 
@@ -154,3 +157,19 @@ class Interim:
 
     async def drain(self) -> None:
         await self._delivery_worker.drain()
+
+    async def leave(self) -> None:
+        """Before the process ends: write down what was sent, for nobody else knows that. Raises nothing.
+
+        What the database cannot be told is sent once more by whoever reads the log on: counted in the log.
+        """
+        for _ in range(LEAVE_TRIES):
+            rows = [row for row in self._store.notices.rows().values() if row.attempts]
+            if not rows:
+                return
+            with contextlib.suppress(TimeoutError, StoreUnavailable, Conflict):
+                if not await within(self._write_down(rows), DECIDE_S):
+                    break
+        left = sum(row.state == "accepted" for row in self._store.notices.rows().values())
+        if left:
+            get_logger().warning("sent_and_not_written_down", notices=left, meaning="they are sent once more")

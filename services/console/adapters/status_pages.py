@@ -20,6 +20,7 @@ WANTED = frozenset(
     {
         "firenet_ingest_sequence_missing_total",
         "firenet_ingest_sequence_found_total",
+        "firenet_ingest_counting_numbers",
         "firenet_archive_free_bytes",
     }
 )

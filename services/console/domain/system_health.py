@@ -295,9 +295,12 @@ def _gaps(services: Sequence[ServiceSeen]) -> ItemRow:
     name, runbook = "gaps", "messages-that-never-came"
     missing = _total(services, "ingest", "firenet_ingest_sequence_missing_total")
     found = _total(services, "ingest", "firenet_ingest_sequence_found_total")
-    if missing is None or found is None:
+    counting = _total(services, "ingest", "firenet_ingest_counting_numbers")
+    if missing is None or found is None or counting is None:
         return _unknown(name, runbook)
     lost = max(0, int(missing - found))
+    if not lost and not counting:  # several share the messages, and none of them can know
+        return ItemRow(name, SystemState.UNKNOWN, runbook, {"counting": 0})
     return ItemRow(name, SystemState.ATTENTION if lost else SystemState.WELL, runbook, {"n": lost})
 
 

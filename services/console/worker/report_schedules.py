@@ -1,5 +1,6 @@
 """Schedules of reports for the pages, and the part that makes and sends their mails."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from services.console.domain.errors import (
 from services.console.domain.history import Subject, may_see
 from services.console.domain.report import ReportQuery, period_of
 from services.console.domain.report_schedules import (
+    LEASE,
     MOST_RECIPIENTS,
     WAITS,
     MailCounts,
@@ -142,6 +144,7 @@ class ReportMailer:
         self._metrics = metrics
         self._an_hour = an_hour
         self._made: tuple[tuple[ReportQuery, Language], float, ReportFiles] | None = None
+        self._sending: asyncio.Task[None] | None = None
 
     async def run(self, stop: Stop) -> None:
         while not stop.is_set():
@@ -157,10 +160,7 @@ class ReportMailer:
             await stop.wait_for(EVERY_S)
 
     async def turn(self, stop: Stop) -> None:
-        """Plan what is due, send what waits, count. Raises DataUnavailable.
-
-        A mail that is on its way is waited for, also when the console stops: it would be sent once more.
-        """
+        """Plan what is due, send what waits, count. Raises DataUnavailable."""
         await self._plan()
         while not stop.is_set() and await self._send_one():
             pass
@@ -186,6 +186,19 @@ class ReportMailer:
         mail = await self._outbox.claim(self._clock.now(), self._an_hour)
         if mail is None:
             return False
+        self._sending = asyncio.create_task(self._bring(mail))
+        await asyncio.shield(self._sending)
+        return True
+
+    async def drain(self) -> None:
+        """Wait for the mail that is on its way and until that is written down: else it would be sent once more.
+
+        So it is not cut off with `run`, which has little time to end.
+        """
+        if self._sending is not None:
+            await asyncio.wait({self._sending}, timeout=LEASE.total_seconds())
+
+    async def _bring(self, mail: ReportMail) -> None:
         how = await self._try(mail)
         await self._outbox.tried(mail, how, self._clock.now())
         self._metrics.tries.labels(how.trouble or "sent").inc()
@@ -193,7 +206,6 @@ class ReportMailer:
             "report_mail_tried", mail_id=mail.mail_id, schedule_id=mail.schedule_id, contact_id=mail.contact_id,
             first=mail.first.isoformat(), edition=mail.edition, attempt=mail.attempt, outcome=how.trouble or "sent",
         )  # fmt: skip
-        return True
 
     async def _try(self, mail: ReportMail) -> Tried:
         if mail.attempt > len(WAITS) + 1:

@@ -107,10 +107,10 @@ class BrokerNames:
             return self._naming.holds(name, self._clock.monotonic())
 
     @property
-    def alone(self) -> bool:
-        """Whether no other process takes part: then everything comes to this one."""
+    def alone(self) -> bool | None:
+        """Whether every message comes to this process; None while that cannot be known."""
         with self._lock:
-            return self._naming.others == 0
+            return self._naming.alone
 
     def problem(self) -> str:
         """Return `ok`, or why this process does not work under its name."""

@@ -32,12 +32,17 @@ class GapWatch:
 
     All lanes share one watch, because a gateway counts over all of them. To be given in order, each message once, and a
     known resend by its flag only. What is refused came all the same.
+
+    Of several processes that share the messages each sees a part, and what it does not see is not lost. So it counts
+    only while all messages come to this process (`share`), and remembers nothing of what was before.
     """
 
     def __init__(self, grace: timedelta = GRACE) -> None:
         """`grace`: how long a missing number may still come before it is reported as lost."""
         self._grace = grace
-        self._paused = False
+        self._shared = False
+        self._alone_since: datetime | None = None
+        self._is_known = True
         self._begin()
 
     def _begin(self) -> None:
@@ -45,11 +50,33 @@ class GapWatch:
         self._serials = SequenceCounter(SERIALS, self._grace)
         self._followed: dict[str, int] = {}
 
-    def see_all(self, everything: bool) -> None:
-        """Count only while all messages come to this process; each time that begins, meet every gateway anew."""
-        if self._paused is everything:
-            self._paused = not everything
+    @property
+    def counts(self) -> bool:
+        """Whether a number that is missing will be reported."""
+        return self._is_known and not self._shared
+
+    def share(self, alone: bool | None, now: datetime) -> None:
+        """Hear whether all messages come to this process; None: that cannot be known at the moment.
+
+        While they do not, nothing is counted and all that was is forgotten. Once they do again, what this process had
+        been dealt until `now` may still be on its way, with holes where others were dealt the rest: counting begins,
+        and meets every gateway anew, behind the proof that all of that has come. While it is not known nothing is
+        reported and nothing forgotten: most times nobody has joined, and what a broker lost meanwhile stays missing.
+        """
+        self._is_known = alone is not None
+        if alone is False and not (self._shared and self._alone_since is None):
+            self._shared, self._alone_since = True, None
             self._begin()
+        elif alone and self._shared and self._alone_since is None:
+            self._alone_since = now
+
+    def _skips(self, proven: datetime | None) -> bool:
+        if not self._shared:
+            return False
+        if proven is None or self._alone_since is None or proven < self._alone_since:
+            return True
+        self._shared, self._alone_since = False, None
+        return False
 
     def follow(
         self, accepted: Accepted, steps: Counter[SequenceStep], proven: datetime | None, *, overtakes: bool = False
@@ -60,8 +87,9 @@ class GapWatch:
         than that of the other messages.
         """
         arrival = accepted.arrival
-        if arrival.retained or self._paused:
-            return accepted  # kept by the broker, and counted long ago
+        if arrival.retained or self._skips(proven):  # kept by the broker, and counted long ago; or one of a part
+            return accepted
+        proven = proven if self._is_known else None
         if (
             len(accepted.signals) == 1
             and not overtakes

@@ -135,6 +135,9 @@ class NameRegister:
     def others(self, but: str) -> int:
         return sum(1 for token, one in self._members.items() if token != but and one.names)
 
+    def has_sessions(self, but: str | None) -> bool:
+        return any(name != but for name in self.unread_since)
+
     def shift(self, seconds: float) -> None:
         for member in self._members.values():
             member.heard_at += seconds
@@ -275,6 +278,17 @@ class Naming:
     def others(self) -> int:
         """How many other processes claim names."""
         return self._register.others(self.token)
+
+    @property
+    def alone(self) -> bool | None:
+        """Whether every message comes to our own sessions; None while the broker, which knows, is not reached.
+
+        A session is dealt its share until it is ended, whether or not a process is there to read it.
+        """
+        if self._joined_at is None:
+            return None
+        shared = self._adopts and (self.left_out > 0 or self._register.has_sessions(but=self.own))
+        return self.others == 0 and not shared
 
     def waits_for(self) -> tuple[str, str] | None:
         """Return the name that would do and who holds it (host and process); None while nothing is waited for."""

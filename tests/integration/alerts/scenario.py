@@ -452,6 +452,8 @@ async def scenario(kafka: str, dsn: str, folder: Path) -> AsyncIterator[Scenario
         sys.stdout.write(here.logs())
         raise
     finally:
+        for hook in here.hooks:
+            hook.hang.set()  # a process that is stopped waits for what is on its way
         for process in here.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)

@@ -92,6 +92,41 @@ async def told(site: Site, talkers: list[Talker]) -> list[int]:
     return [each.missing for each in data.values() if each.missing is not None]
 
 
+@pytest.mark.chaos
+async def test_two_that_share_tell_no_loss_of_each_other_and_the_one_that_is_left_tells_what_is_lost(
+    own_broker_site: Site,
+) -> None:
+    site = own_broker_site  # what is dealt to the session of the one that ended waits there, and is no loss
+    talkers = [Talker(gateway, number) for number, gateway in enumerate(await site.gateways(3))]
+    stays, goes = (site.member() for _ in range(2))
+    site.ingest = stays
+    for member in (stays, goes):
+        member.set(INGEST_GAP_GRACE_S=str(GRACE_S))
+    await stays.start()
+    await talk_for(site, talkers, graces=2)
+    assert stays.metric("counting_numbers") == 1
+    for talker in talkers:
+        talker.start()
+    await goes.start()
+    await until(lambda: stays.metric("counting_numbers") == 0)
+    for talker in talkers:
+        await talker.stop()
+    await talk_for(site, talkers, graces=3)
+    for talker in talkers:
+        talker.start()
+    missed_by_goes = goes.metric("sequence_missing_total")
+    await goes.stop()
+    await until(lambda: stays.metric("counting_numbers") == 1)
+    for talker in talkers:
+        await talker.stop()
+    await talk_for(site, talkers, graces=3)
+    assert (await told(site, talkers), missed_by_goes, stays.metric("sequence_missing_total")) == ([], 0, 0)
+    talkers[0].skip(4)
+    await talk_for(site, talkers, graces=3)
+    await until(lambda: stays.metric("sequence_missing_total") == 4)
+    assert await told(site, talkers) == [4]
+
+
 @pytest.fixture
 async def talkers(site: Site) -> list[Talker]:
     site.ingest.set(INGEST_GAP_GRACE_S=str(GRACE_S))

@@ -1,5 +1,6 @@
 """A fire's notices leave with the commit that writes them; what may not or cannot leave then, does not."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.attempts import ALL_CLEAR, FIRE, FIRST, ORDINARY, Outcome, policy_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.ports import Ready
 from services.kernel.words import Channel, Purpose, Recipient
 from tests.fakes.alerts_store import MemoryTransaction, states
 from tests.unit.alerts.build import at, event, step
@@ -50,6 +52,33 @@ async def test_killed_between_commit_and_send_is_sent_when_the_lease_ends() -> N
     assert not harness.carrier.sent, "it may be on its way in the process that was killed"
     await harness.pass_time(61, every=61)
     assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
+
+
+async def test_stopped_while_a_receiver_is_slow_what_it_took_is_written_down_and_sent_to_nobody_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    harness = Harness()
+    answer = asyncio.Event()
+    send = harness.carrier.send
+
+    async def slow(notice: Ready) -> Outcome:
+        outcome = await send(notice)
+        await answer.wait()
+        return outcome
+
+    monkeypatch.setattr(harness.carrier, "send", slow)
+    await harness.take(BURNS, topic="alarms")
+    cut = asyncio.create_task(harness.finished())  # as the tasks of a process are, when their time to end is over
+    await asyncio.sleep(0)
+    cut.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut
+    answer.set()
+    await harness.finished()
+    assert states(harness.store) == {"F0": ["accepted", "accepted"]}
+    harness.restart()
+    await harness.pass_time(180, every=61)
+    assert len(harness.recipients("F0")) == 2
 
 
 async def test_failed_commit_sends_nothing_and_gives_the_room_back(monkeypatch: pytest.MonkeyPatch) -> None:

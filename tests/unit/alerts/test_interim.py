@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
+import structlog
 
 from services.alerts.adapters.interim_store import LocalInterimStore
 from services.alerts.domain.case.case import Case
@@ -216,6 +217,39 @@ async def test_attempt_that_could_not_be_written_down_is_not_repeated(monkeypatc
     await here.settled()
     assert states(here.store) == {"F0": ["accepted", "accepted"]}
     assert len(here.sent()) == 2
+
+
+async def test_who_ends_writes_down_what_was_sent_though_the_database_was_long_in_answering(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = Without()
+
+    async def nowhere(*args: object) -> None:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(here.store, "record", nowhere)
+        await here.take(BURNS)
+    await here.interim.leave()
+    assert states(here.store) == {"F0": ["accepted", "accepted"]}
+    assert not here.memory.notices.rows()
+    here.harness.restart()
+    await here.harness.pass_time(180, every=61)
+    assert len(here.sent()) == 2
+
+
+async def test_who_ends_without_a_database_says_what_will_be_sent_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Without()
+    await here.lose()
+    await here.take(BURNS)
+
+    async def nowhere(*args: object) -> set[NoticeId]:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(here.store, "known", nowhere)
+    with structlog.testing.capture_logs() as said:
+        await here.interim.leave()
+    assert [(line["event"], line["notices"]) for line in said] == [("sent_and_not_written_down", 2)]
 
 
 async def test_what_the_ordinary_lane_wrote_first_is_written_down_as_told_and_not_sent_again() -> None:

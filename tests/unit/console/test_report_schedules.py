@@ -1,5 +1,6 @@
 """Which report is due when, who may have it, and what the part that sends them does when something is in its way."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -18,6 +19,7 @@ from services.console.domain.report_schedules import (
     NewSchedule,
     Plan,
     ReportContact,
+    ReportMail,
     Schedule,
     ScheduleAct,
     Trouble,
@@ -29,6 +31,7 @@ from services.console.domain.report_schedules import (
 )
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import ReportMailMetrics
+from services.console.ports import ReportFiles
 from services.console.worker.report_schedules import ReportMailer, ScheduleDesk
 from services.kernel.words import BodyKind, Dimension, Language, Period
 from services.runtime.lifecycle import Stop
@@ -244,6 +247,34 @@ async def test_a_report_is_sent_once_and_corrected_once(site: Site) -> None:
         await site.turn(CORRECTED_AFTER)
     assert [revision for _, _, revision in site.carrier.sent] == [1, 2]
     assert site.metric("report_mails_total", outcome="sent") == 2
+
+
+async def test_a_mail_on_its_way_when_the_console_ends_is_written_down_and_not_sent_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, answer = asyncio.Event(), asyncio.Event()
+    send = site.carrier.send
+
+    async def slow(mail: ReportMail, to: ReportContact, files: ReportFiles) -> Trouble | None:
+        trouble = await send(mail, to, files)
+        begun.set()
+        await answer.wait()
+        return trouble
+
+    monkeypatch.setattr(site.carrier, "send", slow)
+    running = asyncio.create_task(site.mailer.run(Stop()))
+    await begun.wait()
+    running.cancel()  # as tasks are that take too long to end
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    draining = asyncio.create_task(site.mailer.drain())
+    await asyncio.sleep(0)
+    assert not draining.done()
+    answer.set()
+    await draining
+    assert site.metric("report_mails_total", outcome="sent") == 1
+    await site.turn(HOUR)
+    assert len(site.carrier.sent) == 1
 
 
 async def test_a_mail_that_waited_has_the_newest_figures_and_needs_no_correction(site: Site) -> None:

@@ -55,7 +55,11 @@ INGEST = ServiceSeen(
             "10.0.0.2:9101",
             True,
             {"mqtt": "ok"},
-            {"firenet_ingest_sequence_missing_total": 4.0, "firenet_ingest_sequence_found_total": 4.0},
+            {
+                "firenet_ingest_sequence_missing_total": 4.0,
+                "firenet_ingest_sequence_found_total": 4.0,
+                "firenet_ingest_counting_numbers": 1.0,
+            },
         ),
     ),
 )
@@ -136,10 +140,26 @@ def test_of_two_instances_one_that_is_mute_is_seen_and_its_counters_leave_the_su
 
 
 def test_numbers_that_never_came_are_summed_over_the_instances() -> None:
-    lost = {"firenet_ingest_sequence_missing_total": 3.0, "firenet_ingest_sequence_found_total": 1.0}
-    both = ServiceSeen("ingest", (*INGEST.instances, InstanceSeen("10.0.0.9:9101", True, {}, lost)))
-    row = item("gaps", replace(WHOLE, services=(both,)))
+    both = (*INGEST.instances, counted(3, 1, counting=0))
+    row = item("gaps", replace(WHOLE, services=(ServiceSeen("ingest", both),)))
     assert (row.state, row.values) == (SystemState.ATTENTION, {"n": 2})
+
+
+def test_what_nobody_counts_is_unknown_and_not_none() -> None:
+    shared = ServiceSeen("ingest", (counted(1, 1, counting=0), counted(0, 0, counting=0)))
+    row = item("gaps", replace(WHOLE, services=(shared,)))
+    assert (row.state, row.values) == (SystemState.UNKNOWN, {"counting": 0})
+    stands_by = ServiceSeen("ingest", (counted(0, 0, counting=0), *INGEST.instances))
+    assert item("gaps", replace(WHOLE, services=(stands_by,))).state is SystemState.WELL
+
+
+def counted(missing: float, found: float, counting: float) -> InstanceSeen:
+    told = {
+        "firenet_ingest_sequence_missing_total": missing,
+        "firenet_ingest_sequence_found_total": found,
+        "firenet_ingest_counting_numbers": counting,
+    }
+    return InstanceSeen("10.0.0.9:9101", True, {}, told)
 
 
 def test_a_service_without_any_instance_is_no_service() -> None:

@@ -143,6 +143,54 @@ def test_what_the_broker_kept_is_old() -> None:
     assert set(ear.steps) == {SequenceStep.NEXT}
 
 
+# --- of several that share the messages each sees a part
+
+
+def apart(ear: Listener, numbers: range) -> None:
+    """Tell what one of several is dealt: pieces long enough to look like a count, and holes between them."""
+    for first in numbers[::20]:
+        ear.follow(*map(numbered, range(first, first + 15)))
+
+
+def test_while_others_share_nothing_is_missing_and_nothing_of_it_is_missing_later() -> None:
+    ear = Listener().follow(*map(numbered, range(40)))
+    ear.watch.share(alone=False, now=after(ear.second))
+    assert not ear.watch.counts
+    apart(ear, range(60, 200))
+    ear.watch.share(alone=True, now=after(ear.second))
+    ear.follow(*map(numbered, range(205, 280)))
+    assert (ear.missing, ear.watch.counts) == ([], True)
+    assert ear.follow(*map(numbered, range(283, 320))).missing == [3]
+
+
+def test_what_was_dealt_while_others_shared_is_read_later_and_proves_no_loss() -> None:
+    ear = Listener()
+    ear.watch.share(alone=False, now=after(0))
+    ear.watch.share(alone=True, now=after(1000))  # proven is behind: a backlog of that time is still to be read
+    apart(ear, range(60, 600))
+    assert (ear.missing, ear.watch.counts) == ([], False)
+    ear.second = 1000
+    assert ear.follow(*map(numbered, range(600, 660)), *map(numbered, range(661, 700))).missing == [1]
+
+
+def test_who_joins_before_all_of_the_time_before_is_read_stops_the_count_again() -> None:
+    ear = Listener()
+    for alone in (False, True, False):
+        ear.watch.share(alone=alone, now=after(ear.second))
+    apart(ear, range(60, 200))
+    assert (ear.missing, ear.watch.counts) == ([], False)
+
+
+def test_while_nobody_knows_who_is_there_a_loss_waits_and_is_forgotten_only_when_somebody_was() -> None:
+    for alone, missing in ((True, [3]), (False, [])):
+        ear = Listener().follow(*map(numbered, range(40)))
+        ear.watch.share(alone=None, now=after(ear.second))
+        ear.follow(*map(numbered, range(43, 80)))
+        assert (ear.missing, ear.watch.counts) == ([], False)
+        ear.watch.share(alone=alone, now=after(ear.second))
+        assert ear.follow(*map(numbered, range(80, 120))).missing == missing
+
+
 # --- what is refused came all the same
 
 

@@ -180,6 +180,46 @@ def test_who_stood_still_takes_nobody_for_dead(broker: Broker) -> None:
     assert other.naming.own == "ingest-2"
 
 
+def test_who_is_alone_has_every_message_also_none_waits_in_the_session_of_one_that_is_gone(broker: Broker) -> None:
+    stays = broker.member()
+    said = [stays.naming.alone]
+    broker.pass_time(2)
+    assert [*said, stays.naming.alone] == [None, True], "nothing was heard at first"
+    goes, waits = broker.member(), broker.member("ingest-1")
+    broker.pass_time(2)
+    assert (stays.naming.alone, goes.naming.alone) == (False, False)
+    for say in goes.naming.leaving():
+        broker.publish(say)
+    goes.connected = False
+    broker.pass_time(1, goes)
+    assert stays.naming.others == 0
+    assert not stays.naming.alone, "its session is dealt its share on"
+    broker.pass_time(ADOPT_AFTER_S, goes)
+    stays.naming.emptied("ingest-2")
+    broker.pass_time(1, goes)
+    assert (stays.naming.alone, waits.naming.own) == (True, None), "one that waits for a name reads nothing"
+    broker.cut(stays)
+    assert stays.naming.alone is None
+
+
+def test_without_a_share_group_every_name_has_every_message(broker: Broker) -> None:
+    broker.publish(Say("sessions", "site-b", there=True))
+    one = broker.member("site-a", adopts=False)
+    broker.pass_time(2)
+    assert one.naming.alone
+
+
+def test_where_records_were_left_out_nobody_is_alone(broker: Broker) -> None:
+    one = broker.member()
+    for number in range(MOST_SESSIONS + 1):
+        broker.publish(Say("sessions", f"s{number}", there=True))
+    broker.pass_time(1)
+    for number in range(MOST_SESSIONS + 1):
+        broker.publish(Say("sessions", f"s{number}"))
+    broker.pass_time(1)
+    assert one.naming.alone is False
+
+
 def test_a_session_that_nobody_reads_is_adopted_by_one_and_only_after_a_moment(broker: Broker) -> None:
     members = [broker.member() for _ in range(3)]
     broker.pass_time(2)

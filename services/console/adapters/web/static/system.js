@@ -48,14 +48,17 @@ function words(values) {
 }
 
 function item(row) {
-  return line(row.state, t(`system.name.${row.name}`), [said(row)], isUnseen(row) ? "unseen" : row.name, row.runbook);
+  const todo = isUnseen(row) ? "unseen" : isUncounted(row) ? "gaps_uncounted" : row.name;
+  return line(row.state, t(`system.name.${row.name}`), [said(row)], todo, row.runbook);
 }
 
-const isUnseen = (row) => row.state === "unknown" && !("bytes" in row.values);
+const isUnseen = (row) => row.state === "unknown" && Object.keys(row.values).length === 0;
+const isUncounted = (row) => row.name === "gaps" && "counting" in row.values;
 
 function said(row) {
   const values = words(row.values);
   if (isUnseen(row)) return t("system.unseen");
+  if (isUncounted(row)) return t("system.item.gaps_uncounted");
   if (row.name === "database" && row.state === "bad") return t("system.item.database_bad");
   if (row.name === "synthetic" && row.state === "bad") return t("system.item.synthetic_bad", values);
   if (row.name === "lag" && "blind" in values) return t("system.item.lag_blind", values);
