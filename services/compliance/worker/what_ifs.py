@@ -105,6 +105,9 @@ class WhatIfs:
                     busy = await self.turn(stop)
                 except Unavailable:
                     await stop.wait_for(WAIT_S)
+                except Exception as error:  # noqa: BLE001 - nor may one about the table of questions
+                    self._tell("what_if_broke", error=f"{type(error).__name__}: {str(error)[:200]}")
+                    await stop.wait_for(WAIT_S)
                 else:
                     if not busy:
                         await stop.wait_for(POLL_S)

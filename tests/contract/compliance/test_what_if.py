@@ -20,6 +20,7 @@ from services.compliance.worker.what_ifs import WhatIfs
 from services.kernel.calendar import day_number
 from services.runtime.postgres import Pool, open_pool
 from tests.contract.compliance.closings import Archived, closing, sent, stored, until_done
+from tests.contract.compliance.scenario import DAY, Scenario
 from tests.contract.compliance.test_closing import HOUR, PUBLISHING, district, replayed
 from tests.fakes.clock import ManualClock
 
@@ -79,14 +80,16 @@ class Site:
         return self.answer(number)
 
 
+def five_units(work: Path) -> Scenario:
+    """The district of the test of closing, and a crowded place that is no key unit."""
+    told = district(work).unit("U5", key_unit=False).gateway("G5", "U5")
+    return told.heartbeats(40, 2 * DAY, 1500, gateway="G5", unit="U5")
+
+
 @pytest.fixture
 async def site(pool: Pool, migrated_database: str, tmp_path: Path) -> Site:
-    told = district(tmp_path)
-    told.unit("U5", key_unit=False, crowded_place=True).gateway("G5", "U5")
-    told.heartbeats(40, 2 * 86_400, 1500, gateway="G5", unit="U5")
-    told.log.sort(key=lambda each: each[:2])
     archived = Archived(tmp_path / "archive")
-    archived.put(sent(told, PUBLISHING))
+    archived.put(sent(five_units(tmp_path), PUBLISHING))
     await until_done(closing(pool, archived.root, 4 * HOUR))
     return Site(pool, migrated_database, archived.root)
 
