@@ -54,7 +54,7 @@ from services.runtime.clock import Clock
 UNITS_AT_ONCE = 10
 """All heartbeats since days became final are read of each: some 20 MB for a year of one each 10 s."""
 LIMIT_S = 600.0
-POLL_S, WAIT_S = 2.0, 30.0
+POLL_S, WAIT_S, FORGET_S = 2.0, 30.0, 3600.0
 
 Suppose = Callable[[str, WhatIf], tuple[Supposed, Window]]
 """From a state of the fold and a question. Raises NotAnswered."""
@@ -96,6 +96,7 @@ class WhatIfs:
         self._tell = tell
         self._limit_s = limit_s
         self._thread = ThreadPoolExecutor(1, "what-ifs")
+        self._forgot_s: float | None = None
 
     async def run(self, stop: StopSignal) -> None:
         """Answer until stop. A question that is being answered then is taken again by whoever is there."""
@@ -118,7 +119,7 @@ class WhatIfs:
         """Take one and answer it; return whether there was one. Raises Unavailable."""
         taken = await self._store.take(self._clock.now())
         if taken is None:
-            await self._store.forget(self._clock.now())
+            await self._forget()
             return False
         try:
             found = await self._answer(taken, stop)
@@ -140,6 +141,12 @@ class WhatIfs:
         self._metrics.answers.labels(outcome).inc()
         self._tell("what_if_answered", what_if_id=taken.what_if_id, attempt=taken.attempt, outcome=outcome)
         return True
+
+    async def _forget(self) -> None:
+        now_s = self._clock.monotonic()
+        if self._forgot_s is None or now_s - self._forgot_s >= FORGET_S:
+            await self._store.forget(self._clock.now())
+            self._forgot_s = now_s
 
     async def _answer(self, taken: TakenWhatIf, stop: StopSignal | None) -> dict[str, Any]:
         asked = await self._store.question(taken)

@@ -57,8 +57,8 @@ async function load() {
     ({ rows } = await ask(API));
     draw();
     const open = rows.some((row) => OPEN.includes(row.state));
-    const ended = rows.find((row) => row.what_if_id === following && !OPEN.includes(row.state));
-    if (ended) await look(ended.what_if_id);
+    const moved = rows.find((row) => row.what_if_id === following && row.state !== shown?.state);
+    if (moved) await look(moved.what_if_id);
     if (open && !byId("what-if").hidden) timer = setTimeout(load, POLL_MS);
   } catch (error) {
     say(worded(error), true);
