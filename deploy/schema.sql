@@ -843,6 +843,21 @@ CREATE TABLE compliance.units (
     CONSTRAINT units_pkey PRIMARY KEY (unit_id)
 );
 
+CREATE TABLE compliance.what_ifs (
+    attempts integer NOT NULL,
+    ended_at timestamp with time zone,
+    lease_until timestamp with time zone NOT NULL,
+    reason text NOT NULL DEFAULT ''::text,
+    result jsonb,
+    state text NOT NULL,
+    what_if_id bigint NOT NULL,
+    CONSTRAINT what_ifs_check CHECK (((state = 'running'::text) = (ended_at IS NULL))),
+    CONSTRAINT what_ifs_check1 CHECK (((state = 'done'::text) = (result IS NOT NULL))),
+    CONSTRAINT what_ifs_check2 CHECK (((state = 'failed'::text) = (reason <> ''::text))),
+    CONSTRAINT what_ifs_pkey PRIMARY KEY (what_if_id),
+    CONSTRAINT what_ifs_state_check CHECK ((state = ANY (ARRAY['running'::text, 'done'::text, 'failed'::text])))
+);
+
 CREATE TABLE console.account_audit (
     about text NOT NULL,
     account text NOT NULL,
@@ -1019,6 +1034,19 @@ CREATE TABLE console.sessions (
     CONSTRAINT sessions_username_fkey FOREIGN KEY (username) REFERENCES console.accounts(username)
 );
 CREATE INDEX sessions_by_account ON console.sessions USING btree (username);
+
+CREATE TABLE console.what_ifs (
+    asked_at timestamp with time zone NOT NULL,
+    asked_by text NOT NULL,
+    first_day date NOT NULL,
+    pack text NOT NULL,
+    period_kind text NOT NULL,
+    source text NOT NULL,
+    what_if_id bigint NOT NULL DEFAULT identity,
+    CONSTRAINT what_ifs_pack_check CHECK ((octet_length(pack) <= 4194304)),
+    CONSTRAINT what_ifs_period_kind_check CHECK ((period_kind = ANY (ARRAY['day'::text, 'week'::text, 'month'::text]))),
+    CONSTRAINT what_ifs_pkey PRIMARY KEY (what_if_id)
+);
 
 CREATE TABLE documents.attachments (
     name text NOT NULL,

@@ -10,17 +10,19 @@ from schemas.codec import HEADERS
 from schemas.topics import EXCHANGES, REGISTRY, SIGNALS, all_topics
 from services.compliance.adapters.file_archive import FileArchive
 from services.compliance.adapters.kafka_source import KafkaSource
-from services.compliance.adapters.log_fold import ArchiveFold
+from services.compliance.adapters.log_fold import ArchiveFold, suppose
 from services.compliance.adapters.outbox import PostgresOutbox
 from services.compliance.adapters.postgres_facts import PostgresFacts
 from services.compliance.adapters.postgres_scores import PostgresScores
-from services.compliance.metrics import ArchiveMetrics, ClosingMetrics
+from services.compliance.adapters.postgres_what_ifs import PostgresWhatIfs
+from services.compliance.metrics import ArchiveMetrics, ClosingMetrics, WhatIfMetrics
 from services.compliance.ports import Place
 from services.compliance.settings import ComplianceSettings
 from services.compliance.worker.archiving import Archiving
 from services.compliance.worker.closing import Closing
 from services.compliance.worker.scoring import Scoring
 from services.compliance.worker.sending import Sending
+from services.compliance.worker.what_ifs import WhatIfs
 from services.kernel.retention import archive_from, whole_years_from
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.kafka import BatchProducer
@@ -87,6 +89,14 @@ async def _run(settings: ComplianceSettings, stop: Stop, topics: Topics) -> None
         sending = Sending(PostgresOutbox(pool, producer), log.info)
         closing = _closing(settings, topics, clock, registry, log.info, pool, sending.wake)
         archiving = _archiving(settings, topics, clock, registry, log.info, closing)
+        what_ifs = WhatIfs(
+            store=PostgresWhatIfs(pool),
+            facts=PostgresFacts(pool),
+            suppose=suppose,
+            metrics=WhatIfMetrics(registry),
+            clock=clock,
+            tell=log.info,
+        )
         status = StatusServer(
             settings.http_host, settings.http_port, lambda: readiness(archiving, clock, closing), registry
         )
@@ -97,6 +107,7 @@ async def _run(settings: ComplianceSettings, stop: Stop, topics: Topics) -> None
                     "archiving": archiving.run(stop),
                     "closing": closing.run(stop),
                     "sending": sending.run(stop),
+                    "what_ifs": what_ifs.run(stop),
                     "status": status.serve(stop),
                 },
             )

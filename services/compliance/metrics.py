@@ -8,6 +8,7 @@ from services.compliance.domain.figure import Figure
 from services.compliance.domain.interruptions import StandingOutage
 from services.compliance.domain.outages import WORDS as OUTAGES_OF
 from services.compliance.domain.publishing import Key
+from services.compliance.domain.what_if import Unanswered
 from services.compliance.ports import NewFigure, Trouble
 from services.kernel.ratio import floored
 from services.kernel.words import Dimension, Period
@@ -161,3 +162,15 @@ class ClosingMetrics:
             kind, start = key.window.kind, key.window.start
             self._shown_from[kind] = max(start, self._shown_from.get(kind, start))
         return [each for each in figures if each[0].window.start == self._shown_from[each[0].window.kind]]
+
+
+class WhatIfMetrics:
+    """Questions about packs that do not hold, by what came of them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.answers = Counter(
+            "firenet_what_ifs", "Questions what a pack would have said, by what came of them.", ["outcome"],
+            registry=registry,
+        )  # fmt: skip
+        for outcome in ("done", "lost", "unavailable", *Unanswered):
+            self.answers.labels(outcome)

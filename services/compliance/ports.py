@@ -23,6 +23,8 @@ from services.compliance.domain.signals import Pair, SignalFact
 from services.compliance.domain.tally import UnitHistory
 from services.compliance.domain.unit_day import Carry, UnitDay
 from services.compliance.domain.visibility import Visibility
+from services.compliance.domain.what_if import Unanswered
+from services.kernel.words import Period
 
 
 class StopSignal(Protocol):
@@ -417,4 +419,43 @@ class Outbox(Protocol):
 
     async def send(self) -> int:
         """Send what waits, in order, and return how many. A crash in between repeats some, with the same ids."""
+        ...
+
+
+class TakenWhatIf(NamedTuple):
+    """A question that this process works on; `attempt` tells it from one that took it for lost later."""
+
+    what_if_id: int
+    attempt: int
+
+
+class WhatIf(NamedTuple):
+    """What the pack in `pack` (YAML) would have said of the period of a kind that holds `day`."""
+
+    kind: Period
+    day: date
+    pack: str
+
+
+class WhatIfStore(Protocol):
+    """Questions about packs that do not hold, and what came of them. Raises Unavailable."""
+
+    async def take(self, now: datetime) -> TakenWhatIf | None:
+        """Take the oldest that nobody works on, one that is lost before a new one; it is ours for LEASE."""
+        ...
+
+    async def question(self, taken: TakenWhatIf) -> WhatIf | None:
+        """Return what was asked, None where it was forgotten meanwhile."""
+        ...
+
+    async def keep(self, taken: TakenWhatIf, now: datetime) -> bool:
+        """Keep it for another LEASE; False: it is another's, and nothing may be said of it any more."""
+        ...
+
+    async def answered(self, taken: TakenWhatIf, answer: Mapping[str, object], now: datetime) -> None: ...
+
+    async def failed(self, taken: TakenWhatIf, why: Unanswered, now: datetime) -> None: ...
+
+    async def forget(self, now: datetime) -> int:
+        """Drop answers whose questions are older than KEPT or gone; return how many."""
         ...

@@ -27,6 +27,7 @@ from services.console.adapters.postgres_register import PostgresRegister
 from services.console.adapters.postgres_report_schedules import PostgresReportSchedules
 from services.console.adapters.postgres_reports import PostgresReports
 from services.console.adapters.postgres_system import PostgresSystem
+from services.console.adapters.postgres_what_ifs import PostgresWhatIfs
 from services.console.adapters.refusal_copy import RefusalCopy
 from services.console.adapters.refusal_feed import RefusalFeed
 from services.console.adapters.register_client import HttpRegisterOrders
@@ -65,6 +66,7 @@ from services.console.worker.report_schedules import ReportMailer, ScheduleDesk
 from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
 from services.console.worker.system_health import SystemHealthService
+from services.console.worker.what_ifs import WhatIfDesk
 from services.kernel.position import gcj02_of, wgs84_of
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.consumer_metrics import ConsumerCollector
@@ -128,6 +130,9 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
         adjusting = HttpAdjustmentOrders(
             http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
         )
+        registering = HttpRegisterOrders(
+            http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
+        )
         feed = RefusalFeed(
             RefusalCopy(pool),
             metrics,
@@ -162,12 +167,8 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
             accounts=AccountDesk(accounts, passwords, RandomSecrets(), clock, codes, settings.oidc_issuer),
             evaluation=EvaluationDesk(PostgresEvaluation(pool), adjusting, Circulars(documents, read), clock),
-            register=RegisterDesk(
-                PostgresRegister(pool),
-                HttpRegisterOrders(
-                    http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
-                ),
-            ),
+            register=RegisterDesk(PostgresRegister(pool), registering),
+            what_ifs=WhatIfDesk(PostgresWhatIfs(pool), registering, clock),
             provider=None
             if provider is None
             else ProviderParts(

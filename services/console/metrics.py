@@ -123,7 +123,7 @@ class Metrics:
         scheduled = ("ok", "not_allowed", "not_found", "schedule_exists", "bad_recipients")
         _at_zero(self.schedule_acts, ("create", "recipients", *ScheduleAct), scheduled)
         proposed = (*outcomes, "faulty_file", "no_change", "changed_since")
-        _at_zero(self.proposals, ("preview", "request", *ProposalDecision), proposed)
+        _at_zero(self.proposals, ("preview", "request", "what_if", *ProposalDecision), proposed)
         _at_zero(self.refusals, ("kept", "counted", "unreadable"))
         _at_zero(self.replay_orders, ("ok", "conflict", "orders_unavailable", "not_allowed"))
         _at_zero(self.logins, (attempt.value for attempt in SignIn))

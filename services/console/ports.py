@@ -69,6 +69,7 @@ from services.console.domain.second_factor import Enrolment, SecondFactor
 from services.console.domain.system_health import ServiceSeen, Stored, SystemHealth
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import BodyCode, Slice, Username, Viewer
+from services.console.domain.what_if import NewWhatIf, PackSource, WhatIfRow
 from services.kernel.words import AdjustmentState, EntityKind, FileKind, Language, Period, Verification
 
 
@@ -929,7 +930,27 @@ class RegisterOrders(Protocol):
 
     async def pack(self, pack_id: str, version: int) -> Taken: ...
 
+    async def checked_pack(self, content: str, viewer: Viewer) -> str:
+        """Return the pack in a file (base64) as YAML; FaultyFile has every error at its line and column."""
+        ...
+
     async def pack_changes(self, pack_id: str, version: int, former: int) -> Mapping[str, Any]: ...
+
+
+class WhatIfBook(Protocol):
+    """Questions what a pack would have said, with the answers of compliance. Raises DataUnavailable."""
+
+    async def ask(self, new: NewWhatIf, by: str, now: datetime) -> int:
+        """Return its number. Raises WhatIfRunning, WhatIfsWaiting. What is too old goes at the same time."""
+        ...
+
+    async def rows(self, now: datetime) -> Sequence[WhatIfRow]:
+        """Return the newest, without their results."""
+        ...
+
+    async def one(self, what_if_id: int, now: datetime) -> WhatIfRow:
+        """Raises NotFound."""
+        ...
 
 
 class RegisterWork(Protocol):
@@ -964,6 +985,18 @@ class RegisterWork(Protocol):
     async def pack(self, viewer: Viewer, pack_id: str, version: int) -> Taken: ...
 
     async def pack_changes(self, viewer: Viewer, pack_id: str, version: int, former: int) -> Mapping[str, Any]: ...
+
+
+class WhatIfWork(Protocol):
+    """What the pages may do with such questions. Raises as RegisterOrders and WhatIfBook do, and NotAllowed."""
+
+    async def ask(self, viewer: Viewer, kind: Period, day: date, source: PackSource) -> Mapping[str, Any]:
+        """Return its number as `what_if_id`; of a pack that is none, the `report` with its errors."""
+        ...
+
+    async def rows(self, viewer: Viewer) -> Sequence[WhatIfRow]: ...
+
+    async def one(self, viewer: Viewer, what_if_id: int) -> WhatIfRow: ...
 
 
 @dataclass(frozen=True, slots=True)

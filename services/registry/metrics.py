@@ -9,7 +9,7 @@ from services.registry.domain.errors import AdjustmentRefusal
 
 ACTIONS = ("request", "approve", "reject", "withdraw", "end", "score")
 OUTCOMES = ("ok", "unavailable", *AdjustmentRefusal)
-PROPOSAL_ACTIONS = ("preview", "request", "approve", "reject", "withdraw")
+PROPOSAL_ACTIONS = ("preview", "check", "request", "approve", "reject", "withdraw")
 PROPOSAL_OUTCOMES = (*OUTCOMES, "faulty")
 
 

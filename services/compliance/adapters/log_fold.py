@@ -7,11 +7,11 @@ and depends on nothing but the log, so it is the same after a restart, on anothe
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from schemas import codec
+from schemas import codec, strict_yaml
 from schemas import facts as wire
 from schemas.establishing import Establishing, LogLine, is_believable, is_passed_over
 from schemas.pack import Pack
@@ -22,10 +22,12 @@ from services.compliance.adapters.archive_lines import Line
 from services.compliance.adapters.archive_reader import ArchiveReader, BadArchive
 from services.compliance.adapters.facts import Facts
 from services.compliance.adapters.packs import policies
+from services.compliance.domain.period import Window, window_of
 from services.compliance.domain.policy import Policies
 from services.compliance.domain.visibility import Span, Visibility, VisibilityFold
-from services.compliance.ports import Place, Step, Unavailable
-from services.kernel.calendar import day_of
+from services.compliance.domain.what_if import NotAnswered, Supposed, Unanswered
+from services.compliance.ports import Place, Step, Unavailable, WhatIf
+from services.kernel.calendar import date_of, day_number, day_of
 from services.kernel.ticks import TickRead, TickState
 
 CODECS: dict[str, codec.Codec[Any]] = {
@@ -336,6 +338,44 @@ def packs_known(reader: ArchiveReader, end: bytes) -> list[Pack]:
                 break
             found[event.data.record.id] = event.data.model_dump_json()
     return _packs(found.values(), datetime.fromisoformat(end.decode()))
+
+
+def supposed(state: str, pack: Pack, first: date, last: date) -> Supposed:
+    """Return what is known at a state of the fold, with `pack` in place of all of its district, as if it held then.
+
+    Raises NotAnswered. Where the pack calls another gap blind, only the archive could say what was seen.
+    """
+    said: dict[str, Any] = json.loads(state)
+    packs, seen = _packs(said.get("packs", {}).values()), _visibility_fold(said.get("visibility"))
+    others = [each for each in packs if each.district != pack.district]
+    if len(others) == len(packs):
+        raise NotAnswered(Unanswered.OTHER_DISTRICT)
+    if seen.first is None or seen.watermark is None or said["end_ms"] < said.get("floor_ms", 0):
+        raise NotAnswered(Unanswered.NOT_CLOSED)
+    held = {"valid_from": min(pack.valid_from, first), "valid_to": max(pack.valid_to, last)}
+    now, changed = policies(packs), policies([*others, pack.model_copy(update=held)])
+    days = range(day_of(seen.first), day_of(seen.watermark) + 1)
+    if changed.shortest_blind_after() < seen.limit or any(
+        changed.blind_after(day) != now.blind_after(day) for day in days
+    ):
+        raise NotAnswered(Unanswered.BLIND_DIFFERS)
+    before = said.get("seen_before")
+    return Supposed(
+        now,
+        changed,
+        seen.visibility(changed, (said["end_ms"] - 1) * MS),
+        pack.district,
+        seen.first,
+        seen.first if before is not None and seen.first > before else 0,
+        json.dumps(said["packs"], sort_keys=True),
+    )
+
+
+def suppose(state: str, asked: WhatIf) -> tuple[Supposed, Window]:
+    """Return the same by a question. Raises NotAnswered."""
+    window = window_of(asked.kind, day_number(asked.day))
+    pack = Pack.model_validate(strict_yaml.read(asked.pack))  # the registry wrote it
+    return supposed(state, pack, date_of(day_of(window.start)), date_of(day_of(window.end - 1))), window
 
 
 def _visibility_fold(said: Sequence[Any] | None) -> VisibilityFold:

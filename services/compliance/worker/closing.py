@@ -190,10 +190,10 @@ class Closing:
             registry = await self._store.registry(position.known_at)
             first = min(day_of(window_of(kind, day_of(first_seen)).start) for kind in Period)
             first = max(first, position.kept_day)
-            for unit_ids in _chunks(sorted(registry.units), UNITS_AT_ONCE):
-                pairs = _pairs(registry, unit_ids)
+            for unit_ids in chunks(sorted(registry.units), UNITS_AT_ONCE):
+                pairs = pairs_of(registry, unit_ids)
                 facts = await self._store.unit_facts(unit_ids, pairs, position.kept_day)
-                of = _part(registry, unit_ids, pairs)
+                of = part_of_registry(registry, unit_ids, pairs)
                 results = await self._in_thread(computed, of, facts, policies, visibility, first)
                 await self._store.save_units(results)
                 self._metrics.units.inc(len(results))
@@ -273,10 +273,10 @@ class Closing:
             return False
         await self._store.move_kept(position.kept_day, day)
         registry = await self._store.registry(position.known_at)
-        for unit_ids in _chunks(sorted(registry.units), UNITS_AT_ONCE):
-            pairs = _pairs(registry, unit_ids)
+        for unit_ids in chunks(sorted(registry.units), UNITS_AT_ONCE):
+            pairs = pairs_of(registry, unit_ids)
             facts = await self._store.unit_facts(unit_ids, pairs, day, before=day)
-            of = _part(registry, unit_ids, pairs)
+            of = part_of_registry(registry, unit_ids, pairs)
             policies = self._policies()
             final = await self._in_thread(final_units, of, facts, policies, self._log.visibility, day)
             self._metrics.dropped_rows(await self._store.forget(final, day, policies.longest_common_cause()))
@@ -364,7 +364,7 @@ def computed(
     registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility, first: int
 ) -> list[UnitResult]:
     """Return what some units came to: from their carries on, from day `first` where they have none."""
-    knowledge = _knowledge(registry, facts, policies, visibility)
+    knowledge = knowledge_of(registry, facts, policies, visibility)
     asked = checks_by_unit(knowledge, knowledge.checks)
     last = day_of(visibility.through)
     results = []
@@ -395,7 +395,7 @@ def final_units(
     registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility, day: int
 ) -> list[FinalUnit]:
     """Return from where each gateway is computed that was online before a day, and which signals may go by that."""
-    knowledge = _knowledge(registry, facts, policies, visibility)
+    knowledge = knowledge_of(registry, facts, policies, visibility)
     found: list[FinalUnit] = []
     for unit_id in knowledge.unit_ids:
         tracks = knowledge.timeline(unit_id).tracks
@@ -407,7 +407,7 @@ def final_units(
     return found
 
 
-def _knowledge(registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility) -> Knowledge:
+def knowledge_of(registry: Registry, facts: UnitFacts, policies: Policies, visibility: Visibility) -> Knowledge:
     cuts: dict[Pair, Cut] = {}
     for each in facts.carries.values():
         cuts |= each.cuts
@@ -479,17 +479,17 @@ def _concerns(dirt: Dirt, window: Window) -> bool:
     return after in dirt.beginning or any(first <= day < after for day in dirt.within)
 
 
-def _chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
 
-def _pairs(registry: Registry, unit_ids: Iterable[str]) -> set[Pair]:
+def pairs_of(registry: Registry, unit_ids: Iterable[str]) -> set[Pair]:
     wanted = set(unit_ids)
     return {pair for pair in registry.pairs() if pair[1] in wanted}
 
 
-def _part(registry: Registry, unit_ids: Sequence[str], pairs: Iterable[Pair]) -> Registry:
+def part_of_registry(registry: Registry, unit_ids: Sequence[str], pairs: Iterable[Pair]) -> Registry:
     gateways = {gateway_id: registry.gateways[gateway_id] for gateway_id, _ in pairs}
     adjustments = {unit_id: registry.adjustments[unit_id] for unit_id in unit_ids if unit_id in registry.adjustments}
     return Registry({unit_id: registry.units[unit_id] for unit_id in unit_ids}, gateways, adjustments)

@@ -71,12 +71,12 @@ class PostgresReportSchedules:
 
     async def rows(self, now: datetime) -> Sequence[ScheduleRow]:
         async with self._transaction() as connection:
-            standing = await _all(connection, "schedules_standing", most=MOST_SCHEDULES)
+            standing = await all_rows(connection, "schedules_standing", most=MOST_SCHEDULES)
             ids = [row[0] for row in standing]
-            sent = {row[0]: row[1:] for row in await _all(connection, "schedule_last_sent", schedules=ids)}
+            sent = {row[0]: row[1:] for row in await all_rows(connection, "schedule_last_sent", schedules=ids)}
             names = {each.contact_id: each for each in await self._contacts(connection)}
             to: dict[int, list[RecipientRow]] = defaultdict(list)
-            for row in await _all(connection, "schedule_recipients", schedules=ids):
+            for row in await all_rows(connection, "schedule_recipients", schedules=ids):
                 to[row[0]].append(_recipient(row, names))
             made = []
             for row in standing:
@@ -102,7 +102,7 @@ class PostgresReportSchedules:
     async def create(self, new: NewSchedule, keys: Sequence[str], by: str, now: datetime) -> int:
         async with self._transaction() as connection:
             asked = {"dimension": new.subject.dimension.value, "subject": new.subject.value, "kind": new.kind.value}
-            found = await _all(connection, "schedule_create", **asked, by=by, now=now)
+            found = await all_rows(connection, "schedule_create", **asked, by=by, now=now)
             if not found:
                 raise ScheduleExists
             ((schedule_id,),) = found
@@ -110,7 +110,7 @@ class PostgresReportSchedules:
                 connection, "schedule_add_recipients",
                 schedule_id=schedule_id, contacts=list(new.contacts), keys=list(keys),
             )  # fmt: skip
-            await _audit(connection, ScheduleEntry(now, by, "create", str(schedule_id), _told(new, new.contacts)))
+            await append_audit(connection, ScheduleEntry(now, by, "create", str(schedule_id), _told(new, new.contacts)))
             return int(schedule_id)
 
     async def choose(
@@ -122,14 +122,14 @@ class PostgresReportSchedules:
             for name in ("schedule_drop_recipients", "report_mails_stale", "schedule_add_recipients"):
                 await _do(connection, name, **asked)
             told = _told(schedule, contacts)
-            await _audit(connection, ScheduleEntry(now, by, "recipients", str(schedule_id), told))
+            await append_audit(connection, ScheduleEntry(now, by, "recipients", str(schedule_id), told))
 
     async def act(self, schedule_id: int, act: ScheduleAct, by: str, now: datetime) -> None:
         async with self._transaction() as connection:
             schedule = await _standing(connection, schedule_id)
             for name in ACTS[act]:
                 await _do(connection, name, schedule_id=schedule_id, now=now, before=now - DAY)
-            await _audit(connection, ScheduleEntry(now, by, act.value, str(schedule_id), _told(schedule)))
+            await append_audit(connection, ScheduleEntry(now, by, act.value, str(schedule_id), _told(schedule)))
 
     async def of_key(self, key: str) -> StopPage:
         async with self._transaction() as connection:
@@ -142,17 +142,17 @@ class PostgresReportSchedules:
             if not stopped:
                 await _do(connection, "schedule_stop", key=key, now=now)
                 about, by = str(schedule.schedule_id), f"contact:{contact}"
-                await _audit(connection, ScheduleEntry(now, by, "stop", about, _told(schedule)))
+                await append_audit(connection, ScheduleEntry(now, by, "stop", about, _told(schedule)))
 
     async def audited(self) -> Sequence[ScheduleLink]:
         async with self._transaction() as connection:
-            return [_link(row) for row in await _all(connection, "schedule_audited")]
+            return [_link(row) for row in await all_rows(connection, "schedule_audited")]
 
     # --- the outbox
 
     async def due(self, now: datetime) -> Sequence[tuple[Schedule, Sequence[ClosedPeriod]]]:
         async with self._transaction() as connection:
-            standing = await _all(connection, "schedules_standing", most=MOST_SCHEDULES)
+            standing = await all_rows(connection, "schedules_standing", most=MOST_SCHEDULES)
             schedules = [_schedule(row[:10]) for row in standing]
             return [(each, await self._closed(connection, each, now)) for each in schedules if not each.paused]
 
@@ -176,11 +176,11 @@ class PostgresReportSchedules:
 
     async def claim(self, now: datetime, an_hour: int) -> ReportMail | None:
         async with self._transaction() as connection:
-            await _all(connection, "report_mails_lock", key=int(AdvisoryLock.REPORT_MAILS))
-            ((begun,),) = await _all(connection, "report_mails_begun", since=now - HOUR)
+            await all_rows(connection, "report_mails_lock", key=int(AdvisoryLock.REPORT_MAILS))
+            ((begun,),) = await all_rows(connection, "report_mails_begun", since=now - HOUR)
             if begun >= an_hour:
                 return None
-            found = await _all(connection, "report_mail_claim", now=now, lease=now + LEASE)
+            found = await all_rows(connection, "report_mail_claim", now=now, lease=now + LEASE)
             for mail_id, schedule_id, dimension, subject, kind, *rest in found:
                 return ReportMail(mail_id, schedule_id, Subject(Dimension(dimension), subject), Period(kind), *rest)
             return None
@@ -199,7 +199,7 @@ class PostgresReportSchedules:
 
     async def counts(self, now: datetime) -> MailCounts:
         async with self._transaction() as connection:
-            ((waiting, failed, oldest),) = await _all(connection, "report_mails_counts", since=now - WEEK)
+            ((waiting, failed, oldest),) = await all_rows(connection, "report_mails_counts", since=now - WEEK)
             return MailCounts(waiting, failed, oldest)
 
     async def forget(self, now: datetime) -> None:
@@ -209,7 +209,7 @@ class PostgresReportSchedules:
     # --- of both
 
     async def _contacts(self, connection: Connection) -> list[ReportContact]:
-        found = await _all(connection, "schedule_contacts", most=MOST_CONTACTS)
+        found = await all_rows(connection, "schedule_contacts", most=MOST_CONTACTS)
         return [
             ReportContact(contact_id, name, body, BodyKind(kind), address, Language(language))
             for contact_id, name, body, kind, address, language in found
@@ -224,10 +224,10 @@ class PostgresReportSchedules:
             "from": since,
             "most": MOST_PERIODS,
         }
-        return [ClosedPeriod(*row) for row in await _all(connection, "schedule_closed", **asked)]
+        return [ClosedPeriod(*row) for row in await all_rows(connection, "schedule_closed", **asked)]
 
 
-async def _all(connection: Connection, name: str, **parameters: Any) -> list[Row]:
+async def all_rows(connection: Connection, name: str, **parameters: Any) -> list[Row]:
     return await (await connection.execute(SQL[name].encode(), parameters)).fetchall()
 
 
@@ -242,14 +242,14 @@ def _schedule(row: Row) -> Schedule:
 
 
 async def _standing(connection: Connection, schedule_id: int) -> Schedule:
-    found = await _all(connection, "schedule_one", schedule_id=schedule_id)
+    found = await all_rows(connection, "schedule_one", schedule_id=schedule_id)
     if not found:
         raise NotFound
     return _schedule(found[0])
 
 
 async def _of_key(connection: Connection, key: str) -> tuple[Schedule, str, bool]:
-    found = await _all(connection, "schedule_of_key", key=key)
+    found = await all_rows(connection, "schedule_of_key", key=key)
     if not found:
         raise BadLink
     return _schedule(found[0][:10]), found[0][10], found[0][11]
@@ -278,9 +278,9 @@ def _link(row: Row) -> ScheduleLink:
     return ScheduleLink(seq, ScheduleEntry(at, by, action, about, detail), prev_hash, made)
 
 
-async def _audit(connection: Connection, entry: ScheduleEntry) -> None:
+async def append_audit(connection: Connection, entry: ScheduleEntry) -> None:
     await _do(connection, "schedule_audit_lock")
-    last = await _all(connection, "schedule_audit_last")
+    last = await all_rows(connection, "schedule_audit_last")
     made = link(entry, _link(last[0]) if last else None)
     detail = json.dumps(dict(entry.detail), ensure_ascii=False)
     row = [made.seq, entry.at, entry.by, entry.action, entry.about, detail, made.prev_hash, made.hash]

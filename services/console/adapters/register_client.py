@@ -57,6 +57,10 @@ class HttpRegisterOrders:
         answer = await self._ask("GET", f"/v1/packs/{quote(pack_id, safe='')}/{version}")
         return Taken(f"{pack_id}-{version}.yaml", "application/yaml", answer.content)
 
+    async def checked_pack(self, content: str, viewer: Viewer) -> str:
+        answer = _object(await self._ask("POST", "/v1/packs/check", viewer, {"content": content}, FILE_DEADLINE_S))
+        return str(answer["pack"])
+
     async def pack_changes(self, pack_id: str, version: int, former: int) -> Mapping[str, Any]:
         return _object(await self._ask("GET", f"/v1/packs/{quote(pack_id, safe='')}/{version}/since/{former}"))
 

@@ -41,6 +41,9 @@ ConsoleError
 |  +- NoChange          the register says so already
 |  +- ChangedSince      the register was changed since the proposal was made
 |  +- FaultyFile        the register would not take the file; carries what is to be mended
++- WhatIfRunning        this account has one that is not answered yet
++- WhatIfsWaiting       too many of all accounts are not answered yet
++- WhatIfPeriod         the period is not over, or longer than a month
 +- ScheduleExists       this report is sent already: its recipients are changed instead
 +- BadRecipients        nobody, too many, or one that may not have this report
 +- DataUnavailable      the database did not answer in time
@@ -307,6 +310,18 @@ class FaultyFile(AdjustmentRefused):
     def __init__(self, report: Mapping[str, Any]) -> None:
         super().__init__("the register would not take the file")
         self.report = report
+
+
+class WhatIfRunning(ConsoleError):
+    code = "what_if_running"
+
+
+class WhatIfsWaiting(ConsoleError):
+    code = "what_ifs_waiting"
+
+
+class WhatIfPeriod(ConsoleError):
+    code = "what_if_period"
 
 
 class ScheduleExists(ConsoleError):

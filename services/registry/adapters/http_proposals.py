@@ -3,6 +3,7 @@
 A form comes as `row`, the fields of one entity as text; it becomes a file of one row, so that one reader judges both.
 """
 
+import asyncio
 import base64
 import binascii
 import csv
@@ -44,7 +45,7 @@ from services.registry.ports import ProposalDesk
 
 BODY_BYTES = MAX_BYTES * 4 // 3 + 16 * 1024
 """Of a body with a file in it, as base64."""
-LARGE = dict.fromkeys(("/v1/proposals", "/v1/proposals/preview"), BODY_BYTES)
+LARGE = dict.fromkeys(("/v1/proposals", "/v1/proposals/preview", "/v1/packs/check"), BODY_BYTES)
 AT_ONCE = 2
 """Each holds a file and the register in memory, and the register's lock lets only one work anyway."""
 ProposalIdPath = Annotated[str, Path(pattern=ID)]
@@ -60,6 +61,8 @@ CHOICES: Mapping[str, Mapping[str, StrEnum]] = {
 }
 YES_NO = frozenset({"key_unit", "auto_fire_facilities", "crowded_place", "flammable_place", "fire_alarm_system"})
 
+Checked = Callable[[bytes], bytes]
+"""Returns the pack in a file as an import takes it back. Raises ProposalFaulty with every error at its place."""
 Opened = Callable[[str], AbstractAsyncContextManager[ProposalDesk]]
 """Opens the desk on a connection of its own for one account."""
 T = TypeVar("T")
@@ -85,11 +88,22 @@ class Handed(Who):
         if self.row is not None:
             name, content = f"{kind.value}.csv", sheet_of(kind, self.row)
         else:
-            try:
-                content = base64.b64decode(self.content or "", validate=True)
-            except binascii.Error:
-                raise bad("content: base64") from None
+            content = _decoded(self.content or "")
         return ProposalRequest(kind, name, content, self.reason, self.valid_from, self.meant)
+
+
+class HandedPack(Who):
+    """A file (`content`, base64) that nothing is changed by."""
+
+    content: str = Field(max_length=BODY_BYTES)
+
+
+def _decoded(content: str) -> bytes:
+    """Raises AdjustmentRefused."""
+    try:
+        return base64.b64decode(content, validate=True)
+    except binascii.Error:
+        raise bad("content: base64") from None
 
 
 def sheet_of(kind: Kind, row: Mapping[str, str]) -> bytes:
@@ -108,8 +122,9 @@ def sheet_of(kind: Kind, row: Mapping[str, str]) -> bytes:
 class ProposalRoutes:
     """The handlers. One that works on a file holds one of AT_ONCE places; `taken` is told of what must be published."""
 
-    def __init__(self, opened: Opened, taken: Callable[[], None], metrics: RegistryMetrics) -> None:
+    def __init__(self, opened: Opened, checked: Checked, taken: Callable[[], None], metrics: RegistryMetrics) -> None:
         self._opened = opened
+        self._checked = checked
         self._taken = taken
         self._metrics = metrics
         self._inside = 0
@@ -142,6 +157,11 @@ class ProposalRoutes:
         by, note = decided.person(), decided.note
         return _proposal(await self._do("withdraw", decided, lambda desk: desk.withdraw(proposal_id, by, note)))
 
+    async def check_pack(self, handed: HandedPack) -> dict[str, str]:
+        with self._place("check"):
+            found = await asyncio.to_thread(self._checked, _decoded(handed.content))
+        return {"pack": found.decode()}
+
     @contextmanager
     def _place(self, action: str) -> Iterator[None]:
         if self._inside >= AT_ONCE:
@@ -171,12 +191,15 @@ class ProposalRoutes:
             self._metrics.proposals.labels(action, outcome).inc()
 
 
-def add_proposals(app: FastAPI, opened: Opened, taken: Callable[[], None], metrics: RegistryMetrics) -> None:
+def add_proposals(
+    app: FastAPI, opened: Opened, checked: Checked, taken: Callable[[], None], metrics: RegistryMetrics
+) -> None:
     """Add the routes under `/v1/proposals`, `/v1/export` and `/v1/packs`.
 
     Refusals as in `build_api`; besides 422 `{"code": "faulty", "report"}` for a file that the register would not take.
     """
-    routes = ProposalRoutes(opened, taken, metrics)
+    routes = ProposalRoutes(opened, checked, taken, metrics)
+    app.add_api_route("/v1/packs/check", routes.check_pack, methods=["POST"])
     app.add_api_route("/v1/proposals/preview", routes.preview, methods=["POST"])
     app.add_api_route("/v1/proposals", routes.propose, methods=["POST"])
     for name in ("preview", "approve", "reject", "withdraw"):

@@ -11,16 +11,18 @@ from services.registry.adapters.http_proposals import LARGE, add_proposals
 from services.registry.adapters.http_scores import add_scores
 from services.registry.adapters.kafka import KafkaBus
 from services.registry.adapters.postgres import open_store
+from services.registry.adapters.sheets import pack_yaml
 from services.registry.domain.adjustments import Adjustment, AdjustmentRequest
 from services.registry.domain.approval import Person
 from services.registry.domain.entities import Kind
 from services.registry.domain.errors import BusUnavailable, RecordTooLarge, StoreUnavailable
 from services.registry.domain.manual_scores import ManualScore, NewScore
-from services.registry.domain.proposals import ProposalRequest
+from services.registry.domain.proposals import ProposalFaulty, ProposalRequest
 from services.registry.metrics import RegistryMetrics
 from services.registry.ports import Store
 from services.registry.settings import RegistrySettings
 from services.registry.worker.adjusting import AdjustmentService
+from services.registry.worker.checking import PackCheck
 from services.registry.worker.copies import CopiesWatch
 from services.registry.worker.importing import Importer
 from services.registry.worker.manual_scores import ManualScoreService
@@ -36,6 +38,13 @@ STALL_S = 60.0
 COPIES_S = 60.0
 HANDED_MB, UNPACKED_MB, HANDED_ROWS = 4, 64, 20_000
 """Of a file that comes over HTTP: while one is read nothing else is. Larger ones go to the command line."""
+
+
+PACK_NAME = "pack.yaml"
+
+
+def _handed(content: bytes) -> HandedFiles:
+    return HandedFiles(content, max_file_mb=HANDED_MB, max_unpacked_mb=UNPACKED_MB, max_rows=HANDED_ROWS)
 
 
 class RegistryService:
@@ -55,7 +64,7 @@ class RegistryService:
         """Serve until stop. Raises TaskDied when a part of it ended by itself."""
         orders = Orders(self._request, self._decide)
         app = build_api(self._settings.api_token, orders, self._metrics, LARGE)
-        add_proposals(app, self._desk, self._news.set, self._metrics)
+        add_proposals(app, self._desk, self._check_pack, self._news.set, self._metrics)
         add_scores(app, self._enter, self._decide_score, self._metrics)
         status = StatusServer(
             self._settings.http_host, self._settings.http_port, self._readiness, self._prometheus, app
@@ -113,7 +122,7 @@ class RegistryService:
             yield ProposalService(store=store, clock=self._clock, importer=self._importer)
 
     def _importer(self, store: Store, request: ProposalRequest) -> Importer:
-        files = HandedFiles(request.content, max_file_mb=HANDED_MB, max_unpacked_mb=UNPACKED_MB, max_rows=HANDED_ROWS)
+        files = _handed(request.content)
         listed = self._settings.listed_errors
         return Importer(
             files=files,
@@ -123,6 +132,14 @@ class RegistryService:
             twins_meant=request.meant,
             is_agreed=True,
         )
+
+    def _check_pack(self, content: bytes) -> bytes:
+        """Return the pack of a file as an import takes it back, as `check` reads it. Raises ProposalFaulty."""
+        files = _handed(content)
+        (report,) = PackCheck(files=files, listed=self._settings.listed_errors).check([PACK_NAME])
+        if report.refused:
+            raise ProposalFaulty(report)
+        return pack_yaml(files.read_pack(PACK_NAME).policy)
 
     async def _publish(self, stop: Stop) -> None:
         """Hand on what was approved, at once and, what Kafka did not take or the command line left, a little later."""

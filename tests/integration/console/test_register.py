@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from schemas import strict_yaml
+from schemas.pack import Pack
 from services.registry.adapters.postgres import open_store
 from services.registry.domain.entities import Kind, Version
 from tests.integration.console.harness import Browser
@@ -210,3 +212,38 @@ async def test_a_file_a_pack_and_an_export_go_in_and_out(site: Site) -> None:
         assert fields == [{"name": "version", "before": "1", "after": "2"}]
         assert b"pack_id: sample-2026" in (await wang.http.get("/api/v1/registry/packs/sample-2026/2")).content
         assert (await wang.http.get("/api/v1/registry/packs/sample-2026/9")).status_code == 404
+
+
+async def test_the_brigade_asks_what_a_draft_a_proposal_or_a_version_of_a_pack_would_have_said(site: Site) -> None:
+    period = {"kind": "day", "day": "2025-06-01"}
+    text = PACK_FILE.read_text(encoding="utf-8").replace("version: 1\n", "version: 2\n", 1)
+    wrong = text.replace("blind_after_s: ", "blind_after_s: soon ", 1)
+    async with site.console.signed_in("brigade") as brigade:
+        _, told = await post(brigade, "/proposals", file("pack", "pack.yaml", text.encode()))
+        content = {"file_name": "draft.yaml", "content": b64encode(wrong.encode()).decode()}
+        status, answer = await post(brigade, "/what-ifs", period | content)
+        (error,) = answer["report"]["errors"]
+        line = next(number for number, each in enumerate(wrong.splitlines(), 1) if "soon" in each)
+        assert (status, error["row"], error["column"]) == (200, line, "blind_after_s")
+        assert error["char"] > 0
+        unknown = period | {"pack_id": "sample-2026", "version": 9}
+        assert code(await post(brigade, "/what-ifs", unknown)) == (404, "not_found")
+        assert await post(brigade, "/what-ifs", period | {"proposal_id": told["proposal_id"]}) == (
+            200,
+            {"what_if_id": 1},
+        )
+        version = period | {"pack_id": "sample-2026", "version": 1}
+        assert code(await post(brigade, "/what-ifs", version)) == (409, "what_if_running")
+    async with site.console.signed_in("wang") as wang:
+        assert (await post(wang, "/what-ifs", version))[0] == 200
+        rows = (await wang.json("/api/v1/registry/what-ifs"))["rows"]
+        assert [(row["source"], row["asked_by"]) for row in rows] == [
+            ("sample-2026 1", "wang"), (told["proposal_id"], "brigade"),
+        ]  # fmt: skip
+    for name in ("centre", "health"):
+        async with site.console.signed_in(name) as other:
+            assert code(await post(other, "/what-ifs", version)) == (403, "not_allowed")
+            assert (await other.http.get("/api/v1/registry/what-ifs/1")).status_code == 403
+    with psycopg.connect(site.dsn) as connection:
+        kept = [row[0] for row in connection.execute("SELECT pack FROM console.what_ifs ORDER BY 1").fetchall()]
+    assert [Pack.model_validate(strict_yaml.read(each)).version for each in kept] == [1, 2]

@@ -26,7 +26,7 @@ UPLOAD_S = 120.0
 UPLOAD_PATHS = (
     (re.compile(r"/(?:d|api/v1/documents)/[^/]+/submissions"), MAX_UPLOAD_BYTES),
     (re.compile(r"/api/v1/listings/[^/]+/evidence"), MAX_UPLOAD_BYTES),
-    (re.compile(r"/api/v1/registry/(?:preview|proposals)"), MAX_REGISTER_BYTES),
+    (re.compile(r"/api/v1/registry/(?:preview|proposals|what-ifs)"), MAX_REGISTER_BYTES),
 )
 """The routes behind them read a body only once they know who sends it, and a few at a time."""
 CSRF_HEADER = "x-csrf-token"

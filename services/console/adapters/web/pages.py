@@ -61,6 +61,7 @@ NOT_OF_THE_PAGE = (
     "shared.js",
     "system.js",
     "wall.js",
+    "what_if.js",
 )
 """Modules that the live page does not import: those of other pages, and the shared worker."""
 MAX_NEXT = 1000

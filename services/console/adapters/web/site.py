@@ -34,6 +34,7 @@ from services.console.adapters.web.register import RegisterApi, register_routes
 from services.console.adapters.web.report_schedules import SchedulesApi, StopPages, schedule_routes, stop_routes
 from services.console.adapters.web.reports import ReportsApi, report_routes
 from services.console.adapters.web.system import system_routes
+from services.console.adapters.web.what_ifs import WhatIfApi, what_if_routes
 from services.console.domain.errors import (
     AccountExists,
     AdjustmentRefused,
@@ -65,6 +66,9 @@ from services.console.domain.errors import (
     SecondFactorUnavailable,
     Stopping,
     TooBusy,
+    WhatIfPeriod,
+    WhatIfRunning,
+    WhatIfsWaiting,
     WrongCode,
     WrongPassword,
 )
@@ -89,6 +93,7 @@ from services.console.ports import (
     ReportSchedules,
     SystemHealths,
     Throttle,
+    WhatIfWork,
 )
 from services.runtime.clock import Clock
 
@@ -107,6 +112,9 @@ STATUS: dict[type[ConsoleError], int] = {
     NotAllowed: 403,
     BadRecipients: 422,
     ScheduleExists: 409,
+    WhatIfRunning: 409,
+    WhatIfsWaiting: 429,
+    WhatIfPeriod: 422,
     NotFound: 404,
     BadLink: 404,
     DocumentRefused: 409,
@@ -169,6 +177,7 @@ def build_site(
     adjustments: Adjustments,
     evaluation: Evaluation,
     register: RegisterWork,
+    what_ifs: WhatIfWork,
     accounts: AccountWork,
     healths: SystemHealths,
     maps: DistrictMaps,
@@ -232,7 +241,9 @@ def build_site(
     app.include_router(stop_routes(StopPages(pages, schedules, read, links.throttle, client_of)))
     app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
     app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, commands, metrics), signed_in))
-    app.include_router(register_routes(RegisterApi(api, register, Uploads(), metrics), signed_in))
+    files = Uploads()
+    app.include_router(register_routes(RegisterApi(api, register, files, metrics), signed_in))
+    app.include_router(what_if_routes(WhatIfApi(api, what_ifs, files, metrics)))
     app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
     app.include_router(system_routes(api, healths, signed_in))
     app.include_router(map_routes(api, maps, signed_in, options.map_tiles, options.map_tiles_credit))

@@ -6,6 +6,7 @@ import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { account, on, state } from "./state.js";
 import { listed, nameOf as codeName, number, stamp, t } from "./text.js";
+import * as whatIf from "./what_if.js";
 
 const API = "/api/v1/registry";
 const PAGE = 50;
@@ -89,7 +90,8 @@ function drawTools(isKind) {
   const exported = (form) => h("a", { class: "ack", href: `${API}/export/${view.tab}.${form}?lang=${state.lang}`, download: "" }, t("registry.export", { form: form.toUpperCase() }));
   const added = PROPOSES && isKind ? [button(t("registry.new"), () => openForm(view.tab, ""))] : [];
   const uploaded = PROPOSES && view.tab !== "proposals" ? [button(t("registry.upload"), openUpload)] : [];
-  byId("tools").replaceChildren(...added, ...uploaded, ...(isKind ? [exported("xlsx"), exported("csv")] : []));
+  const supposed = whatIf.supposes && view.tab === "pack" ? [button(t("what_if.file"), () => whatIf.openWhatIf({ file: true }))] : [];
+  byId("tools").replaceChildren(...added, ...uploaded, ...supposed, ...(isKind ? [exported("xlsx"), exported("csv")] : []));
 }
 
 const keyOf = (row) => row.proposal_id ?? (row.pack_id ? `${row.pack_id} ${row.version} ${row.valid_from} ${row.recorded_at}` : `${view.tab} ${row.id}`);
@@ -107,6 +109,7 @@ function updateRow(element, row) {
     const former = page.rows.filter((one) => one.pack_id === row.pack_id && one.version < row.version).map((one) => one.version);
     acts.replaceChildren(
       h("a", { class: "ack", href: `${API}/packs/${row.pack_id}/${row.version}`, download: "" }, t("registry.download")),
+      ...(whatIf.supposes ? [button(t("what_if.ask"), () => whatIf.openWhatIf({ label: `${row.pack_id} ${row.version}`, body: { pack_id: row.pack_id, version: row.version } }))] : []),
       ...(former.length ? [button(t("registry.compare", { n: Math.max(...former) }), () => compare(row, Math.max(...former)))] : []));
     return;
   }
@@ -260,7 +263,12 @@ async function handed() {
   const { elements } = byId("hand");
   const reason = elements.reason.value;
   if (!form.file) return { kind: form.kind, reason, row: Object.fromEntries(form.columns.map(({ name }) => [name, elements[`field-${name}`].value])) };
-  const [file] = elements.file.files;
+  const body = { kind: elements.kind.value, reason, ...(await encoded(elements.file.files[0])) };
+  return elements.from?.value ? { ...body, valid_from: elements.from.value } : body;
+}
+
+// A file as it is sent.
+async function encoded(file) {
   if (file.size > MAX_FILE) throw new Refused("too_large");
   const url = await new Promise((resolve, reject) => {
     const reader = new FileReader();
@@ -268,8 +276,7 @@ async function handed() {
     reader.onerror = () => reject(new Refused("internal"));
     reader.readAsDataURL(file);
   });
-  const body = { kind: elements.kind.value, reason, file_name: file.name.slice(-120), content: url.slice(url.indexOf(",") + 1) };
-  return elements.from?.value ? { ...body, valid_from: elements.from.value } : body;
+  return { file_name: file.name.slice(-120), content: url.slice(url.indexOf(",") + 1) };
 }
 
 async function preview(event) {
@@ -380,6 +387,7 @@ function updateProposal(element, row) {
   acts.dataset.names = names.join();
   acts.replaceChildren(
     ...(row.state === "requested" ? [button(t("registry.look"), () => look(row), true)] : []),
+    ...(whatIf.supposes && row.kind === "pack" && row.state === "requested" ? [button(t("what_if.ask"), () => whatIf.openWhatIf({ label: row.proposal_id, body: { proposal_id: row.proposal_id } }))] : []),
     h("a", { class: "ack", href: `${API}/proposals/${row.proposal_id}/file`, download: "" }, t("registry.download")));
 }
 
@@ -430,10 +438,12 @@ async function decide(name) {
 }
 
 preferences.start();
+if (whatIf.supposes) whatIf.start({ encoded, faults, table });
 on("language", () => {
   preferences.render();
   draw();
   drawEntity();
+  if (whatIf.supposes) whatIf.draw();
 });
 let typing = null;
 byId("search").value = view.q;
