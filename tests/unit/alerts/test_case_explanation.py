@@ -101,7 +101,8 @@ def test_a_listing_is_named_with_what_was_done_with_it() -> None:
         "listing 挂牌督办 1 (L1): 待复查 To be re-checked, 区级 District, 鼓政办〔2026〕88号, listed on 2026-03-04, "
         "to be put right by 2026-04-03",
         "    2026-03-04 16:01:00 by 升级阶梯 the ladder: 提请挂牌督办 Proposed to list",
-        "    2026-03-04 16:01:00 by officer-a: 登记挂牌 Listed: 区级 District, 鼓政办〔2026〕88号, 2026-03-04, 2026-04-03",
+        "    2026-03-04 16:01:00 by officer-a: 登记挂牌 Listed: 区级 District, 鼓政办〔2026〕88号, "
+        "2026-03-04, 2026-04-03",
         "    2026-03-04 16:01:00 by clerk (health): 提交整改证据 Evidence handed in: 整改.pdf sha256:00, "
         "鼓消〔2026〕3号 health S1",
     ]

@@ -116,7 +116,7 @@ ORDER BY d.issued_at DESC, d.document_id OFFSET %(offset)s LIMIT %(limit)s
 
 -- replies_of_case --
 -- Replies with files to the documents of a case, the newest first; of a party its own.
-SELECT d.document_id, d.own_number, d.mark, d.year, d.serial, d.instrument, s.submission_id, s.party, s.at, s.state,
+SELECT d.document_id, d.own_number, d.mark, d.year, d.serial, s.submission_id, s.party, s.at, s.state,
        jsonb_agg(jsonb_build_object('sha256', a.sha256, 'name', a.name, 'size', a.size) ORDER BY a.place) AS files
 FROM documents.documents d JOIN documents.submissions s USING (document_id)
 JOIN documents.attachments a USING (submission_id)
