@@ -1,7 +1,9 @@
 // A unit's last day as a bar, and in words for those who cannot see it; and its outages as they were published.
 
 import { h } from "./dom.js";
-import { brief, listed, now, stamp, t } from "./text.js";
+import { brief, causeOf, listed, now, stamp, t } from "./text.js";
+
+const GROUPS = { carrier: "carrier", area: "town" }; // of an attribution what its common cause is called
 
 export function history(detail) {
   const changes = detail.passages.filter((passage) => passage.aspect === "connection").reverse();
@@ -45,7 +47,7 @@ function outage(one) {
   const word = last.withdrawn ? t("outage.withdrawn") : listed([t(`connection.${last.connection}`), t(`report.attribution.${last.attribution}`)]);
   const shows = [
     last.lost_at && t("outage.lost", { gateway: last.gateway_id, at: stamp(last.lost_at) }),
-    last.group && t("outage.together", { group: last.group, n: last.group_units, at: stamp(last.group_from) }),
+    last.group && t("outage.together", { group: causeOf(`${GROUPS[last.attribution] ?? ""}:${last.group}`), n: last.group_units, at: stamp(last.group_from) }),
     t("outage.known", { n: last.revision, at: stamp(last.known_at) }),
     ...one.revisions.slice(0, -1).map((former) => t("outage.former", { n: former.revision, at: stamp(former.known_at), end: former.ended_at ? stamp(former.ended_at) : t("outage.open"), whose: t(`report.attribution.${former.attribution}`) })),
   ].filter(Boolean);
