@@ -95,11 +95,12 @@ async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
         await form.locator("button").click()
         await at.has("#drawer .said", "已登记")
         await at.has("#drawer .facts", "鼓政办〔2026〕88号")
+        await expect(page.locator("form[data-reply]")).to_have_count(1)
         await page.screenshot(path=tmp_path / "listed.png", full_page=True)
         assert await live._serious(page) == []
         assert [one for one in at.complaints if "409" not in one] == []
         await page.emulate_media(color_scheme="dark")
-        await page.click("#language")
+        await page.locator("#language").dispatch_event("click")  # the drawer lies over it
         await page.screenshot(path=tmp_path / "listed-en-dark.png", full_page=True)
     async with live.desk(chromium, site, "health", width=390, color_scheme="dark") as at:
         page = at.page

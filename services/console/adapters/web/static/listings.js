@@ -144,7 +144,7 @@ function sheet(done = "") {
       one.evidence_files.length ? h("section", {}, h("h3", {}, t("listings.evidence")), one.evidence_files.map((file) =>
         h("p", {}, h("a", { href: `${base()}/files/${file.sha256}`, download: file.name }, file.name), " ", h("span", { class: "quiet num" }, `${number(Math.ceil(file.size / 1024))} KiB`),
           file.source ? h("small", {}, " ", t("listings.source", { source: file.source })) : null))) : null,
-      may.flatMap((name) => (name === "hand_in" ? [replies(), evidence()] : form(name))),
+      may.flatMap((name) => (name === "hand_in" ? [evidence(), replies()] : form(name))),
       h("section", {}, h("h3", {}, t("listings.acts")), h("ul", {}, one.acts.map((act) => h("li", {}, `${stamp(act.at)} · ${who(act.by)} · ${t(`listings.did.${act.act}`)}`, said(act.detail)))))));
 }
 
@@ -168,7 +168,7 @@ const INPUTS = {
   level: (act) => field(`${act}-level`, "listings.level", h("select", { id: `${act}-level`, name: "level" }, LEVELS.map((one) => h("option", { value: one }, t(`listings.level.${one}`))))),
   number: (act) => field(`${act}-number`, "listings.document", input(act, "number", { required: true, maxlength: "100" })),
   on: (act) => field(`${act}-on`, act === "list" ? "listings.listed_on" : "listings.on", input(act, "on", { type: "date", required: true })),
-  until: (act) => field(`${act}-until`, "listings.deadline", input(act, "until", { type: "date", required: true })),
+  until: (act) => field(`${act}-until`, act === "list" ? "listings.deadline" : "listings.extension.until", input(act, "until", { type: "date", required: true })),
   inspector: (act) => field(`${act}-inspector`, "listings.inspector", input(act, "inspector", { required: true, maxlength: "60" })),
 };
 const FIELDS = {
