@@ -123,5 +123,7 @@ async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
         await page.locator("form[data-act=hand_in] button").click()
         await expect(page.locator("#drawer a[download]")).to_have_count(2)
         await page.screenshot(path=tmp_path / "handed-in.png", full_page=True)
+        wide = await page.locator("#drawer .drawer-body").evaluate("(one) => one.scrollWidth - one.clientWidth")
+        assert wide <= 0, "no hash stands out to the side"
         assert await live._serious(page) == []
         assert at.complaints == []
