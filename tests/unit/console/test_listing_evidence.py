@@ -116,6 +116,20 @@ async def test_who_may_not_and_what_is_no_reply_of_its_case_does_nothing() -> No
     assert not alerts.acts
 
 
+async def test_too_many_files_are_refused_by_name() -> None:
+    alerts = Alerts()
+    app = FastAPI()
+    app.include_router(listing_routes(ListingsApi(cast(Any, alerts), cast(Any, alerts), ManualClock(T0))))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://alerts") as client:
+        answer = await client.post(
+            "/v1/listings/evidence",
+            params={"listing_id": ID, "account": "clerk", "revision": "4"},
+            files=[("files", (PDF.name, PDF.content, PDF.media_type))] * 6,
+        )
+    assert (answer.status_code, answer.json()) == (422, {"reason": "too_many_files"})
+    assert not alerts.acts
+
+
 async def test_a_browser_names_no_source() -> None:
     alerts = Alerts()
     app = FastAPI()
