@@ -348,6 +348,7 @@ CREATE TABLE alerts.listing_files (
     number integer NOT NULL,
     sha256 text NOT NULL,
     size integer NOT NULL,
+    source text NOT NULL DEFAULT ''::text,
     CONSTRAINT listing_files_listing_id_fkey FOREIGN KEY (listing_id) REFERENCES alerts.listings(listing_id),
     CONSTRAINT listing_files_pkey PRIMARY KEY (listing_id, number, sha256),
     CONSTRAINT listing_files_size_check CHECK (((size >= 1) AND (size <= 5242880)))

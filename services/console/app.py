@@ -152,7 +152,8 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             documents=DocumentDesk(documents),
             mails=MailDesk(documents),
             listings=ListingDesk(
-                HttpListings(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s)
+                HttpListings(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s),
+                documents,
             ),
             links=LinkParts(documents, LinkThrottle(clock)),
             histories=HistoryService(histories),

@@ -128,6 +128,10 @@ class DocumentsService(Protocol):
 
     async def file(self, party: str | None, document_id: str, digest: str) -> File: ...
 
+    async def replies(self, party: str | None, case_id: str) -> Any:
+        """Return the replies with files to documents of a case."""
+        ...
+
     async def sign(self, party: str, account: str, document_id: str, name: str) -> Any: ...
 
     async def submit(self, party: str, account: str, document_id: str, form: RawForm) -> Any: ...
@@ -206,9 +210,13 @@ class ListingsService(Protocol):
 
     async def hand_in(self, viewer: Viewer, listing_id: str, revision: int, form: RawForm) -> Any: ...
 
+    async def hand_on(self, viewer: Viewer, listing_id: str, revision: int, files: Sequence[File], source: str) -> Any:
+        """Hand in files that the viewer may read elsewhere, and say where: `source`."""
+        ...
+
 
 class Listings(Protocol):
-    """What the pages may do with listings. Raises what ListingsService does, and NotAllowed."""
+    """What the pages may do with listings. Raises what ListingsService and DocumentsService do, and NotAllowed."""
 
     async def page(self, viewer: Viewer, page: ListingPage) -> Any: ...
 
@@ -221,6 +229,14 @@ class Listings(Protocol):
     async def act(self, viewer: Viewer, listing_id: str, order: ListingOrder) -> Any: ...
 
     async def hand_in(self, viewer: Viewer, listing_id: str, revision: int, form: RawForm) -> Any: ...
+
+    async def replies(self, viewer: Viewer, listing_id: str) -> Any:
+        """Return the replies of the listing's case whose files may be taken over as evidence."""
+        ...
+
+    async def take_over(self, viewer: Viewer, listing_id: str, revision: int, submission_id: str) -> Any:
+        """Hand in all files of one of these replies."""
+        ...
 
 
 class Throttle(Protocol):

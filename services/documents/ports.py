@@ -182,6 +182,10 @@ class CorrespondenceStore(Protocol):
         """Return one document: its row, what became of it, its texts. None when the party has none of that id."""
         ...
 
+    async def replies(self, case_id: str, party: str | None) -> Sequence[dict[str, Any]]:
+        """Return the newest replies with files to documents of the case, of this party (None: of all)."""
+        ...
+
     async def file(self, document_id: str, digest: str, party: str | None) -> tuple[str, str, bytes] | None:
         """Return (name, media type, content) of a file that this party (None: anybody) handed in to the document."""
         ...

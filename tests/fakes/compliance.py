@@ -5,8 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from services.compliance.domain.scores import Cited, Entry, Score
+from services.compliance.adapters.score_rows import score_text
+from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, newest_years
+from services.compliance.domain.period import Window
+from services.compliance.domain.scores import Cited, Entry, Score, Subject
 from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Unavailable, Waits
+from services.kernel.words import Phase
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -76,13 +80,16 @@ class MemoryLog:
 
 
 class MemoryScores:
-    """Implements ports.ScoreStore."""
+    """Implements ports.ScoreStore. `saved`: what was handed over each time, `found`: what was told of grades."""
 
     def __init__(self) -> None:
         self.held: list[Cited] = []
         self.made: list[Entry] = []
         self.saved: list[Sequence[Score]] = []
+        self.found: list[GradeFinding] = []
         self.away = False
+        self._standing: dict[tuple[Subject, Window], tuple[int, str | None]] = {}
+        self._told: dict[Subject, Graded] = {}
 
     async def entered(self) -> object:
         return len(self.made)
@@ -98,4 +105,17 @@ class MemoryScores:
         if self.away:
             raise Unavailable("database")
         self.saved.append(scores)
-        return len(scores)
+        says: dict[tuple[Subject, Window], str | None] = {(one.subject, one.window): score_text(one) for one in scores}
+        changed = 0
+        for of, said in (dict.fromkeys(self._standing) | says).items():
+            revision, before = self._standing.get(of, (0, None))
+            if said != before or not revision:
+                self._standing[of] = revision + 1, said
+                changed += 1
+        newest = newest_years(scores)
+        revisions = {subject: self._standing[subject, score.window][0] for subject, score in newest.items()}
+        for one in grade_findings(self._told, newest, revisions):
+            is_open = one.phase is not Phase.ENDED
+            self._told[one.subject] = Graded(one.finding_id, one.window.start, one.revision, is_open)
+            self.found.append(one)
+        return changed

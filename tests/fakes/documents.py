@@ -268,6 +268,9 @@ class MemoryCorrespondences:
     async def view(self, query: InboxQuery) -> tuple[dict[str, Any], Correspondence, Sequence[dict[str, Any]]] | None:
         raise NotImplementedError
 
+    async def replies(self, case_id: str, party: str | None) -> Sequence[dict[str, Any]]:
+        raise NotImplementedError
+
     async def file(self, document_id: str, digest: str, party: str | None) -> tuple[str, str, bytes] | None:
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""One case in sentences: who was told by which step, who was not and why, and what comes next and when."""
+"""One case in sentences: who was told by which step, who was not and why, its listings, and what comes next."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -8,6 +8,8 @@ from psycopg.rows import dict_row
 
 from services.alerts.adapters.case_reader import alarm_state_of
 from services.alerts.adapters.letter_writer import KIND_EN, KIND_ZH
+from services.alerts.adapters.listing_rows import with_acts
+from services.alerts.adapters.listing_words import ACTS, LEVELS, STATES, by, said
 from services.alerts.adapters.postgres_cases import PostgresCaseTransaction, transaction_on
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.case.case import Case
@@ -24,7 +26,17 @@ from services.alerts.domain.escalation.triggers import (
 )
 from services.alerts.domain.ids import CaseId
 from services.kernel.calendar import CHINA
-from services.kernel.words import PROOFS_BY_STRENGTH, PROVEN_BY_CHANNEL, AlarmState, Channel, ClockKind, Proof
+from services.kernel.words import (
+    PROOFS_BY_STRENGTH,
+    PROVEN_BY_CHANNEL,
+    AlarmState,
+    Channel,
+    ClockKind,
+    ListingAct,
+    ListingLevel,
+    ListingState,
+    Proof,
+)
 from services.runtime.postgres import Pool
 
 Rows = Sequence[Mapping[str, Any]]
@@ -40,8 +52,11 @@ async def explain_case(pool: Pool, case_id: CaseId) -> list[str] | None:
         steps = await (await cursor.execute(SQL["steps_of_case"], (case_id,))).fetchall()
         notices = await (await cursor.execute(SQL["notices_of_case"], (case_id,))).fetchall()
         proofs = await (await cursor.execute(SQL["proofs_of_case"], (case_id, list(PROOFS_BY_STRENGTH)))).fetchall()
+        listings = await (await cursor.execute(SQL["evidence_listings"], (case_id,))).fetchall()
+        acts = await (await cursor.execute(SQL["evidence_listing_acts"], (case_id,))).fetchall()
     best = {row["notice_id"]: row for row in proofs}
-    return list(explained(case, state, steps, [{**row, "proof": best.get(row["notice_id"])} for row in notices]))
+    told = [{**row, "proof": best.get(row["notice_id"])} for row in notices]
+    return list(explained(case, state, steps, told, with_acts(listings, acts)))
 
 
 ALARM_STATES = {
@@ -55,8 +70,8 @@ ALARM_STATES = {
 }
 
 
-def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows) -> Iterator[str]:
-    """Yield the lines of a case from the case, its state of ISA-18.2, its steps taken and its notices."""
+def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows, listings: Rows = ()) -> Iterator[str]:
+    """Yield the lines of a case from the case, its state of ISA-18.2, its steps taken, its notices and its listings."""
     facts = case.facts
     yield f"{case.case_id}: {KIND_ZH[case.kind]} {KIND_EN[case.kind]} of {facts.subject.id} {facts.name}".rstrip()
     yield f"  alarm state: {ALARM_STATES[state]}"
@@ -80,6 +95,8 @@ def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows) -> Iter
     lapses = case.clocks.running.get(ClockKind.UN_ACKNOWLEDGE)
     if lapses is not None:
         yield f"  nobody's again {_at(lapses.due_at)}, unless it is over by then"
+    for row in listings:
+        yield from _listing(row)
     yield _next(case)
 
 
@@ -100,6 +117,20 @@ def _step(case: Case, row: Mapping[str, Any], notices: Rows) -> Iterator[str]:
         )
 
 
+def _listing(row: Mapping[str, Any]) -> Iterator[str]:
+    decision = [str(LEVELS[ListingLevel(row["level"])])] if row["level"] else []
+    decision += [row["document"]] if row["document"] else []
+    decision += [f"listed on {row['listed_on']}"] if row["listed_on"] else []
+    decision += [f"to be put right by {row['deadline']}"] if row["deadline"] else []
+    stands = ", ".join([str(STATES[ListingState(row["state"])]), *decision])
+    yield f"listing 挂牌督办 {row['number']} ({row['listing_id']}): {stands}"
+    for act in row["acts"]:
+        words = ", ".join(said(act["detail"]))
+        body = f" ({act['body_code']})" if act["body_code"] else ""
+        what = f"{ACTS[ListingAct(act['act'])]}{': ' if words else ''}{words}"
+        yield f"    {_at(act['at'])} by {by(act['by'])}{body}: {what}"
+
+
 def _proven(notice: Mapping[str, Any]) -> str:
     """Return what is proven of a notice, else what its channel could prove."""
     proof = notice.get("proof")
@@ -114,6 +145,8 @@ def _next(case: Case) -> str:
     if case.closure is not None:
         return f"next: nothing, closed {_at(case.closure.at)} ({case.closure.reason})"
     step, grouping = following(case), case.grouping
+    if case.cured_at is not None and step is None:
+        return f"next: nothing, its trouble is over since {_at(case.cured_at)}; open until its listing is closed"
     if grouping.common_case_id is not None and step is not None:
         held = "" if grouping.held_until is None else f" until {_at(grouping.held_until)}"
         return f"next: {_name(step)} waits{held} for the common cause {grouping.common_case_id}"

@@ -11,7 +11,9 @@ import jinja2
 
 from services.alerts.adapters import bundle_check
 from services.alerts.adapters.letter_writer import KIND_EN, KIND_ZH, TEMPLATES
-from services.alerts.domain.audit.bundle import CaseRecord, ChainPart, files_of
+from services.alerts.adapters.listing_rows import with_acts
+from services.alerts.adapters.listing_words import ACTS, LEVELS, STATES, by, said
+from services.alerts.domain.audit.bundle import CaseRecord, ChainPart, evidence_name, files_of
 from services.alerts.domain.audit.chain import Verified
 from services.alerts.domain.case.kinds import CaseKind
 from services.kernel.calendar import CHINA
@@ -25,9 +27,12 @@ def _local(instant: datetime | None) -> str:
 
 
 def index_page(record: CaseRecord, part: ChainPart, now: datetime) -> str:
-    """Return the printed index: the case, each step, each notice and what became of it, receipts, entries."""
+    """Return the printed index: the case, each step, notice, receipt, listing with its acts and files, and entry."""
     kind = CaseKind(record.case["kind"])
-    return _index_template().render(record=record, part=part, now=now, kind_zh=KIND_ZH[kind], kind_en=KIND_EN[kind])
+    listings = with_acts(record.listings, record.listing_acts)
+    return _index_template().render(
+        record=record, part=part, now=now, listings=listings, kind_zh=KIND_ZH[kind], kind_en=KIND_EN[kind]
+    )
 
 
 @cache
@@ -36,6 +41,10 @@ def _index_template() -> jinja2.Template:
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["local"] = _local
+    environment.filters["by"] = by
+    environment.filters["said"] = lambda detail: " · ".join(said(detail))
+    environment.globals["evidence_name"] = evidence_name
+    environment.globals["words"] = {"state": STATES, "level": LEVELS, "act": ACTS}
     return environment.get_template("evidence_index.html.j2")
 
 

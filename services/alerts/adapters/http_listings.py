@@ -3,10 +3,11 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.encoders import jsonable_encoder
 from pydantic import Field
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from services.alerts.adapters.http_work import ID, By, CaseIdPath
@@ -21,6 +22,7 @@ from services.runtime.clock import Clock
 from services.runtime.texts import one_line
 
 MAX_TEXT = 1000
+MAX_SOURCE = 200
 MAX_BODY_BYTES = MAX_ALL_BYTES + 256 * 1024
 MAX_FIELDS = 8
 LISTING_ID = r"^L[0-9a-f]{16}$"
@@ -125,14 +127,19 @@ class ListingsApi:
         account: Account,
         revision: Annotated[int, Query(ge=1)],
         body_code: Body = None,
+        source: Annotated[str, Query(max_length=MAX_SOURCE)] = "",
     ) -> Response:
-        """Take a form with `files` and `text`; its size was looked at before any of it was read."""
+        """Take a form with `files` and `text`; its size was looked at before any of it was read.
+
+        `source` is no field of the form: that is as a browser sent it, and only the console says what was taken over.
+        """
         try:
             async with request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=64 * 1024) as form:
                 uploads = [one for one in form.getlist("files") if isinstance(one, UploadFile)]
                 files = [(one.filename or "", await one.read(MAX_FILE_BYTES + 1)) for one in uploads]
                 text = form.get("text", "")
-            said = Said(one_line(text if isinstance(text, str) else "")[:MAX_TEXT], files=checked_uploads(files))
+            text = one_line(text if isinstance(text, str) else "")[:MAX_TEXT]
+            said = Said(text, files=checked_uploads(files), source=one_line(source))
             who = Who(account, body_code, "console")
             listing = await self._listings.act(ListingId(listing_id), revision, ListingAct.HAND_IN, who, said)
         except Unfit as error:

@@ -1,6 +1,6 @@
 """Rows of listings to domain values and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -101,6 +101,11 @@ def entry_row(entry: ListingEntry, case_id: CaseId) -> Row:
         "act": str(entry.act),
         "detail": dict(entry.detail),
     }
+
+
+def with_acts(listings: Sequence[Mapping[str, Any]], acts: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the rows of listings, each with those of its acts in their order."""
+    return [{**one, "acts": [act for act in acts if act["listing_id"] == one["listing_id"]]} for one in listings]
 
 
 def proposal_row(proposal: LadderProposal) -> Row:

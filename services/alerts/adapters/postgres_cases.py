@@ -289,7 +289,7 @@ class PostgresCaseTransaction:
             await run(SQL["insert_listing_acts"], (rows,))
         for file in changes.evidence:
             said, upload = changes.listings[file.listing_id], file.upload
-            kept = (upload.sha256, upload.name, upload.media_type, upload.size, upload.content)
+            kept = (upload.sha256, upload.name, upload.media_type, upload.size, upload.content, file.source)
             await run(SQL["insert_listing_file"], (file.listing_id, file.number, said.case_id, *kept))
 
     async def _save_documents(self, changes: Changes) -> None:

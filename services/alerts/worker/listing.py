@@ -92,7 +92,7 @@ class ListingService:
                 raise NotPossible("level_wrong")
             listing = after(before, act, who.account, said, now, self._is_working)
             self._write(changes, listing, who, act, _detail(before, said), now)
-            changes.evidence += [EvidenceFile(listing_id, listing.revision, one) for one in said.files]
+            changes.evidence += [EvidenceFile(listing_id, listing.revision, one, said.source) for one in said.files]
             if (listing.is_in_force, listing.due_at) != (before.is_in_force, before.due_at):
                 case = await self._follow(transaction, changes, case, listing, now)
             if listing.state is ListingState.CLOSED:
@@ -165,6 +165,7 @@ def _detail(before: Listing, said: Said) -> dict[str, object]:
         "asked_until": asked.until.isoformat() if asked else "",
         "inspector": said.inspector,
         "files": [f"{one.name} sha256:{one.sha256}" for one in said.files],
+        "source": said.source,
     }
     return {name: value for name, value in found.items() if value}
 

@@ -37,6 +37,9 @@ class HttpDocuments:
     async def file(self, party: str | None, document_id: str, digest: str) -> File:
         return _file(await self._ask("GET", _at(document_id, "files", digest), params=_for(party)))
 
+    async def replies(self, party: str | None, case_id: str) -> Any:
+        return (await self._ask("GET", f"/cases/{quote(case_id, safe='')}/replies", params=_for(party))).json()
+
     async def sign(self, party: str, account: str, document_id: str, name: str) -> Any:
         params = _for(party) | {"account": account}
         return (await self._ask("POST", _at(document_id, "sign"), params=params, json={"name": name})).json()

@@ -226,6 +226,7 @@ LISTING_REASONS = frozenset(
         "under_way",
         "unfit",
         "case_closed",
+        "file_changed",
         "same_person",
         "reasons_missing",
         "level_missing",

@@ -114,6 +114,9 @@ class DocumentsApi:
             await self._opened(Opening(document_id, party, "console"))
         return _json(seen)
 
+    async def replies(self, case_id: DocumentId, party: PartyQuery = None) -> Response:
+        return _json({"rows": await self._store.replies(case_id, party)})
+
     async def file(self, document_id: DocumentId, digest: Digest, party: PartyQuery = None) -> Response:
         return await self._file(document_id, digest, party)
 
@@ -270,6 +273,7 @@ def _routes(api: DocumentsApi) -> APIRouter:
         ("/documents", api.inbox),
         (one, api.one),
         (f"{one}/files/{{digest}}", api.file),
+        ("/cases/{case_id}/replies", api.replies),
         ("/link", api.link),
         ("/link/files/{digest}", api.link_file),
     ):

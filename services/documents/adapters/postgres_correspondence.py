@@ -138,6 +138,11 @@ class PostgresCorrespondences:
             await cursor.execute(SQL["renditions"], ([row["document_id"]],))
             return _with_number(row), whole, await cursor.fetchall()
 
+    async def replies(self, case_id: str, party: str | None) -> Sequence[Row]:
+        async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(SQL["replies_of_case"], {"case_id": case_id, "party": party})
+            return [_with_number(row) for row in await cursor.fetchall()]
+
     async def file(self, document_id: str, digest: str, party: str | None) -> tuple[str, str, bytes] | None:
         row = await self._one(SQL["file"], (document_id, digest, party, party))
         return None if row is None else (row["name"], row["media_type"], row["bytes"])

@@ -165,6 +165,34 @@ async def test_all_of_it_is_sealed_and_in_the_bundle_and_read_by_its_bodies_only
         assert len(one_of_them["acts"]) == 8
 
 
+async def test_evidence_from_a_reply_names_its_source_in_the_act_the_chain_and_beside_the_file(
+    migrated_database: str,
+) -> None:
+    source = "鼓消〔2026〕3号 health S1"
+    async with open_pool(migrated_database, "contract", 1, 2) as pool:
+        store, log = PostgresCaseStore(pool), PostgresAuditLog(pool)
+        one = case(seconds=-3600, step="H0")
+        await put(store, one)
+        desk = service(store)
+        listing = await desk.propose(one.case_id, A, "长期离线")
+        listing = await desk.act(listing.listing_id, 1, ListingAct.LIST, A, said(files=()))
+        await desk.act(listing.listing_id, 2, ListingAct.HAND_IN, CLERK, said(source=source))
+        await desk.act(listing.listing_id, 3, ListingAct.HAND_IN, CLERK, said())
+        await log.seal(100)
+        sealed = [
+            link.entry.detail.get("source")
+            for link in await log.links(0, 100)
+            if link.entry.action == "listing_hand_in"
+        ]
+        assert sealed == [source, None]
+        found = await ListingReader(pool).one(listing.listing_id, None, T0)
+        assert found is not None
+        assert [(file["sha256"], file["source"]) for file in found["evidence_files"]] == [
+            (FILE.sha256, source), (FILE.sha256, ""),
+        ]  # fmt: skip
+        assert found["acts"][2]["detail"]["source"] == source
+
+
 async def test_the_table_refuses_a_closure_by_hand(migrated_database: str) -> None:
     async with open_pool(migrated_database, "contract", 1, 2) as pool:
         store = PostgresCaseStore(pool)

@@ -221,6 +221,32 @@ async def test_one_document_and_its_files_are_seen_by_those_it_was_sent_to(pool:
     assert await store.file("other", FILE.sha256, None) is None
 
 
+async def test_replies_with_files_are_found_by_their_case_and_by_a_party_its_own_alone(pool: Any) -> None:
+    store, documents = PostgresCorrespondences(pool), PostgresDocuments(pool)
+    document_id = await put(documents, "R1")
+    await act(store, document_id, lambda one: sign(one, HEALTH, at(10)))
+    other = await put(documents, "R2", 2)
+    await act(store, other, lambda one: sign(one, HEALTH, at(10)))
+    await answer(store, other, SubmissionKind.APPEAL)
+    found = await store.view(InboxQuery(None, T0, document_id))
+    assert found is not None
+    case_id = found[0]["case_id"]
+    assert await store.replies(case_id, None) == []
+    await answer(store, document_id)
+    found = await store.view(InboxQuery(None, T0, document_id))
+    assert found is not None
+    (submission,) = found[1].submissions
+    for party in ("health", None):
+        (row,) = await store.replies(case_id, party)
+        assert row == {
+            "number": found[0]["number"], "document_id": document_id, "submission_id": submission.submission_id,
+            "party": "health", "at": submission.at, "state": "submitted",
+            "files": [{"sha256": FILE.sha256, "name": FILE.name, "size": FILE.size}],
+        }  # fmt: skip
+    assert await store.replies(case_id, "dongjie") == [], "it was copied to it, and is not its own"
+    assert await store.replies("C0", None) == []
+
+
 async def test_a_draft_is_in_no_inbox_but_that_of_brigade_and_centre_and_no_link_opens_it(pool: Any) -> None:
     store = PostgresCorrespondences(pool)
     document_id = await put(PostgresDocuments(pool), "R1")

@@ -30,7 +30,8 @@ CITED = LONG.replace("clause: x", 'clause: "001 一(七)"')
 WIDTHS = (1920, 1366, 390)
 
 
-def put_scores(dsn: str) -> None:
+def put_scores(dsn: str, *, districts: int = 2) -> None:
+    """Store scores of a month anew, of one district or two."""
     march = month(3)
     other = (
         LONG.replace("pack_id: sample", "pack_id: zeta")
@@ -46,8 +47,9 @@ def put_scores(dsn: str) -> None:
         *evaluated(known(CITED), figures, entries),
         *evaluated(known(other), [cited(Ratio(1, 1), march, "zeta/T1")], []),
     ]
-    rows = [score_row(score, 1) for score in scores]
+    rows = [score_row(score, 1) for score in scores if districts > 1 or score.scheme.pack_id == "sample-2026"]
     with psycopg.connect(dsn) as connection:
+        connection.execute("TRUNCATE compliance.scores")
         connection.cursor().executemany(SQL["add_score"].encode(), rows)
 
 
@@ -61,8 +63,9 @@ async def site(empty_scenario: Scenario) -> AsyncIterator[Console]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def with_documents(empty_scenario: Scenario) -> AsyncIterator[Console]:
+    """Scores of one district: two that call their schemes the same have no circular together."""
     empty_scenario.stay_fresh()
-    put_scores(empty_scenario.dsn)
+    put_scores(empty_scenario.dsn, districts=1)
     async with letters(empty_scenario.dsn) as book, console(empty_scenario.dsn, **book.settings) as running:
         yield running
 

@@ -16,6 +16,7 @@ from services.kernel.calendar import CHINA
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
 from tests.integration.console.harness import LIMIT_S, PASSWORD, Browser, Console, console
+from tests.integration.console.letters import Letters, letters
 from tests.integration.console.listings import listings
 from tests.integration.console.scenario import opened
 
@@ -27,24 +28,26 @@ PEOPLE = (
     ("clerk", "department", "health"),
     ("teacher", "department", "education"),
 )
+Stand = tuple[Console, str, Letters]
 PDF = ("整改.pdf", b"%PDF-1.7 evidence", "application/pdf")
 
 
 @pytest.fixture
-async def stand(console_database: str) -> AsyncIterator[tuple[Console, str]]:
+async def stand(console_database: str) -> AsyncIterator[Stand]:
     with opened(console_database) as scenario:
         scenario.execute("TRUNCATE alerts.listing_files, alerts.listing_acts, alerts.listings")
         scenario.clear()
     async with AsyncExitStack() as stack:
         settings, case_id = await stack.enter_async_context(listings(console_database))
-        site = await stack.enter_async_context(console(console_database, **settings))
+        book = await stack.enter_async_context(letters(console_database))
+        site = await stack.enter_async_context(console(console_database, **settings, **book.settings))
         hashed = await Argon2Passwords(memory_kib=1024, passes=1).hash(PASSWORD)
         async with open_pool(console_database, "test-people", max_size=1) as pool:
             for name, role, body in PEOPLE:
                 of = BodyCode(body) if body else None
                 account = Account(Username(name), Role(role), of, name, hashed)
                 await PostgresAccounts(pool, LIMIT_S).save(account, SystemClock().now())
-        yield site, case_id
+        yield site, case_id, book
     with opened(console_database) as scenario:
         scenario.execute("TRUNCATE alerts.listing_files, alerts.listing_acts, alerts.listings")
         scenario.clear()
@@ -82,8 +85,8 @@ async def hand_in(browser: Browser, listing_id: str, *files: tuple[str, bytes, s
     )
 
 
-async def test_three_people_and_the_department_walk_the_way_to_the_closure(stand: tuple[Console, str]) -> None:
-    site, case_id = stand
+async def test_three_people_and_the_department_walk_the_way_to_the_closure(stand: Stand) -> None:
+    site, case_id, _ = stand
     async with (
         site.signed_in("officer-a") as a,
         site.signed_in("officer-b") as b,
@@ -120,8 +123,57 @@ async def test_three_people_and_the_department_walk_the_way_to_the_closure(stand
         assert (await teacher.http.get(path)).status_code == 404
 
 
-async def test_hostile_files_and_bodies_are_refused_by_name(stand: tuple[Console, str]) -> None:
-    site, case_id = stand
+async def test_the_files_of_a_reply_are_taken_over_by_its_own_body_and_the_brigade_alone(stand: Stand) -> None:
+    site, case_id, book = stand
+    document_id = await book.send("R1", case_id=case_id)
+    other = await book.send("R2", 2, case_id="C0")
+    async with (
+        site.signed_in("officer-a") as a,
+        site.signed_in("clerk") as clerk,
+        site.signed_in("teacher") as teacher,
+        site.signed_in("watch") as watch,
+    ):
+        sent = []
+        for each in (document_id, other):
+            await clerk.order(f"/api/v1/documents/{each}/sign", {"name": "张三"})
+            answered = await clerk.http.post(
+                f"/api/v1/documents/{each}/submissions",
+                data={"kind": "reply", "seen": "0", "text": "已修复", "measures": "更换主机", "name": "张三"},
+                files=[("files", PDF)],
+                headers={"X-CSRF-Token": clerk.csrf},
+            )
+            assert answered.status_code == 200, answered.text
+            sent.append(answered.json()["submissions"][0]["submission_id"])
+        foreign = sent[1]
+        listing_id = await proposed(a, case_id)
+        await act(a, listing_id, "list")
+        where = f"/api/v1/listings/{listing_id}"
+        (reply,) = (await clerk.json(f"{where}/replies"))["rows"]
+        assert (await a.json(f"{where}/replies"))["rows"] == [reply]
+        assert (await teacher.http.get(f"{where}/replies")).status_code == 404
+        assert code_of(await watch.http.get(f"{where}/replies")) == (403, "not_allowed")
+
+        async def take_over(browser: Browser, submission_id: str, **headers: str) -> httpx.Response:
+            body = {"revision": 2, "submission_id": submission_id}
+            return await browser.order(f"{where}/evidence/reply", body, **headers)
+
+        taken = sent[0]
+        assert reply["submission_id"] == taken
+        assert code_of(await take_over(watch, taken)) == (403, "not_allowed")
+        assert code_of(await take_over(teacher, taken)) == (404, "not_found")
+        assert code_of(await take_over(clerk, foreign)) == (404, "not_found")
+        assert code_of(await take_over(clerk, taken, **{"X-CSRF-Token": "forged"})) == (403, "forged")
+        assert (await take_over(clerk, taken)).status_code == 200
+        one = await a.json(where)
+        (file,) = one["evidence_files"]
+        assert (one["state"], file["sha256"]) == ("recheck", reply["files"][0]["sha256"])
+        assert file["source"] == f"{reply['number']} health {taken}"
+        assert (await a.http.get(f"{where}/files/{file['sha256']}")).content == PDF[1]
+        assert code_of(await take_over(a, taken)) == (409, "listing_changed")
+
+
+async def test_hostile_files_and_bodies_are_refused_by_name(stand: Stand) -> None:
+    site, case_id, _ = stand
     async with site.signed_in("officer-a") as a, site.signed_in("clerk") as clerk:
         listing_id = await proposed(a, case_id)
         await act(a, listing_id, "list")
@@ -144,8 +196,8 @@ async def test_hostile_files_and_bodies_are_refused_by_name(stand: tuple[Console
         assert file["name"] == "p_a_sswd.pdf"
 
 
-async def test_who_is_not_signed_in_and_what_is_forged_does_nothing(stand: tuple[Console, str]) -> None:
-    site, case_id = stand
+async def test_who_is_not_signed_in_and_what_is_forged_does_nothing(stand: Stand) -> None:
+    site, case_id, _ = stand
     async with site.client() as nobody:
         assert (await nobody.get("/api/v1/listings")).status_code == 401
         assert (await nobody.post("/api/v1/listings", json={"case_id": case_id, "reason": "x"})).status_code == 401

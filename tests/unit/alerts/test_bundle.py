@@ -164,6 +164,34 @@ def test_names_are_text_in_the_index() -> None:
     assert "&lt;script&gt;" in page
 
 
+def test_a_listing_stands_in_the_index_with_its_acts_and_files() -> None:
+    one = {
+        "listing_id": "L1", "number": 1, "state": "approval", "proposed_at": NOW, "proposed_by": "ladder", "reason": "",
+        "level": "district", "document": "鼓政办〔2026〕88号", "listed_on": NOW.date(), "deadline": NOW.date(),
+        "recheck": {"inspector": HOSTILE, "on": "2026-11-29", "by": "officer-b"}, "approved_by": "", "ended_at": None,
+    }  # fmt: skip
+    act = {"listing_id": "L1", "number": 3, "at": NOW, "by": "clerk", "body_code": "health", "act": "hand_in"}
+    detail = {"files": ["整改.pdf sha256:00"], "source": "鼓消〔2026〕3号 health S1"}
+    file = {
+        "listing_id": "L1", "number": 3, "sha256": "a" * 64, "name": "整改.pdf", "content": b"%PDF-", "source": "S1"
+    }  # fmt: skip
+    made = files(replace(record(), listings=[one], listing_acts=[act | {"detail": detail}], listing_files=[file]))
+    page = made["index.html"].decode()
+    for said in (
+        "待批准销案 To be approved",
+        "鼓政办〔2026〕88号",
+        "升级阶梯",
+        "提交整改证据",
+        "鼓消〔2026〕3号",
+        "a" * 64,
+    ):
+        assert said in page, said
+    assert HOSTILE not in page
+    name = f"listings/L1-3-{'a' * 16}-整改.pdf"
+    assert made[name] == b"%PDF-"
+    assert name in page
+
+
 def test_nothing_sealed_is_no_bundle() -> None:
     with pytest.raises(NoBundle):
         part_of([], CASE)

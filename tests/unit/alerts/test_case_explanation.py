@@ -1,9 +1,12 @@
 """Why somebody was told of a case, or was not, in one look."""
 
-from datetime import timedelta
+import json
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from services.alerts.adapters.case_explanation import explained
+from services.alerts.adapters.listing_words import ACTS, LEVELS, STATES
 from services.alerts.domain.case.case import Case, Grouping
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
@@ -11,6 +14,8 @@ from services.alerts.domain.escalation.triggers import OnEvent, WorkingDays
 from services.alerts.domain.ids import CaseId
 from services.kernel.words import AlarmState, CaseEvent, Recipient, StepExit, WorkingCalendarName
 from tests.unit.alerts.build import HAZARD, at, case, clocks, step
+
+CATALOGUE = Path("services/console/adapters/web/static/catalogue.json")
 
 
 def said(one: Case, *rows: list[dict[str, Any]]) -> list[str]:
@@ -71,3 +76,48 @@ def test_a_step_that_was_passed_over_says_why() -> None:
     climbed = case(ladder=ladder, step="H2", opened_at=at(0) + timedelta(hours=9))
     lines = said(climbed, [row("H0"), row("H2")], [])
     assert "H1 步骤H1 Step H1: passed over; it is not taken once case_closed or replied" in lines
+
+
+def listing(state: str, *acts: dict[str, Any], **more: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {"listing_id": "L1", "number": 1, "state": state, "acts": list(acts)}
+    empty = {"level": None, "document": "", "listed_on": None, "deadline": None}
+    return {**plain, **empty, **more}
+
+
+def did(what: str, by: str, body: str = "", **detail: Any) -> dict[str, Any]:
+    return {"listing_id": "L1", "at": at(60), "by": by, "body_code": body, "act": what, "detail": detail}
+
+
+def test_a_listing_is_named_with_what_was_done_with_it() -> None:
+    listed = listing(
+        "recheck",
+        did("propose", "ladder", step="H7", clause="000 三 5"),
+        did("list", "officer-a", level="district", document="鼓政办〔2026〕88号", on="2026-03-04", until="2026-04-03"),
+        did("hand_in", "clerk", "health", files=["整改.pdf sha256:00"], source="鼓消〔2026〕3号 health S1"),
+        level="district", document="鼓政办〔2026〕88号", listed_on=date(2026, 3, 4), deadline=date(2026, 4, 3),
+    )  # fmt: skip
+    lines = said(case(step="H0"), [], [], [listed])
+    assert lines[-5:-1] == [
+        "listing 挂牌督办 1 (L1): 待复查 To be re-checked, 区级 District, 鼓政办〔2026〕88号, listed on 2026-03-04, "
+        "to be put right by 2026-04-03",
+        "    2026-03-04 16:01:00 by 升级阶梯 the ladder: 提请挂牌督办 Proposed to list",
+        "    2026-03-04 16:01:00 by officer-a: 登记挂牌 Listed: 区级 District, 鼓政办〔2026〕88号, "
+        "2026-03-04, 2026-04-03",
+        "    2026-03-04 16:01:00 by clerk (health): 提交整改证据 Evidence handed in: 整改.pdf sha256:00, "
+        "鼓消〔2026〕3号 health S1",
+    ]
+
+
+def test_a_listed_case_whose_trouble_is_over_waits_for_its_listing() -> None:
+    over = case(step="H0", clocks=clocks(), cured_at=at(60))
+    assert said(over, [], [])[-1] == (
+        "next: nothing, its trouble is over since 2026-03-04 16:01:00; open until its listing is closed"
+    )
+
+
+def test_a_listing_is_called_here_what_the_page_calls_it() -> None:
+    page = json.loads(CATALOGUE.read_text(encoding="utf-8"))
+    for key, words in (("state", STATES), ("level", LEVELS), ("did", ACTS)):
+        assert {each: page[f"listings.{key}.{each}"] for each in words} == {
+            each: {"zh": word.zh, "en": word.en} for each, word in words.items()
+        }

@@ -47,8 +47,8 @@ INSERT INTO alerts.listing_acts ({listing_act_names})
 SELECT {listing_act_names} FROM jsonb_populate_recordset(NULL::alerts.listing_acts, %s::jsonb)
 
 -- insert_listing_file --
-INSERT INTO alerts.listing_files (listing_id, number, case_id, sha256, name, media_type, size, content)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+INSERT INTO alerts.listing_files (listing_id, number, case_id, sha256, name, media_type, size, content, source)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 
 -- listing_seen_by --
 -- The body that looks sees listings of cases that it leads, is copied to, or that lie in its street.
@@ -80,7 +80,7 @@ WHERE l.listing_id = %(listing_id)s AND {listing_seen_by}
 SELECT number, at, by, body_code, act, detail FROM alerts.listing_acts WHERE listing_id = %s ORDER BY number
 
 -- listing_files_of --
-SELECT number, sha256, name, media_type, size FROM alerts.listing_files WHERE listing_id = %s ORDER BY number, name
+SELECT number, sha256, name, media_type, size, source FROM alerts.listing_files WHERE listing_id = %s ORDER BY number, name
 
 -- listing_file --
 SELECT f.name, f.media_type, f.content

@@ -90,8 +90,7 @@ def files_of(
         if notice.get("html"):
             files[f"notices/{number:04d}-{notice['channel']}.html"] = str(notice["html"]).encode()
     for row in record.listing_files:
-        name = f"{row['listing_id']}-{row['number']}-{row['sha256'][:16]}-{row['name']}"
-        files[f"listings/{name}"] = bytes(row["content"])
+        files[evidence_name(row)] = bytes(row["content"])
     manifest = {
         "format": FORMAT,
         "case_id": record.case["case_id"],
@@ -106,6 +105,11 @@ def files_of(
         "files": {name: {"sha256": sha256(body).hexdigest(), "bytes": len(body)} for name, body in files.items()},
     }
     return {**files, MANIFEST: _json(manifest)}
+
+
+def evidence_name(row: Mapping[str, Any]) -> str:
+    """Return what a file that was handed in with a listing is called in the bundle."""
+    return f"listings/{row['listing_id']}-{row['number']}-{row['sha256'][:16]}-{row['name']}"
 
 
 def _without_content(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Recheck:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is said with an act; which of it is needed depends on the act."""
+    """What is said with an act; what is needed depends on the act. `source`: where its files were taken over from."""
 
     text: str = ""
     level: ListingLevel | None = None
@@ -124,6 +124,7 @@ class Said:
     until: date | None = None
     inspector: str = ""
     files: tuple[Upload, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +197,12 @@ class LadderProposal:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFile:
-    """A file that was handed in with the act of this number."""
+    """A file that was handed in with the act of this number; `source` names the reply that it was taken over from."""
 
     listing_id: ListingId
     number: int
     upload: Upload
+    source: str = ""
 
 
 def listing_id_of(case_id: CaseId, what: str) -> ListingId:

@@ -66,6 +66,13 @@ class ActBody(BaseModel):
         return ListingOrder(**self.model_dump())
 
 
+class TakeOverBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    revision: int = Field(ge=1)
+    submission_id: str = Field(pattern=ID)
+
+
 class ListingsApi:
     """The handlers. Who may is decided by the worker behind the port, for each of them."""
 
@@ -102,6 +109,15 @@ class ListingsApi:
         async with acting_ as session, self._uploads.form_of(request) as form:
             return as_json(await self._listings.hand_in(session.viewer, listing_id, revision, form))
 
+    async def replies(self, request: Request, listing_id: ListingId) -> Response:
+        return as_json(await self._listings.replies(session_of(request).viewer, listing_id))
+
+    async def take_over(self, request: Request, listing_id: ListingId, body: TakeOverBody) -> Response:
+        acting_ = self._acting(request, ListingAct.HAND_IN, listing_id)
+        async with acting_ as session, self._uploads.place():
+            viewer = session.viewer
+            return as_json(await self._listings.take_over(viewer, listing_id, body.revision, body.submission_id))
+
     def _acting(self, request: Request, act: ListingAct, about: str) -> AbstractAsyncContextManager[Session]:
         def tell(username: str, outcome: str) -> None:
             self._metrics.listing_acts.labels(act, "ok" if outcome == "ok" else "refused").inc()
@@ -121,7 +137,13 @@ def listing_routes(api: ListingsApi, pages: SignedInPages) -> APIRouter:
     ours = APIRouter(prefix="/api/v1/listings", dependencies=[Depends(api.signed_in)])
     for path, handler in (("", api.page), ("/{listing_id}", api.one), ("/{listing_id}/files/{digest}", api.file)):
         ours.add_api_route(path, handler, methods=["GET"])
-    for path, act in (("", api.propose), ("/{listing_id}/acts", api.act), ("/{listing_id}/evidence", api.hand_in)):
+    ours.add_api_route("/{listing_id}/replies", api.replies, methods=["GET"])
+    for path, act in (
+        ("", api.propose),
+        ("/{listing_id}/acts", api.act),
+        ("/{listing_id}/evidence", api.hand_in),
+        ("/{listing_id}/evidence/reply", api.take_over),
+    ):
         ours.add_api_route(path, act, methods=["POST"])
     router.include_router(ours)
     return router

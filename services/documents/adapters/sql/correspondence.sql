@@ -114,6 +114,15 @@ WHERE {mine} AND (%(document_id)s::text IS NULL OR d.document_id = %(document_id
       ELSE true END
 ORDER BY d.issued_at DESC, d.document_id OFFSET %(offset)s LIMIT %(limit)s
 
+-- replies_of_case --
+-- Replies with files to the documents of a case, the newest first; of a party its own.
+SELECT d.document_id, d.own_number, d.mark, d.year, d.serial, s.submission_id, s.party, s.at, s.state,
+       jsonb_agg(jsonb_build_object('sha256', a.sha256, 'name', a.name, 'size', a.size) ORDER BY a.place) AS files
+FROM documents.documents d JOIN documents.submissions s USING (document_id)
+JOIN documents.attachments a USING (submission_id)
+WHERE d.case_id = %(case_id)s AND s.kind = 'reply' AND (%(party)s::text IS NULL OR s.party = %(party)s)
+GROUP BY d.document_id, s.submission_id ORDER BY s.at DESC, s.submission_id LIMIT 50
+
 -- file --
 SELECT a.name, f.media_type, f.bytes
 FROM documents.attachments a JOIN documents.submissions s USING (submission_id) JOIN documents.files f USING (sha256)

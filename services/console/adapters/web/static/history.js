@@ -1,7 +1,9 @@
 // A unit's last day as a bar, and in words for those who cannot see it; and its outages as they were published.
 
 import { h } from "./dom.js";
-import { brief, listed, now, stamp, t } from "./text.js";
+import { brief, causeOf, now, stamp, t } from "./text.js";
+
+const GROUPS = { carrier: "carrier", area: "town" }; // of an attribution what its common cause is called
 
 export function history(detail) {
   const changes = detail.passages.filter((passage) => passage.aspect === "connection").reverse();
@@ -37,17 +39,17 @@ export function history(detail) {
 // Outages as published: when, whose, what shows it, and that what came later changed it.
 export function outages(found) {
   if (!found.length) return h("p", { class: "quiet" }, t("unit.outages.none"));
-  return h("div", {}, h("ul", { class: "passages" }, found.map(outage)), h("p", { class: "quiet" }, t("unit.outages.note")));
+  return h("div", {}, h("ul", { class: "passages outages" }, found.map(outage)), h("p", { class: "quiet" }, t("unit.outages.note")));
 }
 
 function outage(one) {
   const last = one.revisions.at(-1);
-  const word = last.withdrawn ? t("outage.withdrawn") : listed([t(`connection.${last.connection}`), t(`report.attribution.${last.attribution}`)]);
+  const word = last.withdrawn ? t("outage.withdrawn") : t("outage.whose", { state: t(`connection.${last.connection}`), whose: t(`report.attribution.${last.attribution}`) });
   const shows = [
     last.lost_at && t("outage.lost", { gateway: last.gateway_id, at: stamp(last.lost_at) }),
-    last.group && t("outage.together", { group: last.group, n: last.group_units, at: stamp(last.group_from) }),
+    last.group && t("outage.together", { group: causeOf(`${GROUPS[last.attribution] ?? ""}:${last.group}`), n: last.group_units, at: stamp(last.group_from) }),
     t("outage.known", { n: last.revision, at: stamp(last.known_at) }),
-    ...one.revisions.slice(0, -1).map((former) => t("outage.former", { n: former.revision, at: stamp(former.known_at), end: former.ended_at ? stamp(former.ended_at) : t("outage.open"), whose: t(`report.attribution.${former.attribution}`) })),
+    ...one.revisions.slice(0, -1).map((former) => t("outage.former", { n: former.revision, at: stamp(former.known_at), end: former.ended_at ? t("outage.until", { at: stamp(former.ended_at) }) : t("outage.open"), whose: t(`report.attribution.${former.attribution}`) })),
   ].filter(Boolean);
-  return h("li", {}, h("span", { class: "num quiet" }, `${stamp(one.started_at)} – ${last.ended_at ? stamp(last.ended_at) : t("outage.open")}`), " ", word, h("br", {}), h("small", { class: "quiet" }, listed(shows)));
+  return h("li", {}, h("span", { class: "num quiet" }, `${stamp(one.started_at)} – ${last.ended_at ? stamp(last.ended_at) : t("outage.open")}`), " ", word, ...shows.map((line) => h("small", { class: "quiet" }, line)));
 }

@@ -142,9 +142,10 @@ function sheet(done = "") {
       h("dl", { class: "facts" }, facts.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
       h("p", {}, h("a", { class: "ack", href: `/?case=${encodeURIComponent(one.case_id)}` }, t("listings.case"))),
       one.evidence_files.length ? h("section", {}, h("h3", {}, t("listings.evidence")), one.evidence_files.map((file) =>
-        h("p", {}, h("a", { href: `${base()}/files/${file.sha256}`, download: file.name }, file.name), " ", h("span", { class: "quiet num" }, `${number(Math.ceil(file.size / 1024))} KiB`)))) : null,
-      may.map((name) => (name === "hand_in" ? evidence() : form(name))),
-      h("section", {}, h("h3", {}, t("listings.acts")), h("ul", {}, one.acts.map((act) => h("li", {}, `${stamp(act.at)} · ${who(act.by)} · ${t(`listings.act.${act.act}`)}`, said(act.detail)))))));
+        h("p", {}, h("a", { href: `${base()}/files/${file.sha256}`, download: file.name }, file.name), " ", h("span", { class: "quiet num" }, `${number(Math.ceil(file.size / 1024))} KiB`),
+          file.source ? h("small", {}, " ", t("listings.source", { source: file.source })) : null))) : null,
+      may.flatMap((name) => (name === "hand_in" ? [evidence(), replies()] : form(name))),
+      h("section", {}, h("h3", {}, t("listings.acts")), h("ul", {}, one.acts.map((act) => h("li", {}, `${stamp(act.at)} · ${who(act.by)} · ${t(`listings.did.${act.act}`)}`, said(act.detail)))))));
 }
 
 // The forms that would be refused for sure are not shown: there is nothing to grant, or the same person would do both.
@@ -167,7 +168,7 @@ const INPUTS = {
   level: (act) => field(`${act}-level`, "listings.level", h("select", { id: `${act}-level`, name: "level" }, LEVELS.map((one) => h("option", { value: one }, t(`listings.level.${one}`))))),
   number: (act) => field(`${act}-number`, "listings.document", input(act, "number", { required: true, maxlength: "100" })),
   on: (act) => field(`${act}-on`, act === "list" ? "listings.listed_on" : "listings.on", input(act, "on", { type: "date", required: true })),
-  until: (act) => field(`${act}-until`, "listings.deadline", input(act, "until", { type: "date", required: true })),
+  until: (act) => field(`${act}-until`, act === "list" ? "listings.deadline" : "listings.extension.until", input(act, "until", { type: "date", required: true })),
   inspector: (act) => field(`${act}-inspector`, "listings.inspector", input(act, "inspector", { required: true, maxlength: "60" })),
 };
 const FIELDS = {
@@ -189,6 +190,23 @@ function evidence() {
     field("evidence-text", "listings.text", h("input", { id: "evidence-text", name: "text", maxlength: "1000", autocomplete: "off" })),
     field("evidence-files", "submission.files", h("input", { id: "evidence-files", name: "files", type: "file", multiple: true, required: true, accept: ".pdf,.jpg,.jpeg,.png,.docx,.xlsx" })),
     h("button", { class: "primary", type: "submit" }, t("listings.act.hand_in")));
+}
+
+// What was answered to letters of the case is evidence too: its files are taken over as they are, with one click.
+function replies() {
+  const rows = h("div", {});
+  const taking = (reply) => {
+    const send = () => order(`${base()}/evidence/reply`, { revision: shown.revision, submission_id: reply.submission_id }, UPLOAD_MS);
+    return h("form", { class: "act", dataset: { reply: reply.submission_id }, onsubmit: (event) => act(event, send) },
+      h("p", {}, `${reply.number} · ${recipientName(reply.party)} · ${stamp(reply.at)} · ${t(`submission.state.${reply.state}`)}`),
+      h("p", { class: "quiet" }, reply.files.map((file) => file.name).join(" · ")),
+      h("button", { class: "ack", type: "submit" }, t("listings.take_over")));
+  };
+  ask(`${base()}/replies`).then(
+    (found) => rows.replaceChildren(...(found.rows.length ? found.rows.map(taking) : [h("p", { class: "quiet" }, t("listings.replies.none"))])),
+    (error) => rows.replaceChildren(h("p", { class: "quiet" }, worded(error))),
+  );
+  return h("section", { dataset: { role: "replies" } }, h("h3", {}, t("listings.replies")), rows);
 }
 
 // Does it, shows what stands then, and says how it ended. What was typed stays where it was refused.
