@@ -52,13 +52,13 @@ def recover(postgres: Path, base: Path, archive: Path, until: datetime | None, n
     fresh = data.with_name("data.recovering")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(base, fresh)
-    target = [] if until is None else [f"recovery_target_time = '{until.isoformat()}'"]
+    target = "" if until is None else until.isoformat()
     lines = [
         f'restore_command = \'cp "{archive}/%f" "%p"\'',
         "recovery_target_action = 'promote'",
         "recovery_target_timeline = 'latest'",
         "hot_standby = off",  # nobody is let in before it takes writes
-        *target,
+        f"recovery_target_time = '{target}'",  # also where it is empty: `base` may carry that of a recovery before it
     ]
     with (fresh / "postgresql.auto.conf").open("a") as file:
         file.write("".join(f"{line}\n" for line in lines))
