@@ -309,6 +309,8 @@ class Ready:
     html: str = ""
     files: tuple[File, ...] = ()
     members: tuple[NoticeId, ...] = ()
+    repeated: bool = False
+    """A provider took it before, and reported later that it did not arrive."""
 
     @classmethod
     def of_digest(
