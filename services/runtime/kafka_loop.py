@@ -239,11 +239,26 @@ class KafkaLoop:
         offset: int | None = await consumer.committed(place)
         if offset is None:
             return await self._recent(consumer, place, RECENT, end)
+        first, end = await self._ends_now(consumer, place, offset, first, end)
         gap = self._gap(place.partition, offset, first, end)
         if gap is None:
             return offset
-        get_logger().error("log_gap_passed", detail=gap)
-        return first if offset < first else await self._recent(consumer, place, RECENT, end)
+        self.gaps += 1
+        begins_at = first if offset < first else await self._recent(consumer, place, RECENT, end)
+        get_logger().error("log_gap_passed", detail=gap, begins_at=begins_at)
+        return begins_at
+
+    async def _ends_now(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int, first: int, end: int
+    ) -> tuple[int, int]:
+        """Return where the partition begins and ends, asked once more where the offset lies outside what was asked.
+
+        Between that question and our claim a former owner may have read on behind it.
+        """
+        if self._gap(place.partition, offset, first, end) is None:
+            return first, end
+        firsts, ends = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
+        return firsts[place], ends[place]
 
     def _in_place(
         self, fetched: Mapping[TopicPartition, Sequence[Any]]
@@ -325,9 +340,10 @@ class KafkaLoop:
                     offset = await self._from_note(consumer, place, firsts[place], ends[place])
                 if offset == 0:
                     offset = firsts[place]
-                gap = self._gap(number, offset, firsts[place], ends[place])
+                first, end = await self._ends_now(consumer, place, offset, firsts[place], ends[place])
+                gap = self._gap(number, offset, first, end)
                 if gap is not None:
-                    offset = await self._passed(consumer, place, gap, offset, firsts[place], ends[place])
+                    offset = await self._passed(consumer, place, gap, offset, first, end)
                 consumer.seek(place, offset)
                 self._next[number] = offset
                 self._owned.add(number)

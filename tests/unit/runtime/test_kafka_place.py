@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
@@ -28,6 +28,7 @@ class Client:
         self.first, self.end = first, end
         self._fetches = [[Raw(offset) for offset in offsets] for offsets in fetches]
         self.sought: list[int] = []
+        self.note = 0
 
     async def getmany(self, **_: Any) -> dict[TopicPartition, list[Raw]]:
         return {PLACE: self._fetches.pop(0)}
@@ -38,16 +39,20 @@ class Client:
     async def end_offsets(self, _: object) -> dict[TopicPartition, int]:
         return {PLACE: self.end}
 
+    async def committed(self, _: TopicPartition) -> int:
+        return self.note
+
     def seek(self, _: TopicPartition, offset: int) -> None:
         self.sought.append(offset)
 
 
 class Handler:
-    def __init__(self, saved: int) -> None:
+    def __init__(self, saved: int | None) -> None:
+        """`saved` None: the database does not answer."""
         self._saved = saved
         self.taken: list[int] = []
 
-    async def assigned(self, _: int) -> int:
+    async def assigned(self, _: int) -> int | None:
         return self._saved
 
     async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
@@ -90,3 +95,25 @@ async def test_a_log_that_was_cut_in_front_of_us_while_we_read_stops_the_loop() 
     with pytest.raises(LogGap, match="saved offset 10, Kafka begins at 20"):
         await loop._turn(client, Stop())
     assert handler.taken == []
+
+
+async def test_an_offset_that_a_former_owner_saved_after_we_asked_where_the_log_ends_is_no_gap() -> None:
+    client = Client(0, 1000)
+
+    class Late(Handler):
+        async def assigned(self, _: int) -> int | None:
+            client.end = 1300  # it has woken up, and reads on until our claim fences it
+            return 1200
+
+    began: list[tuple[int, int]] = []
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Late(None), "i", begins_at=lambda *place: began.append(place))
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (loop.gaps, began, client.sought) == (0, [], [1200])
+
+
+async def test_a_gap_that_is_passed_without_the_database_is_counted() -> None:
+    client = Client(20, 30)
+    client.note = 10
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(None), "i", begins_at=lambda *_: None)
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (loop.gaps, client.sought) == (1, [20])
