@@ -227,6 +227,14 @@ def test_a_question_names_the_message_and_its_answer_is_read_by_the_providers_co
     assert answered(TENCENT, {"Response": {"Error": {"Code": "AuthFailure"}}}) is None
 
 
+@pytest.mark.parametrize("odd", ["a\x00b", "a\nb", "号", "x" * 1000, ""])
+def test_a_name_of_a_message_that_cannot_be_ours_costs_its_own_report_alone(odd: str) -> None:
+    read = reports_of(
+        REPORT_PROFILES[SMS, ALIYUN], json.dumps([ALIYUN_SMS | {"biz_id": odd}, ALIYUN_SMS]).encode(), None
+    )
+    assert ([each.message_id for each in read.reports], read.unreadable) == (["12345^1"], 1)
+
+
 def test_nobody_is_asked_for_ever() -> None:
     assert next_question(T0, T0 + timedelta(hours=72)) is None
     assert next_question(T0, T0 + timedelta(hours=1)) == T0 + timedelta(hours=2)

@@ -371,7 +371,9 @@ def _read(
 
 def _report(item: object, shape: ReportShape, acknowledge_key: str | None, asked_for: str) -> DeliveryReport | None:
     message_id = asked_for if shape.message_id is None else text_at(item, shape.message_id)
-    if not isinstance(item, Mapping) or not message_id or not message_id.isascii() or len(message_id) > ID_CHARACTERS:
+    if not isinstance(item, Mapping) or not message_id or len(message_id) > ID_CHARACTERS:
+        return None
+    if not message_id.isascii() or not message_id.isprintable():  # none of ours, and PostgreSQL takes no NUL
         return None
     status = _status(item, shape)
     key = text_at(item, shape.key) if shape.key else None
