@@ -204,6 +204,12 @@ async def test_the_same_report_twice_at_once_has_one_effect(stores: Stores) -> N
     assert sorted(one for each in found for one in each) == [ReportFate.FAILED, *3 * [ReportFate.REPEATED]]
 
 
+async def test_messages_from_long_before_anybody_asked_do_not_keep_the_new_ones_waiting(stores: Stores) -> None:
+    await called(stores)
+    assert await stores.reports.to_ask(Channel.SMS, at(0) + ASKED_LAST, 10) == []
+    assert len(await stores.reports.to_ask(Channel.SMS, at(0) + ASKED_LAST - timedelta(seconds=1), 10)) == 1
+
+
 async def test_a_provider_is_asked_ever_more_seldom_until_it_says_something(stores: Stores) -> None:
     await called(stores)
     now, asked = at(0), []
