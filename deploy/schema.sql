@@ -772,6 +772,11 @@ CREATE TABLE compliance.records (
     CONSTRAINT records_pkey PRIMARY KEY (kind, id)
 );
 
+CREATE TABLE compliance.released_words (
+    word text NOT NULL,
+    CONSTRAINT released_words_pkey PRIMARY KEY (word)
+);
+
 CREATE TABLE compliance.scores (
     body_id text NOT NULL,
     grade text,

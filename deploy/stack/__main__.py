@@ -111,7 +111,7 @@ def start_brokers(stack: Stack, firenet: FireNet) -> None:
 
 
 def lookout(firenet: FireNet) -> Lookout:
-    return Lookout(firenet.status_file, firenet.door, say, SystemClock())
+    return Lookout(firenet.status_file, firenet.door, say, SystemClock(), firenet.postgres.log_trouble)
 
 
 def demo() -> None:

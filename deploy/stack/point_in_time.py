@@ -52,13 +52,13 @@ def recover(postgres: Path, base: Path, archive: Path, until: datetime | None, n
     fresh = data.with_name("data.recovering")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(base, fresh)
-    target = [] if until is None else [f"recovery_target_time = '{until.isoformat()}'"]
+    target = "" if until is None else until.isoformat()
     lines = [
         f'restore_command = \'cp "{archive}/%f" "%p"\'',
         "recovery_target_action = 'promote'",
         "recovery_target_timeline = 'latest'",
         "hot_standby = off",  # nobody is let in before it takes writes
-        *target,
+        f"recovery_target_time = '{target}'",  # also where it is empty: `base` may carry that of a recovery before it
     ]
     with (fresh / "postgresql.auto.conf").open("a") as file:
         file.write("".join(f"{line}\n" for line in lines))
@@ -90,4 +90,9 @@ def _runs(data: Path) -> bool:
         pid = int((data / "postmaster.pid").read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
         return False
-    return Path(f"/proc/{pid}").exists()
+    try:
+        return (
+            Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
+        )  # after a power cut another may have its number
+    except OSError:
+        return False

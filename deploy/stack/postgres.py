@@ -12,8 +12,10 @@ import shutil
 import signal
 import socket
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
+from deploy.stack.log_archive import LogArchive
 from deploy.stack.part import ChildPart
 from deploy.stack.ports import HOST, require_port
 from deploy.stack.process import Launch, RunAs, StartFailed, require_space, run_tool
@@ -24,7 +26,6 @@ DATABASE = "firenet"
 USER = "firenet"
 UNPRIVILEGED = "nobody"
 INIT_LIMIT_S = 60.0
-ARCHIVE_TIMEOUT_S = 60
 INIT_OPTIONS = ["-U", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
 # the builtin provider sorts alike on every machine, whatever locales the system has
 INIT_OPTIONS += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -64,7 +65,7 @@ class Postgres(ChildPart):
         self.shared_buffers_mb = shared_buffers_mb
         self.space_floor_mb = space_floor_mb
         self.survives_power_cut = survives_power_cut
-        self.archive_to = archive_to
+        self.archive = None if archive_to is None else LogArchive(archive_to, folder / "archive.made")
 
     @property
     def data(self) -> Path:
@@ -94,6 +95,10 @@ class Postgres(ChildPart):
             return False
         return len(lines) >= 8 and lines[7].strip() == "ready" and self.pids == [int(lines[0])]
 
+    def log_trouble(self, now: datetime) -> str | None:
+        """Say what keeps its log from being archived, None where nothing does or nobody asked for it."""
+        return None if self.archive is None else self.archive.trouble(self.data, now)
+
     def _prepare(self) -> Launch:
         require_port(self.port, self.setting)
         require_space(self.folder, self.space_floor_mb)
@@ -115,7 +120,7 @@ class Postgres(ChildPart):
             "log_timezone": "UTC",
             "jit": "off",
             "cluster_name": DATABASE,
-            **(self._archiving(user) if self.archive_to is not None else {}),
+            **(self.archive.settings(user) if self.archive is not None else {}),
         }
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         return Launch(
@@ -125,18 +130,6 @@ class Postgres(ChildPart):
             user=user,
             last_signal=signal.SIGQUIT,  # "immediate": ends its own children too; the log is replayed at the next start
         )
-
-    def _archiving(self, user: RunAs | None) -> dict[str, object]:
-        """Return the settings of the archive. A piece is there when it is whole, and one that is there stays."""
-        assert self.archive_to is not None
-        if any(sign in str(self.archive_to) for sign in "'\"\\%"):
-            raise StartFailed(f"the archive of its log cannot be at {self.archive_to}: the name has a quote or a %.")
-        self.archive_to.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if user is not None:
-            os.chown(self.archive_to, user.uid, user.gid)
-        there, new = f'"{self.archive_to}/%f"', f'"{self.archive_to}/%f.unfinished"'
-        command = f'test ! -f {there} && cp "%p" {new} && sync {new} && mv {new} {there}'
-        return {"archive_mode": "on", "archive_command": command, "archive_timeout": ARCHIVE_TIMEOUT_S}
 
     def _create(self, user: RunAs | None) -> None:
         """Make the data folder beside its final place and move it there when complete: half of one is never used."""

@@ -309,6 +309,8 @@ class Ready:
     html: str = ""
     files: tuple[File, ...] = ()
     members: tuple[NoticeId, ...] = ()
+    repeated: bool = False
+    """A provider took it before, and reported later that it did not arrive."""
 
     @classmethod
     def of_digest(
@@ -390,7 +392,7 @@ class ClaimRequest:
 
 
 class GraveResults(Protocol):
-    """Grave results through neglect, as people enter them. Raises StoreUnavailable."""
+    """Grave results through neglect, as people enter them. Raises StoreUnavailable, Conflict, NoPack."""
 
     async def enter(self, body_id: str, who: Who, text: str) -> Reply:
         """Open the case; `already` where one is open, `not_found` where nobody knows the body."""
@@ -402,7 +404,10 @@ class GraveResults(Protocol):
 
 
 class Listings(Protocol):
-    """What people do with listings for supervision. Raises NoListing, NotPossible, StoreUnavailable."""
+    """What people do with listings for supervision.
+
+    Raises NoListing, NotPossible, StoreUnavailable, Conflict, NoPack.
+    """
 
     async def propose(self, case_id: CaseId, who: Who, reason: str) -> Listing: ...
 

@@ -395,7 +395,7 @@ class ScoreStore(Protocol):
     """What scores are made from, and what was published of them. Raises Unavailable."""
 
     async def entered(self) -> object:
-        """Return what is another whenever somebody has entered points."""
+        """Return what is another whenever somebody has entered points, or a new word may be published."""
         ...
 
     async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:

@@ -104,12 +104,15 @@ class KafkaLoop:
         *,
         static: bool = False,
         noted: Callable[[], Mapping[int, int]] | None = None,
-        begins_at: Callable[[int, int], None] | None = None,
+        begins_at: Callable[[int, int, int], None] | None = None,
+        worked_off: Callable[[], Mapping[int, int]] | None = None,
     ) -> None:
         """With `begins_at` a gap in the log does not end the loop: it goes on with what Kafka has, of the last day when
         the saved offset lies beyond the end.
 
-        `begins_at` gets partition and offset, in the place of the offset that the handler had saved.
+        `begins_at` gets partition and offset, in the place of the offset that the handler had saved, and the offset
+        before which all is older than `RECENT`. `worked_off` is of a handler that takes in more than it has saved: up
+        to where it has saved each partition.
         """
         self._bootstrap = bootstrap
         self.topic = topic
@@ -121,6 +124,7 @@ class KafkaLoop:
         self._static = static
         self._noted = noted
         self._begins_at = begins_at
+        self._worked_off = worked_off
         self._note: dict[int, int] = {}
         self._noting: asyncio.Task[None] | None = None
         self._clock = SystemClock()
@@ -128,6 +132,8 @@ class KafkaLoop:
         self._lock = asyncio.Lock()
         self._owned: set[int] = set()
         self._next: dict[int, int] = {}
+        self._begun: dict[int, tuple[int, int]] = {}
+        """Of each partition, from where we read and where it ended when it was assigned."""
         self._failure: Exception | None = None
         self.turns = 0
         self.rebalances = 0
@@ -135,15 +141,17 @@ class KafkaLoop:
         self._consumer: AIOKafkaConsumer | None = None
 
     def lags(self) -> dict[int, int]:
-        """Return, of each partition that is ours, how many records stand in Kafka that are not handled yet.
+        """Return, of each partition that is ours, how many records stand in Kafka that are not worked off yet.
 
-        As of the broker's last answer: while it gives none the figure stands still.
+        What waits in the handler is not. As of the broker's last answer: while it gives none the figure stands still.
         """
         consumer, found = self._consumer, dict.fromkeys(self._owned, 0)
         mine = {place.partition: place for place in consumer.assignment()} if consumer is not None else {}
+        done = self._next if self._worked_off is None else self._worked_off()
         for number in found:
+            begun, end = self._begun[number]
             high = consumer.highwater(mine[number]) if consumer is not None and number in mine else None
-            found[number] = max(0, high - self._next[number]) if high is not None else 0
+            found[number] = max(0, (end if high is None else high) - max(begun, done.get(number, begun)))
         return found
 
     async def run(self, stop: Stop) -> None:
@@ -239,11 +247,26 @@ class KafkaLoop:
         offset: int | None = await consumer.committed(place)
         if offset is None:
             return await self._recent(consumer, place, RECENT, end)
+        first, end = await self._ends_now(consumer, place, offset, first, end)
         gap = self._gap(place.partition, offset, first, end)
         if gap is None:
             return offset
-        get_logger().error("log_gap_passed", detail=gap)
-        return first if offset < first else await self._recent(consumer, place, RECENT, end)
+        self.gaps += 1
+        begins_at = first if offset < first else await self._recent(consumer, place, RECENT, end)
+        get_logger().error("log_gap_passed", detail=gap, begins_at=begins_at)
+        return begins_at
+
+    async def _ends_now(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, offset: int, first: int, end: int
+    ) -> tuple[int, int]:
+        """Return where the partition begins and ends, asked once more where the offset lies outside what was asked.
+
+        Between that question and our claim a former owner may have read on behind it.
+        """
+        if self._gap(place.partition, offset, first, end) is None:
+            return first, end
+        firsts, ends = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
+        return firsts[place], ends[place]
 
     def _in_place(
         self, fetched: Mapping[TopicPartition, Sequence[Any]]
@@ -292,10 +315,13 @@ class KafkaLoop:
         """Return where to go on behind a gap, and say so. Raises LogGap where a person must decide."""
         if self._begins_at is None:
             raise LogGap(gap)
-        offset = first if saved < first else await self._recent(consumer, place, AFTER_GAP, end)
+        offset = recent = first
+        if saved > end:
+            offset = await self._recent(consumer, place, AFTER_GAP, end)
+            recent = await self._recent(consumer, place, RECENT, end)
         self.gaps += 1
         get_logger().error("log_gap_passed", detail=gap, begins_at=offset)
-        self._begins_at(place.partition, offset)
+        self._begins_at(place.partition, offset, recent)
         return offset
 
     async def _recent(self, consumer: AIOKafkaConsumer, place: TopicPartition, ago: timedelta, end: int) -> int:
@@ -325,11 +351,13 @@ class KafkaLoop:
                     offset = await self._from_note(consumer, place, firsts[place], ends[place])
                 if offset == 0:
                     offset = firsts[place]
-                gap = self._gap(number, offset, firsts[place], ends[place])
+                first, end = await self._ends_now(consumer, place, offset, firsts[place], ends[place])
+                gap = self._gap(number, offset, first, end)
                 if gap is not None:
-                    offset = await self._passed(consumer, place, gap, offset, firsts[place], ends[place])
+                    offset = await self._passed(consumer, place, gap, offset, first, end)
                 consumer.seek(place, offset)
                 self._next[number] = offset
+                self._begun[number] = offset, end
                 self._owned.add(number)
             self.rebalances += 1
 

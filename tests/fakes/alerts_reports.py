@@ -6,6 +6,7 @@ from datetime import datetime
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.delivery.attempts import DeliveryState
 from services.alerts.domain.delivery.delivery_reports import (
+    ASKED_LAST,
     DeliveryReport,
     ReportFate,
     SentMessage,
@@ -68,7 +69,7 @@ class MemoryDeliveryReports:
         due = [
             (one.ask_at, message_id, one)
             for (of, message_id), one in tables.messages.items()
-            if of is channel and one.ask_at is not None and one.ask_at <= now
+            if of is channel and one.ask_at is not None and one.ask_at <= now and one.sent_at > now - ASKED_LAST
         ]
         found = []
         for _, message_id, one in sorted(due, key=lambda each: each[:2])[:limit]:

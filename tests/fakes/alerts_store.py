@@ -607,7 +607,8 @@ class MemoryStore:
             notice = row.notice = self.retell(notice, case)
         row.state, row.attempts = "sending", row.attempts + 1
         row.next_attempt_at = request.now + request.leases[notice.to.channel]
-        return replace(Ready.of(notice, case, row.attempts), files=self._files(notice))
+        repeated = any(one.notice_id == notice.notice_id for one in self.tables.messages.values())
+        return replace(Ready.of(notice, case, row.attempts), files=self._files(notice), repeated=repeated)
 
     def _spend(self, to: Address, quota: Quota, now: datetime) -> bool:
         self.tables.spent = [one for one in self.tables.spent if one[2] > now - DAY]

@@ -1,6 +1,7 @@
 """The API of alerts on its status server: acknowledge a case or sign for it, look at one."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, HTTPException, Path, Query, Request
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from services.alerts.adapters.case_reader import CaseReader
 from services.alerts.adapters.http_listings import EVIDENCE, MAX_BODY_BYTES
 from services.alerts.domain.case.reply import Reply
-from services.alerts.domain.errors import StoreUnavailable
+from services.alerts.domain.errors import Conflict, NoPack, StoreUnavailable
 from services.alerts.domain.ids import CaseId
 from services.runtime.bearer import require_token
 
@@ -34,6 +35,18 @@ class Acknowledge(BaseModel):
 AcknowledgeCase = Callable[[CaseId, Acknowledge], Awaitable[Reply]]
 
 
+LATER: dict[type[Exception], str] = {
+    StoreUnavailable: "the database does not answer",
+    Conflict: "somebody else did something with it at the same time",
+    NoPack: "no policy pack is known yet",
+}
+"""What is worth trying again, whichever route raises it."""
+
+
+async def _later(why: str, request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": why}, status_code=503)
+
+
 def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase, *further: APIRouter) -> FastAPI:
     """Return the routes. Whoever has no token learns nothing, not even which cases there are."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -45,9 +58,8 @@ def build_api(token: SecretStr, reader: CaseReader, acknowledge: AcknowledgeCase
             raise HTTPException(404, "no such case")
         return found
 
-    @app.exception_handler(StoreUnavailable)
-    async def unavailable(request: Request, error: StoreUnavailable) -> JSONResponse:
-        return JSONResponse({"detail": "the database does not answer"}, status_code=503)
+    for kind, why in LATER.items():
+        app.add_exception_handler(kind, partial(_later, why))
 
     @app.get("/v1/cases/{case_id}")
     async def get_case(case_id: CaseIdPath, body_code: BodyCodeQuery = None) -> dict[str, Any]:

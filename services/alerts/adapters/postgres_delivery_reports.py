@@ -13,6 +13,7 @@ from services.alerts.adapters.rows import case_of
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.delivery.attempts import DeliveryState, Verdict
 from services.alerts.domain.delivery.delivery_reports import (
+    ASKED_LAST,
     DeliveryReport,
     ReportFate,
     SentMessage,
@@ -67,7 +68,8 @@ class PostgresDeliveryReports:
 
     async def to_ask(self, channel: Channel, now: datetime, limit: int) -> Sequence[SentMessage]:
         async with transaction_on(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(SQL["messages_to_ask"], (str(channel), now, limit))
+            which = {"channel": str(channel), "now": now, "since": now - ASKED_LAST, "limit": limit}
+            await cursor.execute(SQL["messages_to_ask"], which)
             rows = await cursor.fetchall()
             for row in rows:
                 again = next_question(row["sent_at"], now)

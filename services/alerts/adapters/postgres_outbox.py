@@ -85,7 +85,7 @@ class PostgresOutbox:
         if notice.first and not case.is_open:
             notice = self._retell(notice, case)
             await connection.execute(SQL["retell"], (notice.subject, notice.body, notice.template, notice.notice_id))
-        return Ready.of(notice, case, row["attempts"] + 1)
+        return replace(Ready.of(notice, case, row["attempts"] + 1), repeated=row["repeated"])
 
     async def record(self, ready: Ready, outcome: Outcome, verdict: Verdict, now: datetime) -> None:
         if ready.members:

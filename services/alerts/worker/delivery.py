@@ -221,5 +221,9 @@ class DeliveryWorker:
         self._metrics.attempts.labels(ready.to.channel, verdict.state, outcome.reason or "none").inc()
         if verdict.state is DeliveryState.DEAD and ready.first:
             self._metrics.first_dead.labels(ready.to.channel, outcome.reason or "none").inc()
-        if verdict.state is DeliveryState.ACCEPTED and ready.fire and ready.purpose is Purpose.NOTICE:
+        if (
+            verdict.state is not DeliveryState.ACCEPTED or ready.repeated
+        ):  # how long a telephone was off is no delay of ours
+            return
+        if ready.fire and ready.purpose is Purpose.NOTICE:
             self._metrics.fire_latency.observe(max(0.0, (now - ready.caused_at).total_seconds()))

@@ -14,6 +14,7 @@ from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.subject import Subject, SubjectKind, body_code
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.reasons import Reason
+from services.alerts.domain.errors import Conflict
 from services.alerts.domain.ids import digest
 from services.alerts.ports import CaseStore, Changes, Directory
 from services.alerts.worker.notice_composer import NoticeComposer, cancel_waiting
@@ -26,7 +27,7 @@ MOST_TEXT = 150
 
 
 class GraveResults:
-    """Raises StoreUnavailable. Of a body one is open at most."""
+    """Raises StoreUnavailable, NoPack. Of a body one is open at most."""
 
     def __init__(self, *, store: CaseStore, directory: Directory, composer: NoticeComposer, clock: Clock) -> None:
         self._store = store
@@ -58,22 +59,27 @@ class GraveResults:
             proof=Proof("alerts.audit", 0, 0),
             close=said,
         )
-        async with self._store.transaction() as transaction:
-            key = (subject, CaseKind.GRAVE_RESULT)
-            book = await transaction.book({key}, {case_id_of(finding_id)})
-            if book.open.get(key) is not None:
-                return Reply.ALREADY
-            terms = Terms(self._directory.rules(now, facts.district), facts, self._composer.pace)
-            decision = decide(Known(), event, terms, now)
-            case = decision.case
-            assert decision.action is Action.OPENED, "nothing else is known of it"
-            assert case is not None, "it was opened"
-            changes = Changes()
-            changes.opened[case.case_id] = case
-            self._composer.note(changes, decision, event, now)
-            entry = AuditEntry(now, who.account, "grave_result_entered", case.case_id, {"text": text, "via": who.via})
-            changes.audit.append(entry)
-            await transaction.save(changes)
+        try:
+            async with self._store.transaction() as transaction:
+                key = (subject, CaseKind.GRAVE_RESULT)
+                book = await transaction.book({key}, {case_id_of(finding_id)})
+                if book.open.get(key) is not None:
+                    return Reply.ALREADY
+                terms = Terms(self._directory.rules(now, facts.district), facts, self._composer.pace)
+                decision = decide(Known(), event, terms, now)
+                case = decision.case
+                assert decision.action is Action.OPENED, "nothing else is known of it"
+                assert case is not None, "it was opened"
+                changes = Changes()
+                changes.opened[case.case_id] = case
+                self._composer.note(changes, decision, event, now)
+                entry = AuditEntry(
+                    now, who.account, "grave_result_entered", case.case_id, {"text": text, "via": who.via}
+                )
+                changes.audit.append(entry)
+                await transaction.save(changes)
+        except Conflict:  # somebody else entered one at the same time
+            return Reply.ALREADY
         return Reply.DONE
 
     async def end(self, body_id: str, who: Who, text: str) -> Reply:

@@ -15,7 +15,8 @@ from services.alerts.adapters.postgres_delivery_reports import PostgresDeliveryR
 from services.alerts.adapters.postgres_outbox import PostgresOutbox
 from services.alerts.domain.case.case import Acknowledgement, Case
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.delivery.attempts import DeliveryState, Outcome, Verdict
+from services.alerts.domain.case.lifecycle import close
+from services.alerts.domain.delivery.attempts import KEPT_TRYING, DeliveryState, Outcome, Verdict
 from services.alerts.domain.delivery.delivery_reports import (
     AGAIN_FIRE,
     AGAIN_OTHER,
@@ -87,6 +88,7 @@ async def due(stores: Stores, now: datetime, *, fire: bool = False) -> list[Read
 
 async def send(stores: Stores, message_id: str, now: datetime, *, fire: bool = False) -> None:
     [ready] = await due(stores, now, fire=fire)
+    assert ready.repeated == (message_id != "m1"), "who measures how soon a notice left counts the first copy alone"
     await stores.outbox.record(ready, Outcome(None, message_id=message_id), Verdict(DeliveryState.ACCEPTED), now)
 
 
@@ -150,6 +152,22 @@ async def test_a_fire_is_called_again_soon_and_rings_when_it_is_given_up(stores:
     assert await due(stores, at(1_000_000), fire=True) == []
 
 
+async def test_nobody_is_called_at_night_about_a_fire_that_was_over_days_ago(stores: Stores) -> None:
+    told = await called(stores, CaseKind.FIRE, first=True)
+    async with stores.cases.transaction() as transaction:
+        one: Case | None = await transaction.case(told.case_id)
+        assert one is not None
+        changes = Changes()
+        changes.put(close(one, "reset", at(1800)))
+        await transaction.save(changes)
+    await take(stores, FAILED, at(1800) + KEPT_TRYING - timedelta(seconds=1))
+    now = at(1800) + KEPT_TRYING + AGAIN_FIRE
+    await send(stores, "m2", now, fire=True)
+    failed = replace(FAILED, message_id="m2")
+    assert await take(stores, failed, now) == [TakenReport(ReportFate.FAILED, given_up=True, first=True)]
+    assert await due(stores, at(1_000_000), fire=True) == []
+
+
 async def test_nobody_is_called_again_who_pressed_the_key(stores: Stores) -> None:
     await called(stores)
     await take(stores, replace(DELIVERED, proofs=(Proof.ACKNOWLEDGED,)), at(10))
@@ -184,6 +202,12 @@ async def test_the_same_report_twice_at_once_has_one_effect(stores: Stores) -> N
     await called(stores)
     found = await asyncio.gather(*(fates(stores, FAILED, at(10)) for _ in range(4)))
     assert sorted(one for each in found for one in each) == [ReportFate.FAILED, *3 * [ReportFate.REPEATED]]
+
+
+async def test_messages_from_long_before_anybody_asked_do_not_keep_the_new_ones_waiting(stores: Stores) -> None:
+    await called(stores)
+    assert await stores.reports.to_ask(Channel.SMS, at(0) + ASKED_LAST, 10) == []
+    assert len(await stores.reports.to_ask(Channel.SMS, at(0) + ASKED_LAST - timedelta(seconds=1), 10)) == 1
 
 
 async def test_a_provider_is_asked_ever_more_seldom_until_it_says_something(stores: Stores) -> None:

@@ -24,7 +24,7 @@ from tests.contract.compliance.closings import EVERYTHING, PLACES, Archived, sen
 from tests.contract.compliance.scenario import DAY, PACK, Scenario
 from tests.fakes.clock import ManualClock
 from tests.fakes.compliance import NOW
-from tests.unit.compliance.test_scores import EVALUATION, known, month, months
+from tests.unit.compliance.test_scores import EVALUATION, known, month, months, of_years
 
 SLOW = (
     PACK.replace("default_profile: CN-FAST", "default_profile: NB-BATTERY").replace(
@@ -130,6 +130,20 @@ async def test_a_score_that_is_not_made_any_more_is_withdrawn_once_and_may_come_
 
     assert await scores.save(made) == 2
     assert [row[3]["list"] for row in stored(migrated_database) if row[2] == 3] == ["green", None]
+
+
+async def test_a_grade_is_told_once_every_reader_knows_the_word(pool: Pool, migrated_database: str) -> None:
+    scores, years = PostgresScores(pool), of_years((Ratio(0, 1), "0", 2026))
+    with psycopg.connect(migrated_database, autocommit=True) as connection:
+        connection.execute("DELETE FROM compliance.released_words")
+        before = await scores.entered()
+        await scores.save(years)
+        told = "SELECT (SELECT count(*) FROM compliance.grade_findings), (SELECT count(*) FROM compliance.outbox)"
+        assert connection.execute(told).fetchone() == (0, 0), "alerts of the version before would refuse it for good"
+        connection.execute("INSERT INTO compliance.released_words VALUES ('not_competent')")  # as migrate --post does
+        assert await scores.entered() != before, "bodies are scored anew without a new entry"
+        await scores.save(years)
+        assert connection.execute(told).fetchone() == (1, 1)
 
 
 async def test_a_closed_month_is_scored_and_again_when_somebody_enters_points(

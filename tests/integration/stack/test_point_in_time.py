@@ -1,6 +1,6 @@
 """The embedded database put back to an instant, on real servers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -46,5 +46,11 @@ def test_the_database_is_as_it_was_at_the_instant(tmp_path: Path) -> None:
         server.start()
         assert rows(server) == ["a before the copy", "b before the instant"]
         assert rows(server, "INSERT INTO words VALUES ('d goes on')")[-1] == "d goes on"
+        later = base_copy(folder, tmp_path / "bases", NOW + timedelta(days=1), SystemClock())  # carries that instant
+        all_there = rows(server, "INSERT INTO words VALUES ('e after the second copy')", "SELECT pg_switch_wal()")
+        server.stop()
+        recover(folder, later, log, None, NOW + timedelta(days=1))
+        server.start()
+        assert rows(server) == all_there, "the end of the log, not the instant of the recovery before"
     finally:
         server.stop()

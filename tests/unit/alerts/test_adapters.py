@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 import httpx
 import pytest
+from fastapi import APIRouter
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -19,7 +20,7 @@ from services.alerts.adapters.kafka_notices import notice_event
 from services.alerts.adapters.topic_handler import TopicHandler
 from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.errors import Fenced, NoPack, StoreUnavailable
+from services.alerts.domain.errors import Conflict, Fenced, NoPack, StoreUnavailable
 from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.ids import CaseId
 from services.alerts.metrics import AlertsMetrics
@@ -322,6 +323,20 @@ async def test_nobody_gets_in_without_the_token(given: str | None) -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://alerts") as client:
         for path in ("/v1/cases/C1", "/v1/cases/C1/acknowledge", "/v1/nothing"):
             assert (await client.post(path, headers=headers, json={})).status_code == 401
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), Conflict("two at once"), NoPack("none")])
+async def test_what_may_be_tried_again_is_answered_so_whichever_route_it_comes_from(error: Exception) -> None:
+    router = APIRouter()
+
+    @router.post("/v1/act")
+    async def act() -> None:
+        raise error
+
+    app = build_api(SecretStr("test-token-0123"), NoReader(), _never, router)  # type: ignore[arg-type] # never called
+    headers = {"Authorization": "Bearer test-token-0123"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://alerts") as client:
+        assert (await client.post("/v1/act", headers=headers)).status_code == 503
 
 
 async def test_body_that_is_too_long_is_refused() -> None:

@@ -17,7 +17,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.ports import Ready
 from services.kernel.words import Channel, Purpose, Recipient
-from tests.fakes.alerts_store import MemoryTransaction, states
+from tests.fakes.alerts_store import MemoryTransaction, ProviderMessage, states
 from tests.unit.alerts.build import at, event, step
 from tests.unit.alerts.harness import Harness
 
@@ -253,3 +253,18 @@ async def test_record_read_twice_sends_nothing_twice() -> None:
     await harness.take(BURNS, topic="alarms")
     await harness.finished()
     assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
+
+
+async def test_a_copy_after_a_failure_that_was_reported_later_is_no_slow_notice_of_a_fire() -> None:
+    harness = Harness()
+    await harness.take(BURNS, topic="alarms")
+    await harness.finished()
+    count = "firenet_alerts_fire_latency_seconds_count"
+    assert harness.registry.get_sample_value(count) == 2
+    for message_id, (notice_id, row) in enumerate(harness.store.tables.notices.items()):
+        harness.store.tables.messages[Channel.SMS, str(message_id)] = ProviderMessage(notice_id, at(0), None)
+        row.state, row.next_attempt_at = "pending", at(90)
+    harness.clock.forward(90)
+    await harness.deliver()
+    assert len(harness.carrier.sent) == 4
+    assert harness.registry.get_sample_value(count) == 2

@@ -15,10 +15,13 @@ from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
+from services.alerts.domain.errors import Conflict
 from services.alerts.domain.escalation.triggers import Elapsed
+from services.alerts.ports import Changes
 from services.alerts.worker.grave_results import GraveResults
 from services.kernel.words import Instrument, Period
 from services.registry.adapters.pack_file import read_pack_text
+from tests.fakes.alerts_store import MemoryTransaction
 from tests.unit.alerts.bodies import close, district, on, told
 from tests.unit.alerts.harness import Harness
 
@@ -154,6 +157,18 @@ async def test_o7_is_taken_at_once_when_a_person_enters_a_grave_result_and_ends_
     assert await desk.end("T1", OFFICER, "调查结束") is Reply.NOT_FOUND
     actions = [one.action for one in of.store.tables.audit]
     assert {"grave_result_entered", "grave_result_ended", "case_opened", "case_closed"} <= set(actions)
+
+
+async def test_of_two_who_enter_a_grave_result_at_once_the_second_hears_that_it_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    of = harness()
+
+    async def lost(self: MemoryTransaction, changes: Changes) -> None:
+        raise Conflict("a case of this body and kind is open")
+
+    monkeypatch.setattr(MemoryTransaction, "save", lost)
+    assert await results(of).enter("T1", OFFICER, "火灾致人死亡") is Reply.ALREADY
 
 
 def test_the_ladder_is_whole() -> None:

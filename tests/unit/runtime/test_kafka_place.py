@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
@@ -28,6 +29,8 @@ class Client:
         self.first, self.end = first, end
         self._fetches = [[Raw(offset) for offset in offsets] for offsets in fetches]
         self.sought: list[int] = []
+        self.note = 0
+        self.since: list[int] = []
 
     async def getmany(self, **_: Any) -> dict[TopicPartition, list[Raw]]:
         return {PLACE: self._fetches.pop(0)}
@@ -38,16 +41,29 @@ class Client:
     async def end_offsets(self, _: object) -> dict[TopicPartition, int]:
         return {PLACE: self.end}
 
+    async def committed(self, _: TopicPartition) -> int:
+        return self.note
+
+    async def offsets_for_times(self, _: object) -> dict[TopicPartition, Any]:
+        return {PLACE: SimpleNamespace(offset=self.since.pop(0))}
+
+    def assignment(self) -> set[TopicPartition]:
+        return {PLACE}
+
+    def highwater(self, _: TopicPartition) -> int:
+        return self.end
+
     def seek(self, _: TopicPartition, offset: int) -> None:
         self.sought.append(offset)
 
 
 class Handler:
-    def __init__(self, saved: int) -> None:
+    def __init__(self, saved: int | None) -> None:
+        """`saved` None: the database does not answer."""
         self._saved = saved
         self.taken: list[int] = []
 
-    async def assigned(self, _: int) -> int:
+    async def assigned(self, _: int) -> int | None:
         return self._saved
 
     async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
@@ -90,3 +106,52 @@ async def test_a_log_that_was_cut_in_front_of_us_while_we_read_stops_the_loop() 
     with pytest.raises(LogGap, match="saved offset 10, Kafka begins at 20"):
         await loop._turn(client, Stop())
     assert handler.taken == []
+
+
+async def test_an_offset_that_a_former_owner_saved_after_we_asked_where_the_log_ends_is_no_gap() -> None:
+    client = Client(0, 1000)
+
+    class Late(Handler):
+        async def assigned(self, _: int) -> int | None:
+            client.end = 1300  # it has woken up, and reads on until our claim fences it
+            return 1200
+
+    began: list[tuple[int, int, int]] = []
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Late(None), "i", begins_at=lambda *place: began.append(place))
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (loop.gaps, began, client.sought) == (0, [], [1200])
+
+
+async def test_a_gap_that_is_passed_without_the_database_is_counted() -> None:
+    client = Client(20, 30)
+    client.note = 10
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(None), "i", begins_at=lambda *_: None)
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (loop.gaps, client.sought) == (1, [20])
+
+
+async def test_what_waits_in_the_handler_is_not_worked_off() -> None:
+    client, saved = Client(20, 30, [20, 21, 22]), {0: 0}
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(20), "i", worked_off=lambda: saved)
+    await loop.on_assigned(cast(Any, client), {0})
+    assert loop.lags() == {0: 10}, "before the first answer to a fetch, too"
+    loop._consumer = cast(Any, client)
+    await loop._turn(cast(Any, client), Stop())
+    assert loop.lags() == {0: 10}, "taken in, and nothing saved of it"
+    saved[0] = 23
+    assert loop.lags() == {0: 7}
+
+
+async def test_behind_a_log_that_lost_its_end_it_goes_back_a_day_and_says_what_is_recent() -> None:
+    client, began = Client(0, 30), list[tuple[int, int, int]]()
+    client.since = [7, 25]
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(90), "i", begins_at=lambda *place: began.append(place))
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (began, client.sought) == ([(0, 7, 25)], [7])
+
+
+async def test_behind_a_log_that_lost_its_beginning_all_is_recent() -> None:
+    client, began = Client(20, 30), list[tuple[int, int, int]]()
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(10), "i", begins_at=lambda *place: began.append(place))
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (began, client.sought) == ([(0, 20, 20)], [20])

@@ -38,9 +38,10 @@ UPDATE alerts.notices SET state = %(state)s, reason = %(reason)s, detail = %(det
 WHERE notice_id = %(id)s
 
 -- messages_to_ask --
+-- What is older than a provider is ever asked for stays unasked: where nobody was asked so far it would come before all else.
 SELECT m.message_id, m.sent_at, coalesce(n.address, d.address) AS address
 FROM alerts.provider_messages m LEFT JOIN alerts.notices n USING (notice_id) LEFT JOIN alerts.digests d ON d.digest_id = m.notice_id
-WHERE m.channel = %s AND m.ask_at <= %s ORDER BY m.ask_at LIMIT %s FOR UPDATE OF m SKIP LOCKED
+WHERE m.channel = %(channel)s AND m.ask_at <= %(now)s AND m.ask_at > %(since)s AND m.sent_at > %(since)s ORDER BY m.ask_at LIMIT %(limit)s FOR UPDATE OF m SKIP LOCKED
 
 -- ask_later --
 UPDATE alerts.provider_messages SET ask_at = %s WHERE channel = %s AND message_id = %s

@@ -16,6 +16,7 @@ ORDER BY next_attempt_at LIMIT %s
 SELECT n.purpose, n.created_at, n.caused_at, n.fire, n.attempts, n.contact_id, n.body_code, n.channel,
        n.address, n.secret_ref, n.lang, n.subject, n.body, n.notice_id, n.first, n.about, n.template,
        n.step AS notice_step, n.clause AS notice_clause, n.request_id, n.document_number, n.document_id, n.html, n.is_copy,
+       EXISTS (SELECT FROM alerts.provider_messages m WHERE m.notice_id = n.notice_id) AS repeated,
        {whole_case}
 FROM alerts.notices n JOIN alerts.cases c USING (case_id)
 WHERE n.notice_id = ANY(%s) AND n.state IN ('pending', 'sending') AND n.next_attempt_at <= %s

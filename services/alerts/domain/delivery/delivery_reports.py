@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.delivery.attempts import DeliveryState, Verdict
+from services.alerts.domain.delivery.attempts import KEPT_TRYING, DeliveryState, Verdict
 from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.notice import Notice
 from services.alerts.domain.delivery.reasons import Reason
@@ -371,7 +371,9 @@ def _read(
 
 def _report(item: object, shape: ReportShape, acknowledge_key: str | None, asked_for: str) -> DeliveryReport | None:
     message_id = asked_for if shape.message_id is None else text_at(item, shape.message_id)
-    if not isinstance(item, Mapping) or not message_id or not message_id.isascii() or len(message_id) > ID_CHARACTERS:
+    if not isinstance(item, Mapping) or not message_id or len(message_id) > ID_CHARACTERS:
+        return None
+    if not message_id.isascii() or not message_id.isprintable():  # none of ours, and PostgreSQL takes no NUL
         return None
     status = _status(item, shape)
     key = text_at(item, shape.key) if shape.key else None
@@ -439,11 +441,13 @@ def after_failure(notice: Notice, case: Case, reason: Reason, copies: int, now: 
     """Return what becomes of an accepted notice of which `copies` were sent, and the last one did not arrive.
 
     It is a failed attempt, only told later: tried again, or given up. None: nobody has to hear of it any more. As ever
-    the first notice of a fire is not taken back because somebody took the case, or because it is over.
+    the first notice of a fire is not taken back because somebody took the case, or because it is over; but after
+    `KEPT_TRYING` it is given up here as elsewhere: carriers say only after days that a telephone was off.
     """
     if may_send_notice(notice, case, now).stop is not None:
         return None
-    if reason is Reason.RECIPIENT_REFUSED or copies >= COPIES:
+    over_long_ago = case.closed_at is not None and now - case.closed_at >= KEPT_TRYING
+    if reason is Reason.RECIPIENT_REFUSED or copies >= COPIES or over_long_ago:
         return Verdict(DeliveryState.DEAD)
     urgent = notice.fire and notice.purpose is Purpose.NOTICE
     return Verdict(DeliveryState.RETRY, now + (AGAIN_FIRE if urgent else AGAIN_OTHER))

@@ -10,11 +10,16 @@ FROM registry.manual_scores s JOIN registry.score_decisions d ON d.entry_id = s.
 ORDER BY d.decided_at, s.entry_id
 
 -- newest_entry --
-SELECT count(*), max(decided_at) FROM registry.score_decisions WHERE state = 'approved'
+SELECT count(*), max(decided_at), (SELECT array_agg(word ORDER BY word) FROM compliance.released_words)
+FROM registry.score_decisions WHERE state = 'approved'
 
 -- standing_scores --
 SELECT scheme_id, body_id, period_kind, period_from, revision, score::text, period_to, pack_id, pack_version, withdrawn
 FROM compliance.scores_now
+
+-- is_released --
+-- Whether nothing runs any more that refuses the word: `migrate --post` of the release that brought it was run.
+SELECT EXISTS (SELECT FROM compliance.released_words WHERE word = %s)
 
 -- told_grades --
 SELECT scheme_id, body_id, finding_id, year_from, revision, is_open FROM compliance.grade_findings
