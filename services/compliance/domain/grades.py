@@ -59,10 +59,10 @@ def grade_findings(
         before, score = told.get(subject), newest.get(subject)
         is_open = before is not None and before.is_open
         if score is not None and score.grade is Grade.NOT_COMPETENT:
-            finding_id = _finding_id(score)
+            finding_id = before.finding_id if before is not None and is_open else _new_id(score, revisions, before)
             now = Graded(finding_id, score.window.start, revisions[subject], True)
             if now != before:
-                phase = Phase.CHANGED if is_open and before and before.finding_id == finding_id else Phase.BEGAN
+                phase = Phase.CHANGED if is_open else Phase.BEGAN
                 found.append(GradeFinding(subject, finding_id, phase, score.window, now.revision, score))
         elif before is not None and is_open:
             window = window_of(Period.YEAR, day_of(before.year_from))
@@ -74,9 +74,10 @@ def grade_findings(
     return found
 
 
-def _finding_id(score: Score) -> str:
-    """Return the id by the first of the years running."""
-    first = score.window
-    for _ in range(score.years_not_competent - 1):
-        first = window_of(Period.YEAR, day_of(first.start) - 1)
-    return derive(METRIC, *score.subject, str(first.start))
+def _new_id(score: Score, revisions: Mapping[Subject, int], before: Graded | None) -> str:
+    """Return the id of a finding that begins: of this revision of the year, and after what was told last.
+
+    An id that was once used is that of a case that is closed, and alerts opens no second case of it.
+    """
+    after = () if before is None else (str(before.year_from), str(before.revision))
+    return derive(METRIC, *score.subject, str(score.window.start), str(revisions[score.subject]), *after)
