@@ -13,9 +13,10 @@ SELECT {schedule_columns} FROM console.report_schedules s
 WHERE s.schedule_id = %(schedule_id)s AND s.removed_at IS NULL FOR UPDATE
 
 -- schedule_closed --
--- The newest closed periods of a subject and kind: when first published, when last.
+-- The newest closed periods of a subject and kind: how often a figure of each was published, when first, when last.
+-- Each figure counts its own revisions: the highest of them stays as it is while another figure is revised.
 SELECT (period_from AT TIME ZONE 'Asia/Shanghai')::date, (period_to AT TIME ZONE 'Asia/Shanghai')::date - 1,
-       max(revision), min(recorded_at), max(recorded_at)
+       count(*), min(recorded_at), max(recorded_at)
 FROM compliance.figures
 WHERE slice_kind = %(dimension)s AND slice_id = %(subject)s AND period_kind = %(kind)s AND period_from >= %(from)s
 GROUP BY period_from, period_to ORDER BY period_from DESC LIMIT %(most)s
