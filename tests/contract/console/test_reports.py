@@ -105,6 +105,17 @@ async def test_outages_are_those_of_the_slice_and_by_whose_they_are(
     assert {one.unit_id for one in own} == {hospital}
 
 
+async def test_where_figures_are_published_and_outages_are_not_yet_nothing_is_said_of_outages(
+    reports: PostgresReports, empty_scenario: Scenario, month: tuple[date, date]
+) -> None:
+    facts.published_to(empty_scenario, facts.at(month[0], 24 * 40))
+    empty_scenario.execute(
+        "UPDATE compliance.log_position SET published_closed = outages_to, outages_to = NULL"
+    )  # as the version before leaves it
+    found = await made(reports, empty_scenario, month)
+    assert (found.outages, found.withheld) == (None, {"outages": Withheld.NOT_SEEN})
+
+
 async def test_nothing_is_said_of_time_that_nobody_has_seen(
     reports: PostgresReports, empty_scenario: Scenario, month: tuple[date, date]
 ) -> None:
