@@ -9,7 +9,7 @@ from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
 from services.compliance.adapters.grade_rows import grade_event, graded_row
-from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, newest_years
+from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, years_of
 from services.compliance.domain.period import window_of
 from services.compliance.domain.scores import Score, Subject
 from services.kernel.calendar import day_number, moment
@@ -38,8 +38,8 @@ class Told:
         self.standing: dict[Subject, Graded] = {}
 
     def tell(self, scores: Sequence[Score], revision: int = 1) -> list[Phase]:
-        newest = newest_years(scores)
-        found = grade_findings(self.standing, newest, dict.fromkeys(newest, revision))
+        years = years_of(scores, {(one.subject, one.window): revision for one in scores})
+        found = grade_findings(self.standing, years)
         for one in found:
             is_open = one.phase is not Phase.ENDED
             self.standing[one.subject] = Graded(one.finding_id, one.window.start, one.revision, is_open)
@@ -101,6 +101,40 @@ async def take(of: Harness, told: Told) -> None:
         await of.work()
 
 
+async def test_each_of_the_years_running_is_told_also_where_both_were_closed_before_anything_was() -> None:
+    told, of = Told(), harness()
+    assert told.tell([year(2026, BAD, 1), year(2027, BAD, 2)]) == [Phase.BEGAN, Phase.CHANGED]
+    told = Told()
+    told.tell(of_years((Ratio(0, 1), "0", 2026), (Ratio(0, 1), "0", 2027)))
+    await take(of, told)
+    assert steps(of, CaseKind.NOT_COMPETENT) == ["O5", "O6"]
+
+
+async def test_a_year_that_is_certain_after_the_next_one_counts_with_it_and_one_that_is_not_any_more_does_not() -> None:
+    told, of = Told(), harness()
+    late = of_years((Ratio(0, 1), None, 2026), (Ratio(0, 1), "0", 2027))
+    both = of_years((Ratio(0, 1), "0", 2026), (Ratio(0, 1), "0", 2027))
+    better = of_years((Ratio(1, 1), "20", 2026), (Ratio(0, 1), "0", 2027))
+    assert told.tell(late) == [Phase.BEGAN]
+    await take(of, told)
+    assert steps(of, CaseKind.NOT_COMPETENT) == ["O5"]
+    assert told.tell(both, 2) == [Phase.CHANGED, Phase.CHANGED]
+    await take(of, told)
+    assert steps(of, CaseKind.NOT_COMPETENT) == ["O5", "O6"]
+    assert told.tell(better, 3) == [Phase.CHANGED, Phase.CHANGED]
+    await take(of, told)
+    (case,) = of.store.tables.cases.values()
+    assert [moment(told.last[1].window.start)] == [one.begins for one in case.closes], "2026 is taken back"
+
+
+def test_the_newest_year_is_taken_back_when_it_is_opened_again_and_the_one_before_it_stands() -> None:
+    told = Told()
+    told.tell([year(2026, BAD, 1), year(2027, BAD, 2)])
+    assert told.tell([year(2026, BAD, 1), year(2027, BAD, is_open=True)]) == [Phase.CHANGED, Phase.CHANGED]
+    assert [one.is_missed for one in told.last] == [False, True]
+    assert told.last[0].revision == 2
+
+
 async def test_a_body_graded_not_competent_again_has_a_case_again() -> None:
     told, of = Told(), harness()
     bad, good = of_years((Ratio(0, 1), "0", 2026)), of_years((Ratio(1, 1), "20", 2026))
@@ -116,7 +150,7 @@ def test_a_finding_about_a_grade_is_one_that_alerts_reads_with_its_year_as_the_c
     scores = of_years((Ratio(0, 1), "0", 2026), (Ratio(0, 1), "0", 2027))
     told = Told()
     told.tell(scores)
-    (found,) = told.last
+    found, _ = told.last
     now = datetime(2028, 1, 2, tzinfo=UTC)
     assert graded_row(found)[-1] is True
     topic, key, value = grade_event(found, ("sample", 1), now)
