@@ -205,7 +205,10 @@ class StopPage:
 
 @dataclass(frozen=True, slots=True)
 class MailCounts:
-    """`oldest`: since when the oldest is waiting that was tried in vain; `failed`: given up within a week."""
+    """`oldest`: since when the oldest is waiting that was tried in vain.
+
+    `failed`: given up within a week, of the newest period that was planned, to who wants it: it can be sent again.
+    """
 
     waiting: int
     failed: int

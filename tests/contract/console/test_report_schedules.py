@@ -199,6 +199,25 @@ async def test_what_fails_waits_is_counted_and_is_given_up(site: Site) -> None:
     assert (await site.claimed()).contact_id == "c-centre"
 
 
+@pytest.mark.parametrize("how", ["chosen", "stopped", "removed", "superseded"])
+async def test_what_failed_is_no_trouble_once_nobody_wants_it_or_a_newer_period_is_planned(
+    site: Site, how: str
+) -> None:
+    schedule = await site.planned(CONTACTS[:1])
+    await site.store.tried(await site.claimed(), Tried(Trouble.REFUSED), site.now)
+    assert (await site.store.counts(site.now)).failed == 1
+    match how:
+        case "chosen":
+            await site.store.choose(schedule.schedule_id, CONTACTS[1:], ["new" * 8], "brigade", site.now)
+        case "stopped":
+            await site.store.stop(f"key-c-brigade-{'x' * 20}", site.now)
+        case "removed":
+            await site.store.act(schedule.schedule_id, ScheduleAct.REMOVE, "brigade", site.now)
+        case _:
+            await site.store.plan(schedule, Plan(site.month[1] + DAY, 1, 1), site.now)
+    assert (await site.store.counts(site.now)).failed == 0
+
+
 async def test_an_hour_has_its_quota(site: Site) -> None:
     await site.planned()
     assert await site.store.claim(site.now, 0) is None

@@ -165,13 +165,15 @@ UPDATE console.report_mails SET state = %(state)s, trouble = %(trouble)s, next_t
 WHERE mail_id = %(mail_id)s AND attempts = %(attempt)s AND state = 'waiting'
 
 -- report_mails_counts --
--- What waits for nobody any more (paused, stopped, removed) is no trouble.
-SELECT count(*), (SELECT count(*) FROM console.report_mails WHERE state = 'failed' AND tried_at > %(since)s),
-       min(m.planned_at) FILTER (WHERE m.attempts > 0 AND m.trouble <> '')
+-- What waits for nobody any more (paused, stopped, removed) is no trouble, nor is what failed for nobody, or of a period
+-- in whose place a newer one was planned: nobody could send it again.
+SELECT count(*) FILTER (WHERE m.state = 'waiting'), count(*) FILTER (WHERE m.state = 'failed'),
+       min(m.planned_at) FILTER (WHERE m.state = 'waiting' AND m.attempts > 0 AND m.trouble <> '')
 FROM console.report_mails m
 JOIN console.report_schedules s USING (schedule_id)
 JOIN console.report_recipients r USING (schedule_id, contact_id)
-WHERE m.state = 'waiting' AND NOT s.paused AND s.removed_at IS NULL AND r.stopped_at IS NULL
+WHERE (m.state = 'waiting' OR (m.state = 'failed' AND m.tried_at > %(since)s AND m.period_from = s.planned_from))
+  AND NOT s.paused AND s.removed_at IS NULL AND r.stopped_at IS NULL
 
 -- report_mails_forget --
 DELETE FROM console.report_mails WHERE mail_id IN (
