@@ -696,6 +696,7 @@ CREATE TABLE compliance.log_position (
     kept_day integer NOT NULL DEFAULT 0,
     known_at bigint NOT NULL,
     one boolean NOT NULL DEFAULT true,
+    outages_to bigint,
     published_at bigint NOT NULL,
     published_closed bigint,
     state json NOT NULL,

@@ -202,6 +202,11 @@ class LogFold(Protocol):
         ...
 
     @property
+    def is_of_before(self) -> bool:
+        """Whether the units stand as another version computed them: the next step has all of them computed."""
+        ...
+
+    @property
     def catches_up(self) -> bool:
         """Whether the log is folded anew up to where it was before: what it says meanwhile was said already."""
         ...
@@ -383,10 +388,12 @@ class FactStore(Protocol):
         outages: Sequence[StandingOutage] = (),
         *,
         keep_dirt: bool = False,
+        all_outages: bool = True,
     ) -> None:
         """Store revisions and findings with what is to be sent of them, in one transaction; the dirt is worked off.
 
-        `outages`: the new revisions of outages, which nobody is sent.
+        `outages`: the new revisions of outages, which nobody is sent. `all_outages`: with them all up to `closed` are
+        published. With `keep_dirt` they never are.
         """
         ...
 

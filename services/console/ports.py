@@ -730,7 +730,10 @@ class ReportOutbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReportFiles:
-    """A report as it is sent: the words of it in both languages, the recipient's first, and its files in his."""
+    """A report as it is sent: the words of it in both languages, the recipient's first, and its files in his.
+
+    `revision`: how many publications all its figures have together.
+    """
 
     sheets: tuple[Sheet, ...]
     revision: int

@@ -242,9 +242,12 @@ class FakeReportSchedules:
         return bool(sent) and max(sent) < plan.revision and not waits
 
     def _wanted(self, mail: _Mail) -> bool:
+        return mail.state is MailState.WAITING and self._is_wanted(mail)
+
+    def _is_wanted(self, mail: _Mail) -> bool:
         recipient = self._to[mail.schedule_id].get(mail.contact_id)
         stands = mail.schedule_id not in self._removed and not self._schedules[mail.schedule_id].paused
-        return mail.state is MailState.WAITING and stands and recipient is not None and not recipient.stopped
+        return stands and recipient is not None and not recipient.stopped
 
     async def claim(self, now: datetime, an_hour: int) -> ReportMail | None:
         if sum(each.tried_at is not None and each.tried_at > now - HOUR for each in self._mails) >= an_hour:
@@ -276,7 +279,11 @@ class FakeReportSchedules:
         failed = [
             each
             for each in self._mails
-            if each.state is MailState.FAILED and each.tried_at is not None and each.tried_at > now - WEEK
+            if each.state is MailState.FAILED
+            and self._is_wanted(each)
+            and each.first == self._schedules[each.schedule_id].planned_from
+            and each.tried_at is not None
+            and each.tried_at > now - WEEK
         ]
         tried = [each.planned_at for each in waiting if each.attempts and each.trouble]
         return MailCounts(len(waiting), len(failed), min(tried, default=None))

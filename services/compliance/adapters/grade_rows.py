@@ -42,7 +42,7 @@ def grade_event(found: GradeFinding, pack: tuple[str, int], now: datetime) -> tu
         value=said["low"],
         low=said["low"],
         high=said["high"],
-        verdict=Verdict.COMPLIANT if found.phase is Phase.ENDED else Verdict.NON_COMPLIANT,
+        verdict=Verdict.NON_COMPLIANT if found.is_missed else Verdict.COMPLIANT,
         target="" if least is None else percent(least),
         due="year",
     )

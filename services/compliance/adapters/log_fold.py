@@ -77,6 +77,11 @@ class ArchiveFold:
         return self._seen.visibility(self._policies, (self._end_ms - 1) * MS)
 
     @property
+    def is_of_before(self) -> bool:
+        """Whether the units stand as another version computed them: the next step has all of them computed."""
+        return self._is_of_before
+
+    @property
     def catches_up(self) -> bool:
         return self._end_ms < self._floor_ms
 

@@ -298,9 +298,15 @@ class PostgresFacts:
         outages: Sequence[StandingOutage] = (),
         *,
         keep_dirt: bool = False,
+        all_outages: bool = True,
     ) -> None:
         async with self._transaction() as connection:
-            values = {"known_at": position.known_at, "closed": closed, "before": position.published_at}
+            values = {
+                "known_at": position.known_at,
+                "closed": closed,
+                "outages": all_outages and not keep_dirt,
+                "before": position.published_at,
+            }
             if (await connection.execute(SQL["published"], values)).rowcount != 1:
                 raise Overtaken("another process has published")
             known_at = position.known_at

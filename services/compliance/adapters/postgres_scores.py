@@ -6,10 +6,10 @@ from services.compliance.adapters.grade_rows import grade_event, graded_of, grad
 from services.compliance.adapters.postgres_facts import translated
 from services.compliance.adapters.score_rows import cited_of, entry_of, score_row, score_text, withdrawn_row
 from services.compliance.adapters.statements import SQL
-from services.compliance.domain.grades import grade_findings, newest_years
+from services.compliance.domain.grades import grade_findings, years_of
 from services.compliance.domain.scores import Cited, Entry, Score
 from services.kernel.calendar import micros
-from services.kernel.words import FindingKind
+from services.kernel.words import FindingKind, Period
 from services.runtime.postgres import Connection, Pool
 
 
@@ -63,14 +63,16 @@ class PostgresScores:
         row = await (await connection.execute(SQL["is_released"], (str(FindingKind.NOT_COMPETENT),))).fetchone()
         if row is None or not row[0]:
             return
-        newest = newest_years(scores)
         told = dict(graded_of(row) for row in await (await connection.execute(SQL["told_grades"])).fetchall())
-        if not newest and not told:
+        if not told and not any(score.window.kind is Period.YEAR for score in scores):
             return
         standing = await (await connection.execute(SQL["standing_scores"])).fetchall()
         of = {(row[0], row[1], row[2], micros(row[3])): row for row in standing}
-        rows = {subject: of[*subject, score.window.kind.value, score.window.start] for subject, score in newest.items()}
-        found = grade_findings(told, newest, {subject: row[4] for subject, row in rows.items()})
+        revisions = {
+            (score.subject, score.window): of[*score.subject, score.window.kind.value, score.window.start][4]
+            for score in scores
+        }
+        found = grade_findings(told, years_of(scores, revisions))
         if not found:
             return
         now = await (await connection.execute(SQL["database_now"])).fetchone()

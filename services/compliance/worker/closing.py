@@ -217,7 +217,8 @@ class Closing:
         new = await self._revisions(windows, shown.closed)
         assessment = findings(await self._store.standing(), [(each.key, each.revision, each.figure) for each in new])
         outages = await self._outages(position, dirt)
-        await self._store.publish(position, closed, new, assessment, outages)
+        all_outages = not self._log.is_of_before
+        await self._store.publish(position, closed, new, assessment, outages, all_outages=all_outages)
         self._metrics.outages_published(outages)
         self._show(position, shown, new)
         if new:

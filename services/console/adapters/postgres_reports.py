@@ -1,6 +1,7 @@
 """`ReportFacts` on the tables of compliance, rules, alerts and documents. Reads only."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -40,6 +41,8 @@ MOST_OUTAGES = 50_000
 MOST_FIRES = 20_000
 MOST_UNIT_DAYS = 700_000
 """Rows of units and days that are summed for the units below a target: a month of 20 000 units, some two seconds."""
+AT_ONCE = 1000
+"""Rows decoded before others have their turn: some milliseconds."""
 SLICES = {
     Dimension.DISTRICT: SQL["report_district"],
     Dimension.TOWN: SQL["report_town"],
@@ -126,7 +129,7 @@ class _Reading:
         if len(told) > MOST_OUTAGES:
             withheld["outages"] = Withheld.TOO_MANY
             return None
-        return tuple(Outage(row[0], (row[1], row[2]), row[3], row[4], Attribution(row[5])) for row in told)
+        return await asyncio.to_thread(_outages_of, told)
 
     async def _blocking(self, figures: Sequence[Figure], withheld: dict[str, Withheld]) -> tuple[Blocking, ...] | None:
         judged = {
@@ -143,13 +146,7 @@ class _Reading:
             return None
         first, last = day_number(self.query.first), day_number(self.query.last)
         found = await self._rows(SQL["report_unit_times"], first=first, last=last)
-        made = []
-        for scope, publication in judged.items():
-            units = [UnitTime(row[0], (row[1], row[2]), _ratio(row[4:8])) for row in found if scope in row[3]]
-            assert publication.target is not None
-            missing = publication.ratio.missing(Fraction(Decimal(publication.target)))
-            made.append(blocking(scope, publication.target, publication.ratio, missing, units))
-        return tuple(made)
+        return await asyncio.to_thread(_blocking_of, judged, found)
 
     async def _centre(self, withheld: dict[str, Withheld]) -> Centre | None:
         fires = await self._rows(SQL["report_fires"], most=MOST_FIRES + 1)
@@ -165,13 +162,31 @@ class _Reading:
         )  # fmt: skip
 
 
+def _outages_of(rows: Sequence[Row]) -> tuple[Outage, ...]:
+    return tuple(Outage(row[0], (row[1], row[2]), row[3], row[4], Attribution(row[5])) for row in rows)
+
+
+def _blocking_of(judged: Mapping[str, Publication], rows: Sequence[Row]) -> tuple[Blocking, ...]:
+    made = []
+    for scope, publication in judged.items():
+        units = [UnitTime(row[0], (row[1], row[2]), _ratio(row[4:8])) for row in rows if scope in row[3]]
+        assert publication.target is not None
+        missing = publication.ratio.missing(Fraction(Decimal(publication.target)))
+        made.append(blocking(scope, publication.target, publication.ratio, missing, units))
+    return tuple(made)
+
+
 def _within(times: Sequence[timedelta]) -> int:
     return sum(each <= WITHIN for each in times)
 
 
 async def _all(connection: Connection, statement: str, parameters: dict[str, Any]) -> list[Row]:
     cursor = await connection.execute(statement.encode(), parameters)
-    return await cursor.fetchall()
+    found: list[Row] = []
+    while some := await cursor.fetchmany(AT_ONCE):
+        found += some
+        await asyncio.sleep(0)  # rows are decoded in the loop that shows fires
+    return found
 
 
 def _figure(scope: str, metric: str, revisions: Sequence[Row]) -> Figure:

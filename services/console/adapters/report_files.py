@@ -50,4 +50,5 @@ class MadeReports:
             [await asyncio.to_thread(report_sheet.sheet_of, report, names, self._texts, one) for one in languages]
         )
         pdf = await self._printer.pdf(sheets[0])
-        return ReportFiles(sheets, report.revision, report.closed, pdf, await asyncio.to_thread(workbook_of, sheets[0]))
+        xlsx = await asyncio.to_thread(workbook_of, sheets[0])
+        return ReportFiles(sheets, report.published, report.closed, pdf, xlsx)

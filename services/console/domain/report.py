@@ -207,6 +207,11 @@ class Report:
         """Return the highest revision of any figure; 0 while nothing is published."""
         return max((each.publications[-1].revision for each in self.figures), default=0)
 
+    @property
+    def published(self) -> int:
+        """Return how many publications all figures have together: it grows with each revision of any of them."""
+        return sum(len(each.publications) for each in self.figures)
+
 
 class Withheld(StrEnum):
     """Why a part of a report is not there."""

@@ -67,7 +67,10 @@ class ScheduleAct(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClosedPeriod:
-    """`closed_at`: when figures of it were first published; `published_at`: when the last of them were."""
+    """`closed_at`: when figures of it were first published; `published_at`: when the last of them were.
+
+    `revision` is that of all its figures together: how many publications they have. It grows with each of any figure.
+    """
 
     first: date
     last: date
@@ -202,7 +205,10 @@ class StopPage:
 
 @dataclass(frozen=True, slots=True)
 class MailCounts:
-    """`oldest`: since when the oldest is waiting that was tried in vain; `failed`: given up within a week."""
+    """`oldest`: since when the oldest is waiting that was tried in vain.
+
+    `failed`: given up within a week, of the newest period that was planned, to who wants it: it can be sent again.
+    """
 
     waiting: int
     failed: int

@@ -4,7 +4,7 @@ A wording gives the title, then a line each: `# ` a heading, `> ` what those are
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,8 @@ class Composer:
         self._clauses = clauses
         self._wordings = {
             (entry.template, language): _wording(language, f"{entry.instrument}.v{entry.version}.{language}.j2")
-            for entry in CATALOGUE.values()
+            for newest in CATALOGUE.values()
+            for entry in (replace(newest, version=each) for each in range(1, newest.version + 1))
             for language in Language
         }
 

@@ -42,6 +42,14 @@ class Entry:
         """The name under which the document remembers its wording."""
         return f"{self.instrument}@{self.version}"
 
+    def worded(self, template: str) -> "Entry":
+        """Return it in the wording that a document remembers. Raises ValueError for one that there is not."""
+        for version in range(1, self.version + 1):
+            entry = replace(self, version=version)
+            if entry.template == template:
+                return entry
+        raise ValueError(f"{self.instrument} has no wording {template}")
+
     def has_facts(self, request: Request) -> bool:
         match self.matter:
             case Matter.UNIT:

@@ -30,9 +30,10 @@ class DraftService:
             if draft is None:
                 raise NotNumbered(f"there is no document {document_id}")
             issued = numbered(draft, number, issued_at)
-            entry = entry_of(draft.request)
-            if entry.template != draft.template:
-                raise NotNumbered(f"the draft was made as {draft.template}, the wording in use is {entry.template}")
+            try:  # what its issuer has read is what he numbers, whatever the wording of later ones is
+                entry = entry_of(draft.request).worded(draft.template)
+            except ValueError as error:
+                raise NotNumbered(f"the draft was made as {draft.template}, which is none of ours") from error
             rendered = checked(self._renderer.render(draft.request, number, entry, issued_at, draft=False))
             files: tuple[File, ...] = ()
             if self._typesetter is not None:

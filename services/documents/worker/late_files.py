@@ -32,9 +32,10 @@ class LateFilesService:
         return len(found)
 
     async def _files(self, typesetter: Typesetter, document: Document) -> tuple[File, ...]:
-        entry = entry_of(document.request)
-        if entry.template != document.template:
-            return ()  # its wording is another by now: a file of it would not be the document
+        try:
+            entry = entry_of(document.request).worded(document.template)
+        except ValueError:
+            return ()  # its wording is one of a later version: a file in another would not be the document
         draft = document.state is DocumentState.DRAFT
         rendered = self._renderer.render(document.request, document.number_text, entry, document.issued_at, draft=draft)
         try:

@@ -374,6 +374,23 @@ async def test_a_process_that_ends_after_any_turn_changes_nothing(
     assert after.get_sample_value("firenet_figure_low_ratio", {**day, "id": "sample"}) is not None
 
 
+async def test_outages_are_said_to_be_published_only_where_this_version_computed_them(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    archived = Archived(tmp_path / "archive")
+    archived.put(sent(district(tmp_path), PUBLISHING))
+    await until_done(closing(pool, archived.root, 4 * HOUR))
+    where = "SELECT outages_to, outages_to = published_closed FROM compliance.log_position"
+    assert query(migrated_database, where)[0][1] is True
+    with psycopg.connect(migrated_database) as connection:  # the version before ended after it had computed
+        connection.execute(
+            "UPDATE compliance.log_position SET outages_to = NULL, published_at = published_at - 1,"
+            " state = (state::jsonb || '{\"form\": 2}')::json"
+        )
+    assert await closing(pool, archived.root, 4 * HOUR).turn()
+    assert query(migrated_database, where) == [(None, None)]
+
+
 async def test_what_another_process_took_in_between_is_not_computed_from_old_memory(
     pool: Pool, migrated_database: str, other_database: str, tmp_path: Path
 ) -> None:

@@ -51,7 +51,8 @@ class Site:
     store: Store
     now: datetime
     month: tuple[date, date]
-    publish: Callable[[int], None]
+    publish: Callable[[int, str], None]
+    """Publishes a revision of the figure of a scope."""
 
     async def scheduled(self, contacts: Sequence[str] = CONTACTS) -> Schedule:
         new = NewSchedule(DISTRICT, Period.MONTH, tuple(contacts))
@@ -80,9 +81,13 @@ async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
         month = period_of(Period.MONTH, date(2026, 2, 1))
         fake = FakeReportSchedules()
 
-        def closed(revision: int) -> None:
+        published: list[int] = []
+
+        def closed(revision: int, _scope: str) -> None:
             at = now - 2 * DAY
-            fake.closed[DISTRICT, Period.MONTH] = [ClosedPeriod(*month, revision, at + HOUR, at + revision * HOUR)]
+            published.append(revision)
+            last = at + max(published) * HOUR
+            fake.closed[DISTRICT, Period.MONTH] = [ClosedPeriod(*month, len(published), at + HOUR, last)]
 
         yield Site(fake, now, month, closed)
         return
@@ -92,9 +97,11 @@ async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
     month = period_of(Period.MONTH, scenario.today().replace(day=1) - timedelta(days=1))
     async with open_pool(scenario.dsn, "test", max_size=4) as pool:
         store = PostgresReportSchedules(pool, 60)
-        yield Site(
-            store, scenario.now(), month, lambda revision: publish(scenario, *month, kind="month", revision=revision)
-        )
+
+        def publish_one(revision: int, scope: str) -> None:
+            publish(scenario, *month, kind="month", scope=scope, revision=revision)
+
+        yield Site(store, scenario.now(), month, publish_one)
 
 
 async def test_a_report_is_scheduled_once_until_it_is_removed(site: Site) -> None:
@@ -117,11 +124,21 @@ async def test_a_report_is_scheduled_once_until_it_is_removed(site: Site) -> Non
 async def test_closed_periods_come_with_their_first_and_last_publication(site: Site) -> None:
     schedule = await site.scheduled()
     assert await site.store.due(site.now) == [(schedule, [])]
-    site.publish(1)
-    site.publish(2)
+    site.publish(1, "S1")
+    site.publish(2, "S1")
     ((_, (period,)),) = await site.store.due(site.now)
     assert (period.first, period.last, period.revision) == (*site.month, 2)
     assert period.published_at - period.closed_at == HOUR
+
+
+async def test_a_period_is_revised_with_each_figure_whatever_the_others_are_at(site: Site) -> None:
+    await site.scheduled()
+    for revision, scope in ((1, "S1"), (2, "S1"), (1, "S2")):
+        site.publish(revision, scope)
+    ((_, (sent,)),) = await site.store.due(site.now)
+    site.publish(2, "S2")
+    ((_, (revised,)),) = await site.store.due(site.now)
+    assert revised.revision > sent.revision, "a correction is due: a figure changed under its recipients"
 
 
 async def test_of_several_that_plan_the_same_one_makes_the_mails(site: Site) -> None:
@@ -180,6 +197,25 @@ async def test_what_fails_waits_is_counted_and_is_given_up(site: Site) -> None:
     (row,) = await site.store.rows(site.now)
     await site.store.act(row.schedule_id, ScheduleAct.RETRY, "brigade", site.now)
     assert (await site.claimed()).contact_id == "c-centre"
+
+
+@pytest.mark.parametrize("how", ["chosen", "stopped", "removed", "superseded"])
+async def test_what_failed_is_no_trouble_once_nobody_wants_it_or_a_newer_period_is_planned(
+    site: Site, how: str
+) -> None:
+    schedule = await site.planned(CONTACTS[:1])
+    await site.store.tried(await site.claimed(), Tried(Trouble.REFUSED), site.now)
+    assert (await site.store.counts(site.now)).failed == 1
+    match how:
+        case "chosen":
+            await site.store.choose(schedule.schedule_id, CONTACTS[1:], ["new" * 8], "brigade", site.now)
+        case "stopped":
+            await site.store.stop(f"key-c-brigade-{'x' * 20}", site.now)
+        case "removed":
+            await site.store.act(schedule.schedule_id, ScheduleAct.REMOVE, "brigade", site.now)
+        case _:
+            await site.store.plan(schedule, Plan(site.month[1] + DAY, 1, 1), site.now)
+    assert (await site.store.counts(site.now)).failed == 0
 
 
 async def test_an_hour_has_its_quota(site: Site) -> None:

@@ -1,7 +1,9 @@
 """Reports from a real PostgreSQL: what is published, whose the outages are, and what became of cases and papers."""
 
+import threading
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,7 @@ from services.console.domain.history import Subject
 from services.console.domain.report import (
     Attribution,
     CaseCounts,
+    Outage,
     PaperCounts,
     Report,
     ReportQuery,
@@ -103,6 +106,36 @@ async def test_outages_are_those_of_the_slice_and_by_whose_they_are(
     own = (await made(reports, empty_scenario, month, HEALTH)).outages
     assert own is not None
     assert {one.unit_id for one in own} == {hospital}
+
+
+async def test_no_fire_waits_while_outages_are_put_together(
+    reports: PostgresReports, empty_scenario: Scenario, month: tuple[date, date], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def made_in(*said: Any) -> Outage:
+        threads.append(threading.current_thread())
+        return Outage(*said)
+
+    monkeypatch.setattr(postgres_reports, "Outage", made_in)
+    monkeypatch.setattr(postgres_reports, "AT_ONCE", 1)
+    for hour in (2, 4, 6):
+        facts.outage(empty_scenario, "U00000", facts.at(month[0], hour), facts.at(month[0], hour + 1))
+    facts.published_to(empty_scenario, facts.at(month[0], 24 * 40))
+    assert len((await made(reports, empty_scenario, month)).outages or ()) == 3
+    assert len(threads) == 3
+    assert threading.main_thread() not in threads
+
+
+async def test_where_figures_are_published_and_outages_are_not_yet_nothing_is_said_of_outages(
+    reports: PostgresReports, empty_scenario: Scenario, month: tuple[date, date]
+) -> None:
+    facts.published_to(empty_scenario, facts.at(month[0], 24 * 40))
+    empty_scenario.execute(
+        "UPDATE compliance.log_position SET published_closed = outages_to, outages_to = NULL"
+    )  # as the version before leaves it
+    found = await made(reports, empty_scenario, month)
+    assert (found.outages, found.withheld) == (None, {"outages": Withheld.NOT_SEEN})
 
 
 async def test_nothing_is_said_of_time_that_nobody_has_seen(

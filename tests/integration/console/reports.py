@@ -60,8 +60,8 @@ def outage(
 def published_to(scenario: Scenario, when: datetime) -> None:
     """Say up to when outages are published."""
     scenario.execute(
-        "INSERT INTO compliance.log_position (known_at, computed_at, published_at, published_closed, state)"
-        " VALUES (0, 0, 0, %s, '{}') ON CONFLICT (one) DO UPDATE SET published_closed = excluded.published_closed",
+        "INSERT INTO compliance.log_position (known_at, computed_at, published_at, outages_to, state)"
+        " VALUES (0, 0, 0, %s, '{}') ON CONFLICT (one) DO UPDATE SET outages_to = excluded.outages_to",
         [micros(when)],
     )
 

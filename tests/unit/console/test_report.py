@@ -139,6 +139,13 @@ def report(*, figures: bool | tuple[Figure, ...] = True, **changes: object) -> R
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of the report, named by each test
 
 
+def test_how_often_its_figures_were_published_grows_with_each_of_them() -> None:
+    revised, other = report().figures
+    twice = replace(other, publications=(*other.publications, replace(other.publications[0], revision=2)))
+    assert report(figures=(revised, twice)).revision == report().revision == 2
+    assert (report().published, report(figures=(revised, twice)).published) == (3, 4)
+
+
 def said(made: Report, language: Language = Language.ZH) -> Sheet:
     names = Names(district=("样例区", "Sample District"), all_scopes={"S1": ("必须联网", "must connect")})
     return sheet_of(made, names, TEXTS, language)

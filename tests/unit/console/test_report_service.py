@@ -1,12 +1,18 @@
 """Who may have whose report, of which period, and how many are made at a time."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from services.console.adapters import report_sheet
+from services.console.adapters.web import reports
+from services.console.adapters.web.reports import ReportParameters, ReportsApi
 from services.console.domain.errors import NotFound, TooBusy
 from services.console.domain.history import Subject
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet
@@ -14,6 +20,7 @@ from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.worker.reports import ReportService
 from services.kernel.words import Dimension, Language, Period
 from tests.fakes.clock import ManualClock
+from tests.fakes.console import FakeReadModel
 
 CENTRE = Viewer(Username("centre"), Role.CENTRE, None, "值班")
 HEALTH = Viewer(Username("health"), Role.DEPARTMENT, BodyCode("health"), "卫健")
@@ -123,3 +130,24 @@ async def test_reports_are_printed_in_the_same_turns_as_they_are_read() -> None:
         await desk.printed(sheet)
     facts.free.set()
     assert await asyncio.gather(*tasks) == ["月报".encode()] * 3
+
+
+async def test_the_words_of_a_report_are_put_together_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 50 000 outages: the loop shows fires meanwhile."""
+    facts = Facts()
+    facts.free.set()
+    threads = []
+
+    def worded(report: Report, *_: object) -> Sheet:
+        threads.append(threading.current_thread())
+        return Sheet(Language.ZH, "月报", "closed", report.made_at, (), (), ())
+
+    monkeypatch.setattr(report_sheet, "sheet_of", worded)
+    monkeypatch.setattr(reports, "session_of", lambda _: SimpleNamespace(viewer=CENTRE))
+    api = ReportsApi(cast(Any, SimpleNamespace(signed_in=None)), service(facts), FakeReadModel())
+    asked = ReportParameters.model_validate(
+        {"of": "district", "value": "sample", "period": "month", "from": "2026-10-01"}
+    )
+    assert (await api.one(cast(Any, None), asked)).status_code == 200
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -82,6 +83,21 @@ async def test_its_issuer_numbers_and_dates_it(here: Scenario) -> None:
     assert (document.state, document.number_text) == (DocumentState.ISSUED, "鼓消通〔2026〕7号")
     assert "草稿" not in document.renditions[0].text
     assert "2026年11月23日" in document.renditions[0].text
+
+
+async def test_a_draft_is_numbered_in_the_wording_that_its_issuer_has_read(here: Scenario) -> None:
+    """A release changed the wording while the draft lay there."""
+    document_id = await here.issuing.issue(sample("I7"))
+    drafts = DraftService(store=here.store, renderer=TemplateRenderer(), typesetter=None, clock=here.clock)
+    lying = here.store.tables.documents[document_id]
+    here.store.tables.documents[document_id] = replace(lying, template="I7@99")
+    with pytest.raises(NotNumbered):
+        await drafts.number(document_id, "鼓消挂〔2026〕7号", at(86400), by="张三")
+    here.store.tables.documents[document_id] = replace(lying, template="I7@1")
+    await drafts.number(document_id, "鼓消挂〔2026〕7号", at(86400), by="张三")
+    issued = here.store.tables.documents[document_id]
+    assert (issued.state, issued.template) == (DocumentState.ISSUED, "I7@1")
+    assert "长期未能消除" in issued.renditions[0].text
 
 
 @pytest.mark.thorough

@@ -131,12 +131,12 @@ async def test_files_that_another_try_would_not_make_are_not_tried_again(reason:
     assert await here.store.lacking(9) == []
 
 
-async def test_of_a_wording_that_has_changed_since_no_file_is_made() -> None:
+async def test_of_a_wording_that_this_version_does_not_have_no_file_is_made() -> None:
     here, typesetter = scenario()
     here.clock.at = T0 + timedelta(seconds=6)
     await here.take(request("R1"))
     ((key, document),) = here.store.tables.documents.items()
-    here.store.tables.documents[key] = replace(document, template="I1@1")
+    here.store.tables.documents[key] = replace(document, template="I1@99")
     late = LateFilesService(store=here.store, renderer=PlainRenderer(), typesetter=typesetter)
     assert await late.turn() == 1
     assert typesetter.made == 0

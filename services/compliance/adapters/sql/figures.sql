@@ -21,7 +21,9 @@ SET finding_id = excluded.finding_id, figure_from = excluded.figure_from, revisi
 
 -- published --
 -- Only from the publication that this one was made after: of two processes one goes on.
-UPDATE compliance.log_position SET published_at = %(known_at)s, published_closed = %(closed)s
+UPDATE compliance.log_position
+SET published_at = %(known_at)s, published_closed = %(closed)s,
+    outages_to = CASE WHEN %(outages)s THEN %(closed)s ELSE outages_to END
 WHERE published_at = %(before)s RETURNING published_at
 
 -- add_message --

@@ -13,9 +13,10 @@ SELECT {schedule_columns} FROM console.report_schedules s
 WHERE s.schedule_id = %(schedule_id)s AND s.removed_at IS NULL FOR UPDATE
 
 -- schedule_closed --
--- The newest closed periods of a subject and kind: when first published, when last.
+-- The newest closed periods of a subject and kind: how often a figure of each was published, when first, when last.
+-- Each figure counts its own revisions: the highest of them stays as it is while another figure is revised.
 SELECT (period_from AT TIME ZONE 'Asia/Shanghai')::date, (period_to AT TIME ZONE 'Asia/Shanghai')::date - 1,
-       max(revision), min(recorded_at), max(recorded_at)
+       count(*), min(recorded_at), max(recorded_at)
 FROM compliance.figures
 WHERE slice_kind = %(dimension)s AND slice_id = %(subject)s AND period_kind = %(kind)s AND period_from >= %(from)s
 GROUP BY period_from, period_to ORDER BY period_from DESC LIMIT %(most)s
@@ -164,13 +165,15 @@ UPDATE console.report_mails SET state = %(state)s, trouble = %(trouble)s, next_t
 WHERE mail_id = %(mail_id)s AND attempts = %(attempt)s AND state = 'waiting'
 
 -- report_mails_counts --
--- What waits for nobody any more (paused, stopped, removed) is no trouble.
-SELECT count(*), (SELECT count(*) FROM console.report_mails WHERE state = 'failed' AND tried_at > %(since)s),
-       min(m.planned_at) FILTER (WHERE m.attempts > 0 AND m.trouble <> '')
+-- What waits for nobody any more (paused, stopped, removed) is no trouble, nor is what failed for nobody, or of a period
+-- in whose place a newer one was planned: nobody could send it again.
+SELECT count(*) FILTER (WHERE m.state = 'waiting'), count(*) FILTER (WHERE m.state = 'failed'),
+       min(m.planned_at) FILTER (WHERE m.state = 'waiting' AND m.attempts > 0 AND m.trouble <> '')
 FROM console.report_mails m
 JOIN console.report_schedules s USING (schedule_id)
 JOIN console.report_recipients r USING (schedule_id, contact_id)
-WHERE m.state = 'waiting' AND NOT s.paused AND s.removed_at IS NULL AND r.stopped_at IS NULL
+WHERE (m.state = 'waiting' OR (m.state = 'failed' AND m.tried_at > %(since)s AND m.period_from = s.planned_from))
+  AND NOT s.paused AND s.removed_at IS NULL AND r.stopped_at IS NULL
 
 -- report_mails_forget --
 DELETE FROM console.report_mails WHERE mail_id IN (

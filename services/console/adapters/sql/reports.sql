@@ -39,7 +39,7 @@ SELECT CASE WHEN count(*) = count(watermark) THEN min(watermark) END FROM rules.
 
 -- report_published_to --
 -- Up to when outages are published, in microseconds since 1970; no row, or null, before anything is.
-SELECT published_closed FROM compliance.log_position WHERE published_closed IS NOT NULL
+SELECT outages_to FROM compliance.log_position WHERE outages_to IS NOT NULL
 
 -- report_outages --
 -- Outages that stand, as far as they lie within the time.

@@ -86,7 +86,8 @@ class ReportsApi:
     async def _sheet(self, viewer: Viewer, asked: ReportParameters) -> Sheet:
         report = await self._reports.report(viewer, asked.subject(), asked.period, asked.first)
         names = await self._read.names()
-        return report_sheet.sheet_of(report, names, self._texts, asked.lang)
+        # of some 50 000 outages: the page of fires is served by the same loop
+        return await asyncio.to_thread(report_sheet.sheet_of, report, names, self._texts, asked.lang)
 
 
 def report_routes(api: ReportsApi) -> APIRouter:
