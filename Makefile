@@ -77,6 +77,12 @@ test-e2e: $(VENV)/.have-dev ## all services together, the console in a real Chro
 test-chaos: $(VENV)/.have-dev ## a quarter of an hour of kills and freezes under load, all accounted for (SEED=7 KILLS=40)
 	@$(BIN)/python -m tests.chaos --kills $(or $(KILLS),40) $(if $(SEED),--seed $(SEED))
 
+.PHONY: test-brokers
+test-brokers: $(VENV)/.have-dev ## members of ingest join, leave, crash, freeze and return at Mosquitto, the embedded broker and HiveMQ (Maven and Java build it once; `make test` asks it too from then on)
+	@command -v mvn >/dev/null && command -v java >/dev/null || { echo "HiveMQ needs Maven and Java 11 or newer; on Debian install maven" >&2; exit 1; }
+	@mvn --quiet --batch-mode --file tests/hivemq/pom.xml package
+	@$(BIN)/python -m pytest tests/integration/ingest/test_names.py
+
 .PHONY: soak
 soak: $(VENV)/.have-dev ## hours under moderate load with kills, freezes and slow receivers; memory, disk, all accounted for (MINUTES=120 SEED=7)
 	@$(BIN)/python -m tests.chaos --minutes $(or $(MINUTES),120) $(if $(SEED),--seed $(SEED))

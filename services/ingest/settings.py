@@ -32,7 +32,8 @@ class IngestSettings(ServiceSettings):
     mqtt_share_group: str = Field(
         default="ingest",
         pattern=r"^[A-Za-z0-9_.-]{0,64}$",
-        description="share group of all ingest processes; empty for plain filters (one process, embedded broker)",
+        description="share group of all ingest processes, at a broker that keeps a queue for each member (Mosquitto)."
+        " Empty for plain filters: one process works, the next stands by (embedded broker, HiveMQ)",
     )
     mqtt_session_expiry_s: int = Field(
         default=7 * 86400, ge=60, le=0xFFFFFFFE, description="how long the broker keeps our session, seconds (MQTT 5)"

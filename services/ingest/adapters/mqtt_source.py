@@ -70,8 +70,9 @@ def subscription(lane: str, filters: Sequence[str], group: str, instance: str) -
     """Return what `lane` subscribes to, in the share group or, when `group` is empty, plainly.
 
     The probe must wait in the same queue as the messages. In a share group it needs a topic of its own, since another
-    member would get it otherwise; Mosquitto keeps one queue per client. With plain filters it is published under the
-    first of them, because rumqttd keeps a queue per filter.
+    member would get it otherwise; Mosquitto keeps one queue per client. A broker with one queue for the whole group
+    (HiveMQ) must not be used with one: there the probe overtakes what waits (decision 114). With plain filters it is
+    published under the first of them, because rumqttd keeps a queue per filter.
     """
     if group:
         topic = f"firenet/v1/$ingest/{instance}/{lane}/probe"

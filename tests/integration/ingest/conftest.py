@@ -1,7 +1,7 @@
 """Parts of the ingest tests: a Kafka of their own, since some of them stop it; fresh gateways for each test."""
 
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from deploy.stack.mosquitto import Mosquitto
 from deploy.stack.mqtt import Iotcore
 from deploy.stack.ports import free_ports
 from services.runtime.clock import SystemClock
+from tests.hivemq.broker import HiveMq, why_not
 from tests.integration.ingest.log import Written, create_topics, read_all, register
 from tests.integration.ingest.process import Gateway, IngestProcess
 from tests.parts import run_part
@@ -22,12 +23,19 @@ def own_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     yield from run_part(Kafka(tmp_path_factory.mktemp("ingest-kafka"), port=port, controller_port=controller_port))
 
 
-class Site:
-    """One broker, one ingest process, any number of gateways; names nobody else uses."""
+Broker = Mosquitto | Iotcore | HiveMq
 
-    def __init__(self, folder: Path, kafka: Kafka, broker: Mosquitto | Iotcore, **settings: str) -> None:
+
+class Site:
+    """One broker, one ingest process, any number of gateways; names nobody else uses.
+
+    `marked`: the broker delivers again under the number that a message had, marked as a duplicate.
+    """
+
+    def __init__(self, folder: Path, kafka: Kafka, broker: Broker, **settings: str) -> None:
         self.kafka = kafka
         self.broker = broker
+        self.marked = True
         self._since = SystemClock().now()
         self._names = secrets.token_hex(4)
         self._folder = folder
@@ -90,13 +98,49 @@ async def any_site(request: pytest.FixtureRequest, tmp_path: Path, own_kafka: Ka
     await made.close()
 
 
+def own_broker(name: str, folder: Path) -> Broker:
+    """Start a broker of one test: names from the series are the same in each test, and so would be the sessions."""
+    if name == "hivemq" and (why := why_not()) is not None:
+        pytest.skip(why)
+    (port,) = free_ports(1)
+    kinds: dict[str, Callable[[Path, int], Broker]] = {
+        "mosquitto": lambda folder, port: Mosquitto(folder, port=port),
+        "iotcore": lambda folder, port: Iotcore(folder, port=port),
+        "hivemq": lambda folder, port: HiveMq(folder, port=port),
+    }
+    broker = kinds[name](folder / name, port)
+    broker.start()
+    return broker
+
+
 @pytest.fixture
 async def own_broker_site(tmp_path: Path, own_kafka: Kafka) -> AsyncIterator[Site]:
     """With a Mosquitto that the test may stop."""
-    (port,) = free_ports(1)
-    broker = Mosquitto(tmp_path / "mosquitto", port=port)
-    broker.start()
+    broker = own_broker("mosquitto", tmp_path)
     made = Site(tmp_path, own_kafka, broker)
+    yield made
+    await made.close()
+    broker.stop()
+
+
+@pytest.fixture(params=["mosquitto", "hivemq"])
+async def group_site(request: pytest.FixtureRequest, tmp_path: Path, own_kafka: Kafka) -> AsyncIterator[Site]:
+    """Members of one share group. HiveMQ hands what a member left unacknowledged to another, as a new delivery."""
+    broker = own_broker(request.param, tmp_path)
+    made = Site(tmp_path, own_kafka, broker)
+    made.marked = request.param == "mosquitto"
+    yield made
+    await made.close()
+    broker.stop()
+
+
+@pytest.fixture(params=["mosquitto", "iotcore", "hivemq"])
+async def plain_site(request: pytest.FixtureRequest, tmp_path: Path, own_kafka: Kafka) -> AsyncIterator[Site]:
+    """Members without a share group: one works, the next stands by. The embedded broker marks no redelivery."""
+    broker = own_broker(request.param, tmp_path)
+    protocol = "3.1.1" if request.param == "iotcore" else "5"
+    made = Site(tmp_path, own_kafka, broker, INGEST_MQTT_SHARE_GROUP="", INGEST_MQTT_PROTOCOL=protocol)
+    made.marked = request.param != "iotcore"
     yield made
     await made.close()
     broker.stop()
