@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from services.compliance.adapters.score_rows import score_text
-from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, newest_years
+from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, years_of
 from services.compliance.domain.period import Window
 from services.compliance.domain.scores import Cited, Entry, Score, Subject
 from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Unavailable, Waits
@@ -112,9 +112,8 @@ class MemoryScores:
             if said != before or not revision:
                 self._standing[of] = revision + 1, said
                 changed += 1
-        newest = newest_years(scores)
-        revisions = {subject: self._standing[subject, score.window][0] for subject, score in newest.items()}
-        for one in grade_findings(self._told, newest, revisions):
+        revisions = {(one.subject, one.window): self._standing[one.subject, one.window][0] for one in scores}
+        for one in grade_findings(self._told, years_of(scores, revisions)):
             is_open = one.phase is not Phase.ENDED
             self._told[one.subject] = Graded(one.finding_id, one.window.start, one.revision, is_open)
             self.found.append(one)
