@@ -94,6 +94,7 @@ async def _answered(page: Page) -> None:
     await expect(row.locator("td").nth(2)).to_contain_text("75.0 %")
     await expect(row.locator("td").nth(3)).to_contain_text("+8.4")
     await expect(page.locator("#what-if-body a", has_text="U5").first).to_be_visible()
+    await expect(page.locator("#what-if-body")).not_to_contain_text("null")
 
 
 async def _axe(page: Page) -> list[str]:

@@ -9,6 +9,7 @@ const API = "/api/v1/registry/what-ifs";
 const SLOW_MS = 120000; // a file is sent and checked in that time
 const POLL_MS = 2000;
 const OPEN = ["waiting", "running"];
+const TIMED = new Set(["time_weighted_networking_rate", "coverage", "device_intact_rate", "tested_in_time_rate"]);
 
 export const supposes = account.role === "brigade" && !account.administers;
 
@@ -108,21 +109,21 @@ function result({ rows: figures, scopes }) {
   return [
     hooks.table(["what_if.metric", "what_if.before", "what_if.after", "what_if.difference"], figures.map((one) => [
       h("span", {}, t(`report.metric.${one.metric}`), h("small", {}, ` ${one.scope}`)),
-      value(one.before, "what_if.none_before"), value(one.after, "what_if.none_after"), difference(one),
+      value(one.before, "what_if.none_before", TIMED.has(one.metric)), value(one.after, "what_if.none_after", TIMED.has(one.metric)), difference(one),
     ])),
     h("h3", {}, t("what_if.scopes")),
     ...(scopes.length ? scopes.flatMap((one) => [
       units(t("what_if.enters", { scope: one.scope, n: number(one.enters_total) }), one.enters, one.enters_total),
       units(t("what_if.leaves", { scope: one.scope, n: number(one.leaves_total) }), one.leaves, one.leaves_total),
-    ]) : [h("p", { class: "quiet" }, t("what_if.same_scopes"))]),
+    ]).filter(Boolean) : [h("p", { class: "quiet" }, t("what_if.same_scopes"))]),
   ];
 }
 
-// A rate with its bound, what it was counted from, and the verdict.
-function value(figure, none) {
+// A rate with its bound, what it was counted from (of sums of time, in microseconds, not), and the verdict.
+function value(figure, none, timed) {
   if (!figure) return h("span", { class: "quiet" }, t(none));
   const rate = figure.value === null ? t("rate.na") : figure.high === figure.low ? `${figure.low} %` : `${figure.low}–${figure.high} %`;
-  return h("span", { class: "what-if-value" }, h("b", {}, rate), h("small", {}, `${number(figure.numerator)}/${number(figure.denominator)}`), h("span", {}, t(`verdict.${figure.verdict}`)));
+  return h("span", { class: "what-if-value" }, h("b", {}, rate), timed ? null : h("small", {}, `${number(figure.numerator)}/${number(figure.denominator)}`), h("span", {}, t(`verdict.${figure.verdict}`)));
 }
 
 function difference({ before, after, difference: points }) {
