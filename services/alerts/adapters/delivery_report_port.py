@@ -1,7 +1,7 @@
 """The port that providers of text messages and calls push their delivery reports to.
 
 Nothing else answers there, so an operator can open it to a provider and open nothing more. Whoever does not know the
-key learns nothing, not even which channels there are.
+key learns nothing, not even which channels there are; unless he keeps so many bodies waiting that others are told so.
 """
 
 import asyncio
@@ -34,6 +34,7 @@ BODY_S = 10.0
 SIDE_BY_SIDE = 2
 """Bodies that are worked off at the same time, of all providers; whoever comes beyond `WAITING` is to come again."""
 WAITING = 32
+"""Of each channel: where reports are signed strangers wait too, and must not keep the other's provider out."""
 LATE_S = 300
 """So old, or so far ahead, a signed push may be: one that somebody kept is not taken again."""
 _MESSAGE_ID = re.compile(r"[!-~]{1,256}", re.ASCII)
@@ -57,7 +58,7 @@ class DeliveryReportPort:
         self._metrics = metrics
         self._clock = clock
         self._free = asyncio.Semaphore(SIDE_BY_SIDE)
-        self._waiting = 0
+        self._waiting = dict.fromkeys(Channel, 0)
 
     def app(self) -> Starlette:
         app = Starlette()
@@ -75,23 +76,23 @@ class DeliveryReportPort:
         key = request.path_params.get("key", "")
         if (in_url and not _same(key, gateway.reports.key)) or (not in_url and (key or not self._is_near(request))):
             return self._refused(ReportFate.FORGED, 404)
-        if self._waiting >= WAITING:
+        if self._waiting[channel] >= WAITING:
             return self._refused(ReportFate.TOO_MANY, 429)
-        self._waiting += 1
+        self._waiting[channel] += 1
         try:
             body = await _body(request)
             if body is None:
-                return self._refused(ReportFate.TOO_LARGE, 413)
+                return self._refused(ReportFate.TOO_LARGE, 413 if in_url else 404)
             if not in_url and not _is_signed(request, gateway.reports.key, body):
                 return self._refused(ReportFate.FORGED, 404)
             async with self._free:
                 all_taken = await self._intake.take(channel, reports_of(profile, body, gateway.reports.acknowledge_key))
         except (TimeoutError, ClientDisconnect):
-            return self._refused(ReportFate.UNREADABLE, 408)
+            return self._refused(ReportFate.UNREADABLE, 408 if in_url else 404)
         except (StoreUnavailable, Conflict):
             all_taken = False
         finally:
-            self._waiting -= 1
+            self._waiting[channel] -= 1
         # what was taken before is not taken twice, so a provider may bring everything again
         return JSONResponse(dict(profile.taken)) if all_taken else JSONResponse(dict(profile.again), 503)
 

@@ -1,7 +1,8 @@
 """Delivery reports: what providers write, read by data; what strangers write, refused and counted."""
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from services.alerts.adapters.delivery_report_port import MAX_BYTES, DeliveryReportPort
+from services.alerts.adapters.delivery_report_port import MAX_BYTES, WAITING, DeliveryReportPort
 from services.alerts.adapters.gateway_files import Unusable, read_gateway
 from services.alerts.adapters.webhook import sign
 from services.alerts.domain.delivery.delivery_reports import (
@@ -326,7 +327,37 @@ async def test_what_is_too_long_is_cut_off() -> None:
     port = Port()
     answer = await port.push(f"/delivery-reports/sms/{KEY}", b" " * (MAX_BYTES + 1))
     assert (answer.status_code, port.refused("too_large")) == (413, 1)
+    stranger = port.signed(b"", "another-key-of-thirty-characters")
+    answer = await port.push("/delivery-reports/voice", b" " * (MAX_BYTES + 1), stranger)
+    assert (answer.status_code, port.refused("too_large")) == (404, 2), (
+        "a stranger does not learn that there is a channel"
+    )
     assert port.intake.taken == []
+
+
+async def test_strangers_who_keep_bodies_waiting_at_one_channel_keep_nobody_out_of_the_other() -> None:
+    port, all_wait, hold = Port(), asyncio.Event(), asyncio.Event()
+    begun = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal begun
+        begun += 1
+        if begun == WAITING:
+            all_wait.set()
+        yield b" "
+        await hold.wait()
+
+    async def knock() -> int:
+        stranger = port.signed(b"", "another-key-of-thirty-characters")
+        path = "/delivery-reports/voice"
+        return (await port.client.post(path, content=endless(), headers=stranger)).status_code
+
+    waiting = [asyncio.create_task(knock()) for _ in range(WAITING)]
+    await all_wait.wait()
+    assert (await port.push("/delivery-reports/voice", b"{}", port.signed(b"{}"))).status_code == 429
+    assert (await port.push(f"/delivery-reports/sms/{KEY}", [ALIYUN_SMS])).status_code == 200
+    hold.set()
+    assert set(await asyncio.gather(*waiting)) == {404}
 
 
 def test_a_file_says_how_reports_come(tmp_path: Path) -> None:
