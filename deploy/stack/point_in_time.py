@@ -90,4 +90,9 @@ def _runs(data: Path) -> bool:
         pid = int((data / "postmaster.pid").read_text().splitlines()[0])
     except (OSError, ValueError, IndexError):
         return False
-    return Path(f"/proc/{pid}").exists()
+    try:
+        return (
+            Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
+        )  # after a power cut another may have its number
+    except OSError:
+        return False
