@@ -105,11 +105,13 @@ class KafkaLoop:
         static: bool = False,
         noted: Callable[[], Mapping[int, int]] | None = None,
         begins_at: Callable[[int, int], None] | None = None,
+        worked_off: Callable[[], Mapping[int, int]] | None = None,
     ) -> None:
         """With `begins_at` a gap in the log does not end the loop: it goes on with what Kafka has, of the last day when
         the saved offset lies beyond the end.
 
-        `begins_at` gets partition and offset, in the place of the offset that the handler had saved.
+        `begins_at` gets partition and offset, in the place of the offset that the handler had saved. `worked_off` is of
+        a handler that takes in more than it has saved: up to where it has saved each partition.
         """
         self._bootstrap = bootstrap
         self.topic = topic
@@ -121,6 +123,7 @@ class KafkaLoop:
         self._static = static
         self._noted = noted
         self._begins_at = begins_at
+        self._worked_off = worked_off
         self._note: dict[int, int] = {}
         self._noting: asyncio.Task[None] | None = None
         self._clock = SystemClock()
@@ -128,6 +131,8 @@ class KafkaLoop:
         self._lock = asyncio.Lock()
         self._owned: set[int] = set()
         self._next: dict[int, int] = {}
+        self._begun: dict[int, tuple[int, int]] = {}
+        """Of each partition, from where we read and where it ended when it was assigned."""
         self._failure: Exception | None = None
         self.turns = 0
         self.rebalances = 0
@@ -135,15 +140,17 @@ class KafkaLoop:
         self._consumer: AIOKafkaConsumer | None = None
 
     def lags(self) -> dict[int, int]:
-        """Return, of each partition that is ours, how many records stand in Kafka that are not handled yet.
+        """Return, of each partition that is ours, how many records stand in Kafka that are not worked off yet.
 
-        As of the broker's last answer: while it gives none the figure stands still.
+        What waits in the handler is not. As of the broker's last answer: while it gives none the figure stands still.
         """
         consumer, found = self._consumer, dict.fromkeys(self._owned, 0)
         mine = {place.partition: place for place in consumer.assignment()} if consumer is not None else {}
+        done = self._next if self._worked_off is None else self._worked_off()
         for number in found:
+            begun, end = self._begun[number]
             high = consumer.highwater(mine[number]) if consumer is not None and number in mine else None
-            found[number] = max(0, high - self._next[number]) if high is not None else 0
+            found[number] = max(0, (end if high is None else high) - max(begun, done.get(number, begun)))
         return found
 
     async def run(self, stop: Stop) -> None:
@@ -346,6 +353,7 @@ class KafkaLoop:
                     offset = await self._passed(consumer, place, gap, offset, first, end)
                 consumer.seek(place, offset)
                 self._next[number] = offset
+                self._begun[number] = offset, end
                 self._owned.add(number)
             self.rebalances += 1
 

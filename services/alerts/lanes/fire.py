@@ -110,6 +110,7 @@ class FireLane:
             f"{settings.instance}-fire",
             poll_records=POLL_RECORDS,
             noted=handler.saved,
+            worked_off=handler.saved,
             begins_at=handler.begins_at,  # a log that was made anew, or restored, must not keep a fire from being told
             static=True,  # back after kill -9 a fire must not wait until Kafka has given the dead member up
         )

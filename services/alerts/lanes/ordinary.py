@@ -45,9 +45,9 @@ DOCUMENTS_HELD = 400
 """Documents that wait in memory to be taken in, each some ten kilobytes."""
 SUPERVISE_EVERY_S = 5.0
 RECOUNT_EVERY_S = 10.0
+"""A calendar comes with a version of ours: while the one before still runs beside, it goes on counting by its own."""
 ASK_EVERY_S = 5.0
 REPORT_CONNECTIONS = 64
-"""A calendar comes with a version of ours: while the one before still runs beside, it goes on counting by its own."""
 FORGET_EVERY = 720
 """Turns of the supervisor: once an hour."""
 
@@ -140,6 +140,7 @@ class OrdinaryLane:
             f"{settings.instance}-findings",
             poll_records=poll_records,
             static=True,
+            worked_off=handler.saved,
         )
         parts.consumers.watch(loop)
         await loop.run(stop)
@@ -234,6 +235,7 @@ class OrdinaryLane:
             f"{settings.instance}-documents",
             poll_records=DOCUMENTS_HELD // 4,
             static=True,
+            worked_off=handler.saved,
         )
         parts.consumers.watch(loop)
         await loop.run(stop)

@@ -42,6 +42,12 @@ class Client:
     async def committed(self, _: TopicPartition) -> int:
         return self.note
 
+    def assignment(self) -> set[TopicPartition]:
+        return {PLACE}
+
+    def highwater(self, _: TopicPartition) -> int:
+        return self.end
+
     def seek(self, _: TopicPartition, offset: int) -> None:
         self.sought.append(offset)
 
@@ -117,3 +123,15 @@ async def test_a_gap_that_is_passed_without_the_database_is_counted() -> None:
     loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(None), "i", begins_at=lambda *_: None)
     await loop.on_assigned(cast(Any, client), {0})
     assert (loop.gaps, client.sought) == (1, [20])
+
+
+async def test_what_waits_in_the_handler_is_not_worked_off() -> None:
+    client, saved = Client(20, 30, [20, 21, 22]), {0: 0}
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(20), "i", worked_off=lambda: saved)
+    await loop.on_assigned(cast(Any, client), {0})
+    assert loop.lags() == {0: 10}, "before the first answer to a fetch, too"
+    loop._consumer = cast(Any, client)
+    await loop._turn(cast(Any, client), Stop())
+    assert loop.lags() == {0: 10}, "taken in, and nothing saved of it"
+    saved[0] = 23
+    assert loop.lags() == {0: 7}
