@@ -104,14 +104,15 @@ class KafkaLoop:
         *,
         static: bool = False,
         noted: Callable[[], Mapping[int, int]] | None = None,
-        begins_at: Callable[[int, int], None] | None = None,
+        begins_at: Callable[[int, int, int], None] | None = None,
         worked_off: Callable[[], Mapping[int, int]] | None = None,
     ) -> None:
         """With `begins_at` a gap in the log does not end the loop: it goes on with what Kafka has, of the last day when
         the saved offset lies beyond the end.
 
-        `begins_at` gets partition and offset, in the place of the offset that the handler had saved. `worked_off` is of
-        a handler that takes in more than it has saved: up to where it has saved each partition.
+        `begins_at` gets partition and offset, in the place of the offset that the handler had saved, and the offset
+        before which all is older than `RECENT`. `worked_off` is of a handler that takes in more than it has saved: up
+        to where it has saved each partition.
         """
         self._bootstrap = bootstrap
         self.topic = topic
@@ -314,10 +315,13 @@ class KafkaLoop:
         """Return where to go on behind a gap, and say so. Raises LogGap where a person must decide."""
         if self._begins_at is None:
             raise LogGap(gap)
-        offset = first if saved < first else await self._recent(consumer, place, AFTER_GAP, end)
+        offset = recent = first
+        if saved > end:
+            offset = await self._recent(consumer, place, AFTER_GAP, end)
+            recent = await self._recent(consumer, place, RECENT, end)
         self.gaps += 1
         get_logger().error("log_gap_passed", detail=gap, begins_at=offset)
-        self._begins_at(place.partition, offset)
+        self._begins_at(place.partition, offset, recent)
         return offset
 
     async def _recent(self, consumer: AIOKafkaConsumer, place: TopicPartition, ago: timedelta, end: int) -> int:

@@ -156,10 +156,13 @@ class TopicHandler(Generic[E]):
         """Return up to where each partition is taken in: where to begin when the database cannot be asked."""
         return {partition: lane.saved for partition, lane in self._lanes.items() if lane.saved is not None}
 
-    def begins_at(self, partition: int, offset: int) -> None:
-        """Kafka no longer has what was saved as next: it is this one now."""
+    def begins_at(self, partition: int, offset: int, recent: int) -> None:
+        """Kafka no longer has what was saved as next: it is this one now.
+
+        What lies before `recent` is taken in, but not told from memory: nobody knows there what was told already.
+        """
         lane = self._lanes[partition]
-        lane.saved = lane.notified = offset
+        lane.saved, lane.notified = offset, recent
 
     async def handle(self, batches: Mapping[int, Sequence[ConsumedRecord]]) -> None:
         """Hand the records to their partitions. Raises Unavailable, before the first, when room is long in coming."""

@@ -306,12 +306,12 @@ async def test_who_must_go_on_reads_what_a_log_that_was_made_anew_has_and_says_s
     stop = Stop()
     handler = DictHandler(stop, 3)
     handler.offsets[0] = 7
-    began: list[tuple[int, int]] = []
+    began: list[tuple[int, int, int]] = []
     loop = KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a", begins_at=lambda *place: began.append(place))
     async with asyncio.timeout(90):
         await loop.run(stop)
     assert handler.values == [b"0", b"1", b"2"]
-    assert (began, loop.gaps) == ([(0, 0)], 1)
+    assert (began, loop.gaps) == ([(0, 0, 0)], 1)
 
 
 class SlowHandler(DictHandler):

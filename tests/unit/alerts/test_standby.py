@@ -124,6 +124,16 @@ async def test_partition_that_cannot_be_claimed_is_told_from_memory_until_it_can
     await harness.until_taken(1)
 
 
+async def test_what_a_restored_log_has_of_long_ago_is_taken_in_and_not_told_from_memory(harness: Harness) -> None:
+    harness.handler.begins_at(0, 0, 2)
+    harness.memory.lost()
+    harness.taker.failing["U1"] = StoreUnavailable("gone")
+    await harness.handler.handle({0: findings("U1", "U2", "U3")})
+    assert harness.memory.recipients == ["U3"]
+    harness.taker.failing.clear()
+    await harness.until_taken(3)
+
+
 async def test_our_own_bug_costs_one_fire_not_those_behind_it(harness: Harness) -> None:
     harness.memory.lost()
     await harness.handler.handle({0: findings("U1", "BUG", "U2")})

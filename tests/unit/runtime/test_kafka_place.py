@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -29,6 +30,7 @@ class Client:
         self._fetches = [[Raw(offset) for offset in offsets] for offsets in fetches]
         self.sought: list[int] = []
         self.note = 0
+        self.since: list[int] = []
 
     async def getmany(self, **_: Any) -> dict[TopicPartition, list[Raw]]:
         return {PLACE: self._fetches.pop(0)}
@@ -41,6 +43,9 @@ class Client:
 
     async def committed(self, _: TopicPartition) -> int:
         return self.note
+
+    async def offsets_for_times(self, _: object) -> dict[TopicPartition, Any]:
+        return {PLACE: SimpleNamespace(offset=self.since.pop(0))}
 
     def assignment(self) -> set[TopicPartition]:
         return {PLACE}
@@ -111,7 +116,7 @@ async def test_an_offset_that_a_former_owner_saved_after_we_asked_where_the_log_
             client.end = 1300  # it has woken up, and reads on until our claim fences it
             return 1200
 
-    began: list[tuple[int, int]] = []
+    began: list[tuple[int, int, int]] = []
     loop = KafkaLoop("nowhere", PLACE.topic, "g", Late(None), "i", begins_at=lambda *place: began.append(place))
     await loop.on_assigned(cast(Any, client), {0})
     assert (loop.gaps, began, client.sought) == (0, [], [1200])
@@ -135,3 +140,18 @@ async def test_what_waits_in_the_handler_is_not_worked_off() -> None:
     assert loop.lags() == {0: 10}, "taken in, and nothing saved of it"
     saved[0] = 23
     assert loop.lags() == {0: 7}
+
+
+async def test_behind_a_log_that_lost_its_end_it_goes_back_a_day_and_says_what_is_recent() -> None:
+    client, began = Client(0, 30), list[tuple[int, int, int]]()
+    client.since = [7, 25]
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(90), "i", begins_at=lambda *place: began.append(place))
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (began, client.sought) == ([(0, 7, 25)], [7])
+
+
+async def test_behind_a_log_that_lost_its_beginning_all_is_recent() -> None:
+    client, began = Client(20, 30), list[tuple[int, int, int]]()
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(10), "i", begins_at=lambda *place: began.append(place))
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (began, client.sought) == ([(0, 20, 20)], [20])
