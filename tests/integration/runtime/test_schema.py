@@ -13,9 +13,9 @@ from services.runtime import migrate as migrating
 from services.runtime.migrate import MIGRATIONS, OutOfOrder, Phase, left, main, migrate
 from tests.parts import fresh_database
 
-PRE = "0101_pre_more"
-POST = "0102_post_less"
-RESTS_ON_POST = "0103_pre_rests"
+PRE = "9001_pre_more"
+POST = "9002_post_less"
+RESTS_ON_POST = "9003_pre_rests"
 
 
 @pytest.fixture
@@ -210,14 +210,14 @@ def test_post_that_was_left_out_is_made_up_for_with_the_files_of_the_next_releas
     """Whoever has the new files only must not stand between a `pre` that waits for `post` and the reverse."""
     add(folder, POST, "ALTER TABLE alerts.steps DROP COLUMN nobody")
     add(folder, RESTS_ON_POST, f"-- depends: {POST}\nALTER TABLE alerts.steps ADD COLUMN nobody text")
-    add(folder, "0104_post_later", "DROP VIEW rules.losses")
+    add(folder, "9004_post_later", "DROP VIEW rules.losses")
     with pytest.raises(OutOfOrder, match=f"{POST} must be applied before {RESTS_ON_POST}"):
         migrate(migrated_database, folder, phase=Phase.PRE)
     assert migrate(migrated_database, folder, phase=Phase.POST) == [POST], (
         "what comes after the new `pre` is not its turn yet"
     )
     assert migrate(migrated_database, folder, phase=Phase.PRE) == [RESTS_ON_POST]
-    assert left(migrated_database, folder) == ["0104_post_later"]
+    assert left(migrated_database, folder) == ["9004_post_later"]
 
 
 def test_post_does_not_go_before_pre_that_rests_on_none_of_it(migrated_database: str, folder: Path) -> None:
