@@ -78,10 +78,11 @@ class PostgresReportSchedules:
             to: dict[int, list[RecipientRow]] = defaultdict(list)
             for row in await _all(connection, "schedule_recipients", schedules=ids):
                 to[row[0]].append(_recipient(row, names))
+            closed = await self._closed(connection, now)
             made = []
             for row in standing:
                 schedule = _schedule(row[:10])
-                first, last = upcoming(schedule, await self._closed(connection, schedule, now))
+                first, last = upcoming(schedule, closed.get(schedule.schedule_id, ()))
                 at, newest = sent.get(schedule.schedule_id, (None, None))
                 made.append(
                     ScheduleRow(
@@ -154,7 +155,8 @@ class PostgresReportSchedules:
         async with self._transaction() as connection:
             standing = await _all(connection, "schedules_standing", most=MOST_SCHEDULES)
             schedules = [_schedule(row[:10]) for row in standing]
-            return [(each, await self._closed(connection, each, now)) for each in schedules if not each.paused]
+            closed = await self._closed(connection, now)
+            return [(each, closed.get(each.schedule_id, [])) for each in schedules if not each.paused]
 
     async def plan(self, schedule: Schedule, plan: Plan, now: datetime) -> int:
         asked = {
@@ -215,16 +217,18 @@ class PostgresReportSchedules:
             for contact_id, name, body, kind, address, language in found
         ]
 
-    async def _closed(self, connection: Connection, schedule: Schedule, now: datetime) -> list[ClosedPeriod]:
-        since = moment(midnight(day_of(micros(now)) - LOOKS_BACK[schedule.kind]))
+    async def _closed(self, connection: Connection, now: datetime) -> Mapping[int, list[ClosedPeriod]]:
+        """Return those of every standing schedule, in one statement: the page asks for them again and again."""
+        today = day_of(micros(now))
         asked = {
-            "dimension": schedule.subject.dimension.value,
-            "subject": schedule.subject.value,
-            "kind": schedule.kind.value,
-            "from": since,
+            "kinds": [kind.value for kind in LOOKS_BACK],
+            "froms": [moment(midnight(today - days)) for days in LOOKS_BACK.values()],
             "most": MOST_PERIODS,
         }
-        return [ClosedPeriod(*row) for row in await _all(connection, "schedule_closed", **asked)]
+        found: dict[int, list[ClosedPeriod]] = defaultdict(list)
+        for schedule_id, *period in await _all(connection, "schedules_closed", **asked):
+            found[schedule_id].append(ClosedPeriod(*period))
+        return found
 
 
 async def _all(connection: Connection, name: str, **parameters: Any) -> list[Row]:

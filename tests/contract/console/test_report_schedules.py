@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
+from services.console.adapters import postgres_report_schedules
 from services.console.adapters.postgres_report_schedules import PostgresReportSchedules
+from services.console.adapters.rows import Row
 from services.console.domain.errors import BadLink, NotFound, ScheduleExists
 from services.console.domain.history import Subject
 from services.console.domain.report import period_of
@@ -29,7 +31,7 @@ from services.console.domain.report_schedules import (
 )
 from services.console.ports import ReportOutbox, ScheduleBook
 from services.kernel.words import Dimension, Period
-from services.runtime.postgres import open_pool
+from services.runtime.postgres import Connection, open_pool
 from tests.fakes.console_report_schedules import FakeReportSchedules
 from tests.integration.console import reports as facts
 from tests.integration.console.history import publish
@@ -139,6 +141,28 @@ async def test_a_period_is_revised_with_each_figure_whatever_the_others_are_at(s
     site.publish(2, "S2")
     ((_, (revised,)),) = await site.store.due(site.now)
     assert revised.revision > sent.revision, "a correction is due: a figure changed under its recipients"
+
+
+async def test_however_many_are_scheduled_they_are_read_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.publish(1, "S1")
+    await site.scheduled()
+    asked: list[str] = []
+    read = postgres_report_schedules._all
+
+    async def counted(connection: Connection, name: str, **parameters: Any) -> list[Row]:
+        asked.append(name)
+        return await read(connection, name, **parameters)
+
+    monkeypatch.setattr(postgres_report_schedules, "_all", counted)
+    await site.store.due(site.now)
+    of_one = len(asked)
+    for kind in (Period.DAY, Period.WEEK, Period.YEAR):
+        await site.store.create(NewSchedule(HEALTH, kind, ()), (), "brigade", site.now)
+    asked.clear()
+    found = await site.store.due(site.now)
+    assert len(asked) == of_one
+    assert [len(periods) for schedule, periods in found if schedule.subject == DISTRICT] == [1]
+    assert [periods for schedule, periods in found if schedule.subject == HEALTH] == [[], [], []]
 
 
 async def test_of_several_that_plan_the_same_one_makes_the_mails(site: Site) -> None:
