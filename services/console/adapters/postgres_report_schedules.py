@@ -141,7 +141,8 @@ class PostgresReportSchedules:
         async with self._transaction() as connection:
             schedule, contact, stopped = await _of_key(connection, key)
             if not stopped:
-                await _do(connection, "schedule_stop", key=key, now=now)
+                stopped_one = {"schedule_id": schedule.schedule_id, "contact": contact}
+                await _do(connection, "schedule_stop", **stopped_one, now=now)
                 about, by = str(schedule.schedule_id), f"contact:{contact}"
                 await _audit(connection, ScheduleEntry(now, by, "stop", about, _told(schedule)))
 

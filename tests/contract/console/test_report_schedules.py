@@ -313,6 +313,21 @@ async def test_a_key_stops_its_own_mails_and_no_others(site: Site) -> None:
     assert broken_at(links) is None
 
 
+async def test_an_old_key_stops_what_was_scheduled_again_in_the_place_of_what_was_removed(site: Site) -> None:
+    former = await site.scheduled()
+    old = f"key-c-centre-{'x' * 20}"
+    await site.store.act(former.schedule_id, ScheduleAct.REMOVE, "brigade", site.now)
+    assert (await site.store.of_key(old)).stopped
+    new = NewSchedule(DISTRICT, Period.MONTH, CONTACTS)
+    await site.store.create(new, [f"again-{each}-{'x' * 20}" for each in CONTACTS], "brigade", site.now)
+    assert not (await site.store.of_key(old)).stopped, "it sends on"
+    await site.store.stop(old, site.now)
+    assert {name: each.stopped for name, each in (await site.recipients()).items()} == {
+        "c-brigade": False, "c-centre": True
+    }  # fmt: skip
+    assert (await site.store.of_key(old)).stopped
+
+
 async def test_what_was_sent_long_ago_is_forgotten(site: Site) -> None:
     await site.planned()
     await site.store.forget(site.now + KEPT - DAY)

@@ -102,11 +102,19 @@ WHERE m.schedule_id = %(schedule_id)s AND m.state = 'failed' AND s.schedule_id =
 UPDATE console.report_schedules SET removed_at = %(now)s WHERE schedule_id = %(schedule_id)s
 
 -- schedule_of_key --
+-- Of a schedule that was removed, the one that was made again for the same report and still sends to him: he ends that.
 SELECT {schedule_columns}, r.contact_id, r.stopped_at IS NOT NULL OR s.removed_at IS NOT NULL
-FROM console.report_recipients r JOIN console.report_schedules s USING (schedule_id) WHERE r.stop_key = %(key)s
+FROM console.report_recipients AS asked
+JOIN console.report_schedules AS was ON was.schedule_id = asked.schedule_id
+JOIN console.report_schedules AS s
+  ON (s.dimension, s.subject, s.period_kind) = (was.dimension, was.subject, was.period_kind)
+JOIN console.report_recipients AS r ON r.schedule_id = s.schedule_id AND r.contact_id = asked.contact_id
+WHERE asked.stop_key = %(key)s AND (s.removed_at IS NULL OR s.schedule_id = was.schedule_id)
+ORDER BY s.removed_at NULLS FIRST LIMIT 1
 
 -- schedule_stop --
-UPDATE console.report_recipients SET stopped_at = %(now)s WHERE stop_key = %(key)s AND stopped_at IS NULL
+UPDATE console.report_recipients SET stopped_at = %(now)s
+WHERE schedule_id = %(schedule_id)s AND contact_id = %(contact)s AND stopped_at IS NULL
 
 -- schedule_audit_lock --
 LOCK TABLE console.report_audit IN EXCLUSIVE MODE
