@@ -174,8 +174,16 @@ class FakeReportSchedules:
         for number, recipients in self._to.items():
             for each in recipients.values():
                 if each.key == key:
-                    return number, each
+                    return self._made_again(number, each)
         raise BadLink
+
+    def _made_again(self, number: int, recipient: _Recipient) -> tuple[int, _Recipient]:
+        was = self._schedules[number]
+        for each in self._standing():
+            if (each.subject, each.kind) == (was.subject, was.kind):
+                again = self._to[each.schedule_id].get(recipient.contact_id)
+                return (number, recipient) if again is None else (each.schedule_id, again)
+        return number, recipient
 
     async def of_key(self, key: str) -> StopPage:
         number, recipient = self._of_key(key)

@@ -22,37 +22,37 @@ class PostgresWhatIfs:
 
     async def take(self, now: datetime) -> TakenWhatIf | None:
         asked = {"now": now, "lease": now + LEASE, "since": now - TAKEN_WITHIN}
-        for name in ("what_if_take_again", "what_if_take_new"):
-            row, _ = await self._do(name, asked)
+        for statement in (SQL["what_if_take_again"], SQL["what_if_take_new"]):
+            row, _ = await self._do(statement, asked)
             if row is not None:
                 return TakenWhatIf(*row)
         return None
 
     async def question(self, taken: TakenWhatIf) -> WhatIf | None:
-        row, _ = await self._do("what_if_question", {"what_if_id": taken.what_if_id})
+        row, _ = await self._do(SQL["what_if_question"], {"what_if_id": taken.what_if_id})
         return None if row is None else WhatIf(Period(row[0]), row[1], row[2])
 
     async def keep(self, taken: TakenWhatIf, now: datetime) -> bool:
-        _, changed = await self._do("what_if_keep", _of(taken) | {"lease": now + LEASE})
+        _, changed = await self._do(SQL["what_if_keep"], _of(taken) | {"lease": now + LEASE})
         return changed == 1
 
     async def answered(self, taken: TakenWhatIf, answer: Mapping[str, object], now: datetime) -> None:
         said = {"state": "done", "reason": "", "result": Jsonb(dict(answer)), "now": now}
-        await self._do("what_if_end", _of(taken) | said)
+        await self._do(SQL["what_if_end"], _of(taken) | said)
 
     async def failed(self, taken: TakenWhatIf, why: Unanswered, now: datetime) -> None:
         said = {"state": "failed", "reason": why.value, "result": None, "now": now}
-        await self._do("what_if_end", _of(taken) | said)
+        await self._do(SQL["what_if_end"], _of(taken) | said)
 
     async def forget(self, now: datetime) -> int:
-        _, changed = await self._do("what_ifs_forget", {"before": now - KEPT})
+        _, changed = await self._do(SQL["what_ifs_forget"], {"before": now - KEPT})
         return changed
 
-    async def _do(self, name: str, values: Mapping[str, Any]) -> tuple[tuple[Any, ...] | None, int]:
+    async def _do(self, statement: str, values: Mapping[str, Any]) -> tuple[tuple[Any, ...] | None, int]:
         """Return the first row, and how many there were or were changed."""
         with translated():
             async with self._pool.connection() as connection:
-                done = await connection.execute(SQL[name], values)
+                done = await connection.execute(statement.encode(), values)
                 return await done.fetchone() if done.description else None, done.rowcount
 
 

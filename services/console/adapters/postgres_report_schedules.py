@@ -48,10 +48,10 @@ LOOKS_BACK = {
 """Days."""
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)
 ACTS = {
-    ScheduleAct.PAUSE: ("schedule_pause",),
-    ScheduleAct.RESUME: ("schedule_resume", "report_mails_stale"),
-    ScheduleAct.RETRY: ("schedule_retry",),
-    ScheduleAct.REMOVE: ("schedule_remove",),
+    ScheduleAct.PAUSE: (SQL["schedule_pause"],),
+    ScheduleAct.RESUME: (SQL["schedule_resume"], SQL["report_mails_stale"]),
+    ScheduleAct.RETRY: (SQL["schedule_retry"],),
+    ScheduleAct.REMOVE: (SQL["schedule_remove"],),
 }
 
 
@@ -71,17 +71,18 @@ class PostgresReportSchedules:
 
     async def rows(self, now: datetime) -> Sequence[ScheduleRow]:
         async with self._transaction() as connection:
-            standing = await all_rows(connection, "schedules_standing", most=MOST_SCHEDULES)
+            standing = await all_rows(connection, SQL["schedules_standing"], most=MOST_SCHEDULES)
             ids = [row[0] for row in standing]
-            sent = {row[0]: row[1:] for row in await all_rows(connection, "schedule_last_sent", schedules=ids)}
+            sent = {row[0]: row[1:] for row in await all_rows(connection, SQL["schedule_last_sent"], schedules=ids)}
             names = {each.contact_id: each for each in await self._contacts(connection)}
             to: dict[int, list[RecipientRow]] = defaultdict(list)
-            for row in await all_rows(connection, "schedule_recipients", schedules=ids):
+            for row in await all_rows(connection, SQL["schedule_recipients"], schedules=ids):
                 to[row[0]].append(_recipient(row, names))
+            closed = await self._closed(connection, now)
             made = []
             for row in standing:
                 schedule = _schedule(row[:10])
-                first, last = upcoming(schedule, await self._closed(connection, schedule, now))
+                first, last = upcoming(schedule, closed.get(schedule.schedule_id, ()))
                 at, newest = sent.get(schedule.schedule_id, (None, None))
                 made.append(
                     ScheduleRow(
@@ -102,12 +103,12 @@ class PostgresReportSchedules:
     async def create(self, new: NewSchedule, keys: Sequence[str], by: str, now: datetime) -> int:
         async with self._transaction() as connection:
             asked = {"dimension": new.subject.dimension.value, "subject": new.subject.value, "kind": new.kind.value}
-            found = await all_rows(connection, "schedule_create", **asked, by=by, now=now)
+            found = await all_rows(connection, SQL["schedule_create"], **asked, by=by, now=now)
             if not found:
                 raise ScheduleExists
             ((schedule_id,),) = found
             await _do(
-                connection, "schedule_add_recipients",
+                connection, SQL["schedule_add_recipients"],
                 schedule_id=schedule_id, contacts=list(new.contacts), keys=list(keys),
             )  # fmt: skip
             await append_audit(connection, ScheduleEntry(now, by, "create", str(schedule_id), _told(new, new.contacts)))
@@ -119,16 +120,20 @@ class PostgresReportSchedules:
         async with self._transaction() as connection:
             schedule = await _standing(connection, schedule_id)
             asked = {"schedule_id": schedule_id, "contacts": list(contacts), "keys": list(keys), "before": now - DAY}
-            for name in ("schedule_drop_recipients", "report_mails_stale", "schedule_add_recipients"):
-                await _do(connection, name, **asked)
+            for statement in (
+                SQL["schedule_drop_recipients"],
+                SQL["report_mails_stale"],
+                SQL["schedule_add_recipients"],
+            ):
+                await _do(connection, statement, **asked)
             told = _told(schedule, contacts)
             await append_audit(connection, ScheduleEntry(now, by, "recipients", str(schedule_id), told))
 
     async def act(self, schedule_id: int, act: ScheduleAct, by: str, now: datetime) -> None:
         async with self._transaction() as connection:
             schedule = await _standing(connection, schedule_id)
-            for name in ACTS[act]:
-                await _do(connection, name, schedule_id=schedule_id, now=now, before=now - DAY)
+            for statement in ACTS[act]:
+                await _do(connection, statement, schedule_id=schedule_id, now=now, before=now - DAY)
             await append_audit(connection, ScheduleEntry(now, by, act.value, str(schedule_id), _told(schedule)))
 
     async def of_key(self, key: str) -> StopPage:
@@ -140,21 +145,23 @@ class PostgresReportSchedules:
         async with self._transaction() as connection:
             schedule, contact, stopped = await _of_key(connection, key)
             if not stopped:
-                await _do(connection, "schedule_stop", key=key, now=now)
+                stopped_one = {"schedule_id": schedule.schedule_id, "contact": contact}
+                await _do(connection, SQL["schedule_stop"], **stopped_one, now=now)
                 about, by = str(schedule.schedule_id), f"contact:{contact}"
                 await append_audit(connection, ScheduleEntry(now, by, "stop", about, _told(schedule)))
 
     async def audited(self) -> Sequence[ScheduleLink]:
         async with self._transaction() as connection:
-            return [_link(row) for row in await all_rows(connection, "schedule_audited")]
+            return [_link(row) for row in await all_rows(connection, SQL["schedule_audited"])]
 
     # --- the outbox
 
     async def due(self, now: datetime) -> Sequence[tuple[Schedule, Sequence[ClosedPeriod]]]:
         async with self._transaction() as connection:
-            standing = await all_rows(connection, "schedules_standing", most=MOST_SCHEDULES)
+            standing = await all_rows(connection, SQL["schedules_standing"], most=MOST_SCHEDULES)
             schedules = [_schedule(row[:10]) for row in standing]
-            return [(each, await self._closed(connection, each, now)) for each in schedules if not each.paused]
+            closed = await self._closed(connection, now)
+            return [(each, closed.get(each.schedule_id, [])) for each in schedules if not each.paused]
 
     async def plan(self, schedule: Schedule, plan: Plan, now: datetime) -> int:
         asked = {
@@ -168,19 +175,21 @@ class PostgresReportSchedules:
             "now": now,
         }
         async with self._transaction() as connection:
-            if not await _do(connection, "schedule_planned", **asked):
+            if not await _do(connection, SQL["schedule_planned"], **asked):
                 return 0
             return await _do(
-                connection, "schedule_mails_of_report" if plan.edition == 1 else "schedule_mails_of_correction", **asked
+                connection,
+                SQL["schedule_mails_of_report"] if plan.edition == 1 else SQL["schedule_mails_of_correction"],
+                **asked,
             )
 
     async def claim(self, now: datetime, an_hour: int) -> ReportMail | None:
         async with self._transaction() as connection:
-            await all_rows(connection, "report_mails_lock", key=int(AdvisoryLock.REPORT_MAILS))
-            ((begun,),) = await all_rows(connection, "report_mails_begun", since=now - HOUR)
+            await all_rows(connection, SQL["report_mails_lock"], key=int(AdvisoryLock.REPORT_MAILS))
+            ((begun,),) = await all_rows(connection, SQL["report_mails_begun"], since=now - HOUR)
             if begun >= an_hour:
                 return None
-            found = await all_rows(connection, "report_mail_claim", now=now, lease=now + LEASE)
+            found = await all_rows(connection, SQL["report_mail_claim"], now=now, lease=now + LEASE)
             for mail_id, schedule_id, dimension, subject, kind, *rest in found:
                 return ReportMail(mail_id, schedule_id, Subject(Dimension(dimension), subject), Period(kind), *rest)
             return None
@@ -191,7 +200,7 @@ class PostgresReportSchedules:
         state = MailState.SENT if sent else MailState.WAITING if waits else MailState.FAILED
         async with self._transaction() as connection:
             await _do(
-                connection, "report_mail_tried",
+                connection, SQL["report_mail_tried"],
                 mail_id=mail.mail_id, attempt=mail.attempt, state=state.value, trouble=how.trouble or "", next=again,
                 sent_at=now if sent else None, revision=how.revision if sent else None,
                 address=how.address if sent else None,
@@ -199,41 +208,43 @@ class PostgresReportSchedules:
 
     async def counts(self, now: datetime) -> MailCounts:
         async with self._transaction() as connection:
-            ((waiting, failed, oldest),) = await all_rows(connection, "report_mails_counts", since=now - WEEK)
+            ((waiting, failed, oldest),) = await all_rows(connection, SQL["report_mails_counts"], since=now - WEEK)
             return MailCounts(waiting, failed, oldest)
 
     async def forget(self, now: datetime) -> None:
         async with self._transaction() as connection:
-            await _do(connection, "report_mails_forget", before=now - KEPT)
+            await _do(connection, SQL["report_mails_forget"], before=now - KEPT)
 
     # --- of both
 
     async def _contacts(self, connection: Connection) -> list[ReportContact]:
-        found = await all_rows(connection, "schedule_contacts", most=MOST_CONTACTS)
+        found = await all_rows(connection, SQL["schedule_contacts"], most=MOST_CONTACTS)
         return [
             ReportContact(contact_id, name, body, BodyKind(kind), address, Language(language))
             for contact_id, name, body, kind, address, language in found
         ]
 
-    async def _closed(self, connection: Connection, schedule: Schedule, now: datetime) -> list[ClosedPeriod]:
-        since = moment(midnight(day_of(micros(now)) - LOOKS_BACK[schedule.kind]))
+    async def _closed(self, connection: Connection, now: datetime) -> Mapping[int, list[ClosedPeriod]]:
+        """Return those of every standing schedule, in one statement: the page asks for them again and again."""
+        today = day_of(micros(now))
         asked = {
-            "dimension": schedule.subject.dimension.value,
-            "subject": schedule.subject.value,
-            "kind": schedule.kind.value,
-            "from": since,
+            "kinds": [kind.value for kind in LOOKS_BACK],
+            "froms": [moment(midnight(today - days)) for days in LOOKS_BACK.values()],
             "most": MOST_PERIODS,
         }
-        return [ClosedPeriod(*row) for row in await all_rows(connection, "schedule_closed", **asked)]
+        found: dict[int, list[ClosedPeriod]] = defaultdict(list)
+        for schedule_id, *period in await all_rows(connection, SQL["schedules_closed"], **asked):
+            found[schedule_id].append(ClosedPeriod(*period))
+        return found
 
 
-async def all_rows(connection: Connection, name: str, **parameters: Any) -> list[Row]:
-    return await (await connection.execute(SQL[name].encode(), parameters)).fetchall()
+async def all_rows(connection: Connection, statement: str, **parameters: Any) -> list[Row]:
+    return await (await connection.execute(statement.encode(), parameters)).fetchall()
 
 
-async def _do(connection: Connection, name: str, **parameters: Any) -> int:
+async def _do(connection: Connection, statement: str, **parameters: Any) -> int:
     """Return how many rows it changed."""
-    return (await connection.execute(SQL[name].encode(), parameters)).rowcount
+    return (await connection.execute(statement.encode(), parameters)).rowcount
 
 
 def _schedule(row: Row) -> Schedule:
@@ -242,14 +253,14 @@ def _schedule(row: Row) -> Schedule:
 
 
 async def _standing(connection: Connection, schedule_id: int) -> Schedule:
-    found = await all_rows(connection, "schedule_one", schedule_id=schedule_id)
+    found = await all_rows(connection, SQL["schedule_one"], schedule_id=schedule_id)
     if not found:
         raise NotFound
     return _schedule(found[0])
 
 
 async def _of_key(connection: Connection, key: str) -> tuple[Schedule, str, bool]:
-    found = await all_rows(connection, "schedule_of_key", key=key)
+    found = await all_rows(connection, SQL["schedule_of_key"], key=key)
     if not found:
         raise BadLink
     return _schedule(found[0][:10]), found[0][10], found[0][11]
@@ -279,8 +290,8 @@ def _link(row: Row) -> ScheduleLink:
 
 
 async def append_audit(connection: Connection, entry: ScheduleEntry) -> None:
-    await _do(connection, "schedule_audit_lock")
-    last = await all_rows(connection, "schedule_audit_last")
+    await _do(connection, SQL["schedule_audit_lock"])
+    last = await all_rows(connection, SQL["schedule_audit_last"])
     made = link(entry, _link(last[0]) if last else None)
     detail = json.dumps(dict(entry.detail), ensure_ascii=False)
     row = [made.seq, entry.at, entry.by, entry.action, entry.about, detail, made.prev_hash, made.hash]

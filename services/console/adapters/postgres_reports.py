@@ -163,7 +163,7 @@ class _Reading:
 
 
 def _outages_of(rows: Sequence[Row]) -> tuple[Outage, ...]:
-    return tuple(Outage(row[0], (row[1], row[2]), row[3], row[4], Attribution(row[5])) for row in rows)
+    return tuple(Outage(row[0], (row[1], row[2]), row[3], row[4], Attribution(row[5]), row[6]) for row in rows)
 
 
 def _blocking_of(judged: Mapping[str, Publication], rows: Sequence[Row]) -> tuple[Blocking, ...]:

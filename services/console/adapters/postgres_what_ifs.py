@@ -26,13 +26,13 @@ class PostgresWhatIfs:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             await connection.execute(SQL["what_if_lock"].encode())
             await connection.execute(SQL["what_ifs_forget"].encode(), {"before": now - KEPT})
-            ((own, every),) = await all_rows(connection, "what_ifs_open", by=by, since=now - TAKEN_WITHIN)
+            ((own, every),) = await all_rows(connection, SQL["what_ifs_open"], by=by, since=now - TAKEN_WITHIN)
             if own:
                 raise WhatIfRunning
             if every >= MOST_OPEN:
                 raise WhatIfsWaiting
             asked = {"kind": new.kind.value, "first": new.first, "source": new.source, "pack": new.pack}
-            ((what_if_id,),) = await all_rows(connection, "what_if_ask", by=by, now=now, **asked)
+            ((what_if_id,),) = await all_rows(connection, SQL["what_if_ask"], by=by, now=now, **asked)
             digest = hashlib.sha256(new.pack.encode()).hexdigest()
             told = {"kind": new.kind.value, "first": new.first.isoformat(), "source": new.source, "sha256": digest}
             await append_audit(connection, ScheduleEntry(now, by, "what_if", str(what_if_id), told))
@@ -41,12 +41,12 @@ class PostgresWhatIfs:
     async def rows(self, now: datetime) -> Sequence[WhatIfRow]:
         asked = {"before": now - KEPT, "since": now - TAKEN_WITHIN, "most": LISTED}
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            return [_row(row) for row in await all_rows(connection, "what_ifs_newest", **asked)]
+            return [_row(row) for row in await all_rows(connection, SQL["what_ifs_newest"], **asked)]
 
     async def one(self, what_if_id: int, now: datetime) -> WhatIfRow:
         asked = {"before": now - KEPT, "since": now - TAKEN_WITHIN, "what_if_id": what_if_id}
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            found = await all_rows(connection, "what_if_one", **asked)
+            found = await all_rows(connection, SQL["what_if_one"], **asked)
         if not found:
             raise NotFound
         return _row(found[0])

@@ -244,7 +244,9 @@ class _Writer:
             for each, (count, units, time) in totals.items()
         )
         columns = self._columns(("attribution", "outages", "units", "time"))
-        yield Section("outages", heading, (t("report.outages.how"),), Table(columns, rows, numeric=(1, 2, 3)))
+        since = self._report.outages_since
+        notes = (t("report.outages.how"), *((t("report.outages.since", n=since),) if since else ()))
+        yield Section("outages", heading, notes, Table(columns, rows, numeric=(1, 2, 3)))
         yield self._longest()
 
     def _longest(self) -> Section:

@@ -71,13 +71,14 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """An outage of a unit as it stands, cut to the period."""
+    """An outage of a unit as it stands, cut to the period. `published_at`: when the revision that stands was."""
 
     unit_id: str
     name: tuple[str, str]
     began: datetime
     ended: datetime
     attribution: Attribution
+    published_at: datetime | None = None
 
     @property
     def lasted(self) -> timedelta:
@@ -197,6 +198,15 @@ class Report:
     @property
     def closed(self) -> bool:
         return bool(self.figures)
+
+    @property
+    def outages_since(self) -> int:
+        """Return how many of the outages were published, or published otherwise, after the figures first were."""
+        closed_at = min((each.publications[0].published_at for each in self.figures), default=None)
+        if closed_at is None:
+            return 0
+        told = [each.published_at for each in self.outages or ()]
+        return sum(at is not None and at > closed_at for at in told)
 
     @property
     def over(self) -> bool:

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
+from services.console.adapters import postgres_report_schedules
 from services.console.adapters.postgres_report_schedules import PostgresReportSchedules
+from services.console.adapters.rows import Row
 from services.console.domain.errors import BadLink, NotFound, ScheduleExists
 from services.console.domain.history import Subject
 from services.console.domain.report import period_of
@@ -29,7 +31,7 @@ from services.console.domain.report_schedules import (
 )
 from services.console.ports import ReportOutbox, ScheduleBook
 from services.kernel.words import Dimension, Period
-from services.runtime.postgres import open_pool
+from services.runtime.postgres import Connection, open_pool
 from tests.fakes.console_report_schedules import FakeReportSchedules
 from tests.integration.console import reports as facts
 from tests.integration.console.history import publish
@@ -139,6 +141,28 @@ async def test_a_period_is_revised_with_each_figure_whatever_the_others_are_at(s
     site.publish(2, "S2")
     ((_, (revised,)),) = await site.store.due(site.now)
     assert revised.revision > sent.revision, "a correction is due: a figure changed under its recipients"
+
+
+async def test_however_many_are_scheduled_they_are_read_at_once(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.publish(1, "S1")
+    await site.scheduled()
+    asked: list[str] = []
+    read = postgres_report_schedules._all
+
+    async def counted(connection: Connection, name: str, **parameters: Any) -> list[Row]:
+        asked.append(name)
+        return await read(connection, name, **parameters)
+
+    monkeypatch.setattr(postgres_report_schedules, "_all", counted)
+    await site.store.due(site.now)
+    of_one = len(asked)
+    for kind in (Period.DAY, Period.WEEK, Period.YEAR):
+        await site.store.create(NewSchedule(HEALTH, kind, ()), (), "brigade", site.now)
+    asked.clear()
+    found = await site.store.due(site.now)
+    assert len(asked) == of_one
+    assert [len(periods) for schedule, periods in found if schedule.subject == DISTRICT] == [1]
+    assert [periods for schedule, periods in found if schedule.subject == HEALTH] == [[], [], []]
 
 
 async def test_of_several_that_plan_the_same_one_makes_the_mails(site: Site) -> None:
@@ -287,6 +311,21 @@ async def test_a_key_stops_its_own_mails_and_no_others(site: Site) -> None:
     links = await site.store.audited()
     assert [(one.entry.by, one.entry.action) for one in links] == [("brigade", "create"), ("contact:c-centre", "stop")]
     assert broken_at(links) is None
+
+
+async def test_an_old_key_stops_what_was_scheduled_again_in_the_place_of_what_was_removed(site: Site) -> None:
+    former = await site.scheduled()
+    old = f"key-c-centre-{'x' * 20}"
+    await site.store.act(former.schedule_id, ScheduleAct.REMOVE, "brigade", site.now)
+    assert (await site.store.of_key(old)).stopped
+    new = NewSchedule(DISTRICT, Period.MONTH, CONTACTS)
+    await site.store.create(new, [f"again-{each}-{'x' * 20}" for each in CONTACTS], "brigade", site.now)
+    assert not (await site.store.of_key(old)).stopped, "it sends on"
+    await site.store.stop(old, site.now)
+    assert {name: each.stopped for name, each in (await site.recipients()).items()} == {
+        "c-brigade": False, "c-centre": True
+    }  # fmt: skip
+    assert (await site.store.of_key(old)).stopped
 
 
 async def test_what_was_sent_long_ago_is_forgotten(site: Site) -> None:

@@ -139,6 +139,17 @@ def report(*, figures: bool | tuple[Figure, ...] = True, **changes: object) -> R
     return replace(made, **changes)  # type: ignore[arg-type]  # fields of the report, named by each test
 
 
+def test_a_closed_report_says_which_outages_were_revised_since() -> None:
+    def said_of(*published: datetime) -> tuple[str, ...]:
+        told = tuple(Outage("U1", UNIT, at(0), at(30), Attribution.CARRIER, each) for each in published)
+        sheet = said(report(outages=told), Language.EN)
+        return next(each.notes for each in sheet.sections if each.key == "outages")
+
+    closed_at = publication(1, 980).published_at
+    assert len(said_of(closed_at - timedelta(hours=1), closed_at)) == 1
+    assert said_of(closed_at, closed_at + timedelta(days=3))[1].startswith("1 of these were published or revised after")
+
+
 def test_how_often_its_figures_were_published_grows_with_each_of_them() -> None:
     revised, other = report().figures
     twice = replace(other, publications=(*other.publications, replace(other.publications[0], revision=2)))

@@ -75,6 +75,6 @@ def test_no_two_advisory_locks_have_the_same_key_and_none_has_one_of_its_own() -
         locks = [name for name, text in statements.items() if re.search(r"advisory\w*lock\w*\(%", text)]
         code = "\n".join(path.read_text(encoding="utf-8") for path in folder.parent.glob("*.py"))
         for name in locks:
-            keys = re.findall(rf'SQL\["{name}"\], \(([\w.]+)', code)
+            keys = re.findall(rf'SQL\["{name}"\], (?:\(|key=int\()([\w.]+)', code)
             assert keys, name
             assert all(key.startswith("AdvisoryLock.") or f"{key}: AdvisoryLock" in code for key in keys), (name, keys)

@@ -12,14 +12,22 @@ ORDER BY s.dimension, s.subject, s.period_kind LIMIT %(most)s
 SELECT {schedule_columns} FROM console.report_schedules s
 WHERE s.schedule_id = %(schedule_id)s AND s.removed_at IS NULL FOR UPDATE
 
--- schedule_closed --
--- The newest closed periods of a subject and kind: how often a figure of each was published, when first, when last.
+-- schedules_closed --
+-- The newest closed periods of each standing schedule: how often a figure of each was published, when first, when last.
 -- Each figure counts its own revisions: the highest of them stays as it is while another figure is revised.
-SELECT (period_from AT TIME ZONE 'Asia/Shanghai')::date, (period_to AT TIME ZONE 'Asia/Shanghai')::date - 1,
-       count(*), min(recorded_at), max(recorded_at)
-FROM compliance.figures
-WHERE slice_kind = %(dimension)s AND slice_id = %(subject)s AND period_kind = %(kind)s AND period_from >= %(from)s
-GROUP BY period_from, period_to ORDER BY period_from DESC LIMIT %(most)s
+SELECT s.schedule_id, closed.first, closed.last, closed.published, closed.since, closed.newest
+FROM console.report_schedules AS s
+JOIN unnest(%(kinds)s::text[], %(froms)s::timestamptz[]) AS looks (kind, back_to) ON looks.kind = s.period_kind
+CROSS JOIN LATERAL (
+    SELECT (period_from AT TIME ZONE 'Asia/Shanghai')::date AS first,
+           (period_to AT TIME ZONE 'Asia/Shanghai')::date - 1 AS last,
+           count(*) AS published, min(recorded_at) AS since, max(recorded_at) AS newest
+    FROM compliance.figures
+    WHERE slice_kind = s.dimension AND slice_id = s.subject AND period_kind = s.period_kind
+      AND period_from >= looks.back_to
+    GROUP BY period_from, period_to ORDER BY period_from DESC LIMIT %(most)s
+) AS closed
+WHERE s.removed_at IS NULL
 
 -- schedule_recipients --
 -- Each with the newest mail to it.
@@ -94,11 +102,19 @@ WHERE m.schedule_id = %(schedule_id)s AND m.state = 'failed' AND s.schedule_id =
 UPDATE console.report_schedules SET removed_at = %(now)s WHERE schedule_id = %(schedule_id)s
 
 -- schedule_of_key --
+-- Of a schedule that was removed, the one that was made again for the same report and still sends to him: he ends that.
 SELECT {schedule_columns}, r.contact_id, r.stopped_at IS NOT NULL OR s.removed_at IS NOT NULL
-FROM console.report_recipients r JOIN console.report_schedules s USING (schedule_id) WHERE r.stop_key = %(key)s
+FROM console.report_recipients AS asked
+JOIN console.report_schedules AS was ON was.schedule_id = asked.schedule_id
+JOIN console.report_schedules AS s
+  ON (s.dimension, s.subject, s.period_kind) = (was.dimension, was.subject, was.period_kind)
+JOIN console.report_recipients AS r ON r.schedule_id = s.schedule_id AND r.contact_id = asked.contact_id
+WHERE asked.stop_key = %(key)s AND (s.removed_at IS NULL OR s.schedule_id = was.schedule_id)
+ORDER BY s.removed_at NULLS FIRST LIMIT 1
 
 -- schedule_stop --
-UPDATE console.report_recipients SET stopped_at = %(now)s WHERE stop_key = %(key)s AND stopped_at IS NULL
+UPDATE console.report_recipients SET stopped_at = %(now)s
+WHERE schedule_id = %(schedule_id)s AND contact_id = %(contact)s AND stopped_at IS NULL
 
 -- schedule_audit_lock --
 LOCK TABLE console.report_audit IN EXCLUSIVE MODE

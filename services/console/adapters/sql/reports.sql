@@ -44,7 +44,7 @@ SELECT outages_to FROM compliance.log_position WHERE outages_to IS NOT NULL
 -- report_outages --
 -- Outages that stand, as far as they lie within the time.
 SELECT one.unit_id, one.name, one.name_en, greatest(o.started_at, %(begins)s),
-       least(coalesce(o.ended_at, %(until)s), %(until)s), o.attribution
+       least(coalesce(o.ended_at, %(until)s), %(until)s), o.attribution, o.recorded_at
 FROM rules.units AS one
 CROSS JOIN LATERAL (
     SELECT DISTINCT ON (started_at) * FROM compliance.outages
