@@ -53,6 +53,7 @@ ACTS = {
     ScheduleAct.RETRY: (SQL["schedule_retry"],),
     ScheduleAct.REMOVE: (SQL["schedule_remove"],),
 }
+CHOOSING = SQL["schedule_drop_recipients"], SQL["report_mails_stale"], SQL["schedule_add_recipients"]
 
 
 class PostgresReportSchedules:
@@ -177,11 +178,8 @@ class PostgresReportSchedules:
         async with self._transaction() as connection:
             if not await _do(connection, SQL["schedule_planned"], **asked):
                 return 0
-            return await _do(
-                connection,
-                SQL["schedule_mails_of_report"] if plan.edition == 1 else SQL["schedule_mails_of_correction"],
-                **asked,
-            )
+            mails = SQL["schedule_mails_of_report"] if plan.edition == 1 else SQL["schedule_mails_of_correction"]
+            return await _do(connection, mails, **asked)
 
     async def claim(self, now: datetime, an_hour: int) -> ReportMail | None:
         async with self._transaction() as connection:

@@ -147,13 +147,13 @@ async def test_however_many_are_scheduled_they_are_read_at_once(site: Site, monk
     site.publish(1, "S1")
     await site.scheduled()
     asked: list[str] = []
-    read = postgres_report_schedules._all
+    read = postgres_report_schedules.all_rows
 
-    async def counted(connection: Connection, name: str, **parameters: Any) -> list[Row]:
-        asked.append(name)
-        return await read(connection, name, **parameters)
+    async def counted(connection: Connection, statement: str, **parameters: Any) -> list[Row]:
+        asked.append(statement)
+        return await read(connection, statement, **parameters)
 
-    monkeypatch.setattr(postgres_report_schedules, "_all", counted)
+    monkeypatch.setattr(postgres_report_schedules, "all_rows", counted)
     await site.store.due(site.now)
     of_one = len(asked)
     for kind in (Period.DAY, Period.WEEK, Period.YEAR):
