@@ -134,7 +134,10 @@ async def group_site(request: pytest.FixtureRequest, tmp_path: Path, own_kafka: 
     broker.stop()
 
 
-@pytest.fixture(params=["mosquitto", "iotcore", "hivemq"])
+WITH_OTHER_BROKERS = pytest.mark.skipif(why_not() is not None, reason="with other brokers: `make test-brokers`")
+
+
+@pytest.fixture(params=["mosquitto", pytest.param("iotcore", marks=WITH_OTHER_BROKERS), "hivemq"])
 async def plain_site(request: pytest.FixtureRequest, tmp_path: Path, own_kafka: Kafka) -> AsyncIterator[Site]:
     """Members without a share group: one works, the next stands by. The embedded broker marks no redelivery."""
     broker = own_broker(request.param, tmp_path)
