@@ -110,8 +110,9 @@ INSERT INTO compliance.figures SELECT 'time_weighted_networking_rate', 'S1', 'to
     1, '{}', '{}'
 FROM generate_series(1, 60) t, generate_series(TIMESTAMPTZ '2025-11-01 16:00Z', '2026-11-01Z', '1 day') at;
 INSERT INTO compliance.interruptions SELECT 'U' || n % 20000, n * 1000000, n * 1000000 + 5, 'offline', 'deadline', 'G',
-    n * 1000000 - 7 FROM generate_series(1, 60000) n;
-INSERT INTO compliance.losses SELECT 'U' || n % 20000, 'G', n * 1000000, 'd', 'c', 't' FROM generate_series(1, 60000) n;
+    n * 1000000 - 7 FROM generate_series(1::bigint, 60000) n;
+INSERT INTO compliance.losses SELECT 'U' || n % 20000, 'G', n * 1000000, 'd', 'c', 't'
+FROM generate_series(1::bigint, 60000) n;
 INSERT INTO compliance.outages SELECT 'U' || n % 20000, TIMESTAMPTZ '2026-10-01Z' + n * interval '1 second', 1, now(),
     now(), now(), 'offline', 'deadline', 'unit', 'G', now(), NULL, NULL, NULL, false FROM generate_series(1, 60000) n;
 """
