@@ -114,6 +114,12 @@ INSERT INTO compliance.interruptions SELECT 'U' || n % 20000, n * 1000000, n * 1
 INSERT INTO compliance.losses SELECT 'U' || n % 20000, 'G', n * 1000000, 'd', 'c', 't'
 FROM generate_series(1::bigint, 60000) n;
 INSERT INTO alerts.provider_messages SELECT 'sms', 'm' || n, 'N' || n, now(), NULL FROM generate_series(1, 20000) n;
+INSERT INTO alerts.listings (listing_id, case_id, number, proposed_at, proposed_by, state)
+SELECT 'L' || n, 'C' || n, 1, now(), 'b', 'proposed' FROM generate_series(1, 20000) n;
+INSERT INTO alerts.listing_acts (listing_id, case_id, number, act, at, by, detail)
+SELECT 'L' || n, 'C' || n, 1, 'propose', now(), 'b', '{}' FROM generate_series(1, 20000) n;
+INSERT INTO alerts.listing_files (listing_id, case_id, number, name, media_type, sha256, size, content)
+SELECT 'L' || n, 'C' || n, 1, 'f', 'application/pdf', 'h', 1, 'x' FROM generate_series(1, 20000) n;
 INSERT INTO compliance.outages SELECT 'U' || n % 20000, TIMESTAMPTZ '2026-10-01Z' + n * interval '1 second', 1, now(),
     now(), now(), 'offline', 'deadline', 'unit', 'G', now(), NULL, NULL, NULL, false FROM generate_series(1, 60000) n;
 """
@@ -206,7 +212,10 @@ REPORT: Plan = {
         pytest.param(ALERTS["cases_counted_by"], (["old"], 500), "clocks_counted", id="alerts: clocks to count again"),
         pytest.param(ALERTS["recipients"], (["C1", "C2"],), "notices_by_case", id="alerts: whom a case told"),
         pytest.param(
-            ALERTS["update_cases"], ('[{"case_id": "C200"}]',), "cases_pkey", id="alerts: cases as they are now"
+            ALERTS["update_cases"],
+            {"rows": '[{"case_id": "C200"}]', "ladders": "[]"},
+            "cases_pkey",
+            id="alerts: cases as they are now",
         ),
         pytest.param(
             ALERTS["save_clocks"],
