@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 LIMIT_S = 60.0
 ASKED_AGAIN_S = 5.0
-"""The embedded broker leaves an answer out now and then (some 3 of 50 connections): devices ask again, and so do these."""
+"""The embedded broker leaves an answer out now and then (3 of 50 connections): devices ask again, and so do these."""
 
 
 @contextmanager
