@@ -307,7 +307,11 @@ async def test_a_mail_is_read_joined_taken_and_refused_by_brigade_and_centre_alo
     async with site.signed_in("health") as browser:
         for path in ("/api/v1/mails", f"/api/v1/mails/{waits}", f"/api/v1/mails/{waits}/files/0", "/mails"):
             assert (await browser.http.get(path)).status_code == 403, path
-        for act, body in (("take", as_health), ("join", {"document": "D"}), ("refuse", {"reason": "x"})):
+        for act, body in (
+            ("take", as_health),
+            ("join", {"document": "D", "seen": 0}),
+            ("refuse", {"reason": "x", "seen": 0}),
+        ):
             assert (await browser.order(f"/api/v1/mails/{waits}/{act}", body)).status_code == 403
         assert "/mails" not in (await browser.http.get("/")).text
     async with site.signed_in("centre") as browser:
