@@ -416,7 +416,7 @@ async def test_what_is_proven_of_each_notice_is_shown_with_time_and_source(
     with opened(console_database) as scenario:
         scenario.execute(
             "INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail)"
-            " VALUES (now() + interval '1 second', 'centre', 'acknowledged', 'C1', '{}')"
+            " VALUES (now() + interval '1 second', 'centre', 'acknowledged', 'C1', '{\"bodies_centre\": [\"centre\"]}')"
         )
     # what the centre takes, no street has signed for
     await comes_to(
