@@ -183,6 +183,7 @@ class BadLink(ConsoleError):
 DOCUMENT_REASONS = frozenset(
     {
         "no_such_document",
+        "no_such_submission",
         "mail_changed",
         "mail_decided",
         "not_a_recipient",
