@@ -50,9 +50,9 @@ recover: $(VENV)/.have-embedded ## put the database back to an instant: make rec
 ##@ 检验 · Check it
 
 # Most tests wait for real servers: three files at a time, each with servers of its own, take half as long as one.
-test: $(VENV)/.have-dev ## everything that can run here: unit, contract, integration, end to end, containers where Docker is
+test: $(VENV)/.have-dev ## all that can run here but what is long: unit, contract, integration, end to end, containers where Docker is
 	@$(BIN)/python -m deploy.stack.warm_up || echo "Kafka starts slowly"
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed --durations=20 -m "not long"
 
 test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
 	@$(BIN)/python -m tests.again
@@ -66,6 +66,10 @@ test-unit-a-d test-unit-i-s: $(VENV)/.have-dev
 	@$(BIN)/python -m pytest -q -p no:xdist -p no:logging -m "not thorough and not hypothesis" $(FAST_$@)
 FAST_test-unit-a-d := $(wildcard tests/unit/[a-d]*)
 FAST_test-unit-i-s := $(wildcard tests/unit/[!a-d_]*) tests/contract/schemas
+
+.PHONY: test-long
+test-long: $(VENV)/.have-dev ## what takes minutes each: three Kafka brokers, two of each service, a limit of memory, the version before beside this one
+	@$(BIN)/python -m pytest -m long
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers
 	@$(BIN)/python -m pytest -m container

@@ -22,7 +22,7 @@ SERIES = """SELECT issuer, mark, year, array_agg(serial ORDER BY serial) FROM do
 PLAN = {"messages_per_s": 60.0, "faults_per_s": 1.0, "fires_per_s": 0.3, "silent_share": 0.2, "gone_share": 0.05}
 """What the gateways send: little enough for a machine that starts some twenty processes meanwhile."""
 
-pytestmark = [pytest.mark.chaos, pytest.mark.slow]
+pytestmark = [pytest.mark.chaos, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")

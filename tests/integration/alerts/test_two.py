@@ -170,7 +170,7 @@ def _value(value: Any) -> Any:
 
 
 @pytest.mark.chaos
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_two_of_each_and_one_of_them_killed_say_what_one_says(
     kafka_broker: str, postgres_server: Postgres, tmp_path: Path

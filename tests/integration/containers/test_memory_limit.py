@@ -22,7 +22,7 @@ from tests.integration.ingest.conftest import Site
 from tests.integration.ingest.loading import assert_nothing_lost, load
 from tests.integration.ingest.process import Gateway, until
 
-pytestmark = [pytest.mark.container, pytest.mark.chaos]
+pytestmark = [pytest.mark.container, pytest.mark.chaos, pytest.mark.long]
 
 IMAGE = "firenet/app:local"
 LIMIT = yaml.safe_load(COMPOSE_FILE.read_text(encoding="utf-8"))["x-service"]["mem_limit"]

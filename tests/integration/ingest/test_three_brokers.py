@@ -119,6 +119,7 @@ async def gone(broker: Kafka) -> None:
 
 @needs_mount
 @pytest.mark.chaos
+@pytest.mark.long
 @pytest.mark.timeout(400)
 async def test_one_of_three_brokers_may_go_and_two_hold_everything(tmp_path: Path, mosquitto_broker: Mosquitto) -> None:
     with small_disk(tmp_path / "kafka-3", DISK_MB), three_brokers(tmp_path) as cluster:
