@@ -15,7 +15,7 @@ from services.alerts.metrics import AlertsMetrics
 from services.alerts.settings import Lane
 from services.compliance.metrics import ArchiveMetrics, ClosingMetrics
 from services.console.metrics import Metrics as ConsoleMetrics
-from services.console.metrics import RateGauges
+from services.console.metrics import RateGauges, ReportMailMetrics
 from services.documents.metrics import DocumentsMetrics
 from services.ingest.domain.accounting import MessageCounts
 from services.ingest.metrics import LANES, MessageCountsCollector
@@ -26,6 +26,7 @@ from services.registry.metrics import RegistryMetrics
 from services.rules.domain.time.instants import SECOND
 from services.rules.metrics import LiveCollector, PartitionView, RulesMetrics
 from services.runtime.clock import Clock
+from services.runtime.consumer_metrics import ConsumerCollector
 
 S1_CONNECTED, S1_UNITS, S1_UNKNOWN = 9_999, 10_000, 1
 
@@ -42,6 +43,20 @@ class Work(Collector):
     def collect(self) -> Iterable[Metric]:
         self._happens()
         return ()
+
+
+class Follower:
+    """A member of a group with one partition, of which it has worked off everything."""
+
+    gaps = 0
+    rebalances = 1
+
+    def __init__(self, group: str, topic: str) -> None:
+        self.group = group
+        self.topic = topic
+
+    def lags(self) -> dict[int, int]:
+        return {0: 0}
 
 
 def ingest(clock: Clock) -> CollectorRegistry:
@@ -73,6 +88,7 @@ def ingest(clock: Clock) -> CollectorRegistry:
 
 def rules(clock: Clock) -> CollectorRegistry:
     registry = CollectorRegistry()
+    ConsumerCollector(registry, [Follower("rules", "firenet.signals.v1")])
     metrics = RulesMetrics(registry)
     metrics.partitions.set(12)
     registry.register(Work(lambda: metrics.checkpoints.observe(0.01)))
@@ -94,6 +110,9 @@ def rules(clock: Clock) -> CollectorRegistry:
 def alerts(lane: Lane) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
+    ConsumerCollector(
+        registry, [Follower(f"alerts-{lane}", topic) for topic in ("firenet.alarms.v1", "firenet.findings.v1")]
+    )
     metrics = AlertsMetrics(registry)
     metrics.open_cases.labels("connection_lost", "health").set(3)
     metrics.waiting.labels("email", "none").set(1)
@@ -151,6 +170,7 @@ def registry(_: Clock) -> CollectorRegistry:
 def console(_: Clock) -> CollectorRegistry:
     registry = CollectorRegistry()
     ConsoleMetrics(registry).snapshot_seconds.observe(0.02)
+    ReportMailMetrics(registry).turns.labels("ok").inc()
     live = Ratio(S1_CONNECTED, S1_UNITS, S1_UNKNOWN)
     scopes = ("S1", "S2", "S")
     RateGauges(registry).show({(scope,): live for scope in scopes}, {(scope, "health"): live for scope in scopes})
