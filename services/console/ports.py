@@ -26,7 +26,6 @@ from services.console.domain.evaluation import (
     EvaluationBoard,
     NewCircular,
     NewPoints,
-    PointsDecision,
     ScoredPeriod,
     ScoreRow,
     WaitingPoints,
@@ -809,7 +808,7 @@ class ScoreOrders(Protocol):
         """Return the id of the entry once it is stored. Raises as `AdjustmentOrders`."""
         ...
 
-    async def decide_points(self, decision: PointsDecision, entry_id: str, viewer: Viewer, note: str) -> str:
+    async def decide_points(self, decision: ProposalDecision, entry_id: str, viewer: Viewer, note: str) -> str:
         """Return the state of the entry then. Raises as `AdjustmentOrders`."""
         ...
 
@@ -843,7 +842,7 @@ class Evaluation(Protocol):
         """Raises NotAllowed for another one than the brigade."""
         ...
 
-    async def decide(self, viewer: Viewer, entry_id: str, decision: PointsDecision, note: str) -> str:
+    async def decide(self, viewer: Viewer, entry_id: str, decision: ProposalDecision, note: str) -> str:
         """Return the state of the entry then. Raises NotAllowed, SamePerson, NotWaiting, NotFound."""
         ...
 

@@ -21,7 +21,8 @@ from services.console.domain.errors import (
     SamePerson,
     TooBusy,
 )
-from services.console.domain.evaluation import NewPoints, PointsDecision
+from services.console.domain.evaluation import NewPoints
+from services.console.domain.register import ProposalDecision
 from services.console.domain.viewer import Viewer
 from services.runtime.logging import get_logger
 
@@ -58,7 +59,7 @@ class HttpAdjustmentOrders:
         body = asdict(asked) | {"month": asked.month.isoformat()}
         return str((await self._post("/v1/scores", viewer, body))["entry_id"])
 
-    async def decide_points(self, decision: PointsDecision, entry_id: str, viewer: Viewer, note: str) -> str:
+    async def decide_points(self, decision: ProposalDecision, entry_id: str, viewer: Viewer, note: str) -> str:
         path = f"/v1/scores/{entry_id}/{decision.value}"
         return str((await self._post(path, viewer, {"note": note}))["state"])
 

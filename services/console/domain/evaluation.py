@@ -4,20 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from services.console.domain.errors import NotAllowed
+from services.console.domain.register import ProposalDecision
 from services.console.domain.viewer import Role, Viewer
 from services.kernel.words import Period
-
-
-class PointsDecision(StrEnum):
-    """What may be done with points that wait: by a second person, or withdrawn by who entered them."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    WITHDRAW = "withdraw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +57,7 @@ class WaitingPoints:
     reason: str
     account: str
     entered_at: datetime
-    may: Sequence[PointsDecision] = ()
+    may: Sequence[ProposalDecision] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +129,8 @@ def may_enter(viewer: Viewer) -> bool:
 
 def decidable(waiting: Sequence[WaitingPoints], viewer: Viewer) -> Sequence[WaitingPoints]:
     """Return them with what the viewer, who may enter points, may do: never decide about his own."""
-    own = (PointsDecision.WITHDRAW,)
-    others = (PointsDecision.APPROVE, PointsDecision.REJECT)
+    own = (ProposalDecision.WITHDRAW,)
+    others = (ProposalDecision.APPROVE, ProposalDecision.REJECT)
     return [replace(each, may=own if each.account == viewer.username else others) for each in waiting]
 
 

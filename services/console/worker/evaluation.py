@@ -5,12 +5,12 @@ from services.console.domain.evaluation import (
     EvaluationBoard,
     NewCircular,
     NewPoints,
-    PointsDecision,
     ScoredPeriod,
     decidable,
     may_enter,
     require_enters,
 )
+from services.console.domain.register import ProposalDecision
 from services.console.domain.viewer import Viewer
 from services.console.ports import CircularDrafts, ScoreBook, ScoreOrders
 from services.kernel.words import FileKind, Language
@@ -37,7 +37,7 @@ class EvaluationDesk:
     async def enter(self, viewer: Viewer, asked: NewPoints) -> str:
         return await self._orders.enter(asked, require_enters(viewer))
 
-    async def decide(self, viewer: Viewer, entry_id: str, decision: PointsDecision, note: str) -> str:
+    async def decide(self, viewer: Viewer, entry_id: str, decision: ProposalDecision, note: str) -> str:
         return await self._orders.decide_points(decision, entry_id, require_enters(viewer), note)
 
     async def circular(self, viewer: Viewer, scheme_id: str, period: ScoredPeriod) -> str:

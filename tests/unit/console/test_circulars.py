@@ -18,12 +18,12 @@ from services.console.domain.evaluation import (
     CircularRow,
     NewCircular,
     NewPoints,
-    PointsDecision,
     ScoredPeriod,
     ScoreRow,
     WaitingPoints,
     placed,
 )
+from services.console.domain.register import ProposalDecision
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
 from services.console.ports import ReadModel
 from services.console.worker.evaluation import EvaluationDesk
@@ -85,7 +85,7 @@ class Here:
     async def enter(self, points: NewPoints, viewer: Viewer) -> str:
         return "S1"
 
-    async def decide_points(self, decision: PointsDecision, entry_id: str, viewer: Viewer, note: str) -> str:
+    async def decide_points(self, decision: ProposalDecision, entry_id: str, viewer: Viewer, note: str) -> str:
         return "approved"
 
     async def names(self) -> Names:

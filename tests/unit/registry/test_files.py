@@ -332,7 +332,7 @@ H1 = "ladders.hazard.steps.1"
             f"{H1}.trigger.overdue.clock",
             "a step before it sets (`receipt_working_days`)",
         ),
-        ("trigger: {overdue: {clock: step}}", f"{H1}.trigger.overdue.clock", "'receipt' or 'reply'"),
+        ("trigger: {overdue: {clock: step}}", f"{H1}.trigger.overdue.clock", "'receipt', 'reply' or 'listing'"),
         ("after_s: 3600, exit: [case_closed, condition_over]", f"{H1}.exit", "no step can end by condition_over"),
         ("after_s: 3600, exit: [acknowledged]", f"{H1}.exit", "`exit` must name case_closed"),
         ("after_s: 3600, exit: [tired]", f"{H1}.exit.0", "'case_closed'"),

@@ -13,7 +13,8 @@ from services.console.adapters.web.files import DocumentId, printed
 from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.history import FIRST_DAY, LAST_DAY
 from services.console.adapters.web.pages import SignedInPages
-from services.console.domain.evaluation import NewPoints, PointsDecision, ScoredPeriod, require_enters
+from services.console.domain.evaluation import NewPoints, ScoredPeriod, require_enters
+from services.console.domain.register import ProposalDecision
 from services.console.metrics import Metrics
 from services.console.ports import CaseCommands, Evaluation, ReadModel
 from services.kernel.words import FileKind, Language, Period
@@ -114,7 +115,7 @@ class EvaluationApi:
             return as_json({"entry_id": await self._evaluation.enter(session.viewer, body.asked())})
 
     async def decide(
-        self, request: Request, entry_id: EntryId, decision: PointsDecision, body: PointsDecisionBody
+        self, request: Request, entry_id: EntryId, decision: ProposalDecision, body: PointsDecisionBody
     ) -> Response:
         def tell(username: str, outcome: str) -> None:
             self._metrics.adjustments.labels(f"score_{decision.value}", outcome).inc()
