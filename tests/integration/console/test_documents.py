@@ -96,7 +96,7 @@ async def test_an_appeal_is_decided_by_the_brigade_alone(site: Console, book: Le
         where = f"{document_id}/submissions/{appeal['submission_id']}/decision"
         for other in (health, at):
             assert code_of(await post(other, where, verdict="upheld", reasons="x")) == (403, "not_allowed")
-        assert code_of(await post(brigade, where, verdict="accepted")) == (409, "document_refused")
+        assert code_of(await post(brigade, where, verdict="accepted")) == (409, "document_no_such_submission")
         upheld = (await post(brigade, where, verdict="upheld", reasons="记录有误")).json()
         assert (upheld["state"], upheld["submissions"][0]["state"]) == ("closed", "upheld")
 
