@@ -68,7 +68,7 @@ FAST_test-unit-a-d := $(wildcard tests/unit/[a-d]*)
 FAST_test-unit-i-s := $(wildcard tests/unit/[!a-d_]*) tests/contract/schemas
 
 .PHONY: test-long
-test-long: $(VENV)/.have-dev ## what takes minutes each: three Kafka brokers, two of each service, a limit of memory, the version before beside this one
+test-long: $(VENV)/.have-dev ## what takes minutes each: three Kafka brokers, two of each service, a limit of memory, a month, the version before beside this one
 	@$(BIN)/python -m pytest -m long
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers

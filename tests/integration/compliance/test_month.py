@@ -8,7 +8,7 @@ from tests.month.run import Terms, play
 from tests.month.script import SMALL
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_month_is_the_same_live_closed_revised_and_replayed_whatever_is_killed(tmp_path: Path) -> None:
     told: list[str] = []

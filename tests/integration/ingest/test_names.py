@@ -97,6 +97,7 @@ async def test_what_waits_for_a_member_that_is_gone_is_read_by_one_that_is_there
 
 
 @pytest.mark.chaos
+@pytest.mark.long
 async def test_without_a_share_group_the_next_process_goes_on_where_the_first_one_was(plain_site: Site) -> None:
     """Stopped, killed and frozen under load; each comes back and stands by."""
     site = plain_site
