@@ -1,4 +1,4 @@
-// A list that grows, and one of its rows in a drawer with acts upon it: pages of documents and mails.
+// A list that grows, and one of its rows in a drawer with acts upon it: pages of documents, mails and listings.
 
 import { ask, worded } from "./api.js";
 import { byId, h } from "./dom.js";

@@ -3,9 +3,8 @@
 
 import { ask, newestOf, order, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
-import * as preferences from "./preferences.js";
-import * as session from "./session.js";
-import { account, on, state } from "./state.js";
+import { listWithDrawer } from "./list_drawer.js";
+import { account, state } from "./state.js";
 import { number, recipientName, span, stamp, t, unitName } from "./text.js";
 
 const PAGE = 50;
@@ -176,16 +175,21 @@ const FIELDS = {
   pass_recheck: ["inspector", "on"], fail_recheck: ["inspector", "on", "text"], approve_closure: [], refuse_closure: ["text"],
 };
 
+const acted = (event, send) => act(event, t("listings.done"), async (element) => {
+  await send(element);
+  return ask(base());
+});
+
 function form(name) {
   const send = (element) => order(`${base()}/acts`, { act: name, revision: shown.revision, ...Object.fromEntries(new FormData(element)) });
-  return h("form", { class: "act", dataset: { act: name }, onsubmit: (event) => act(event, send) },
+  return h("form", { class: "act", dataset: { act: name }, onsubmit: (event) => acted(event, send) },
     h("h3", {}, t(`listings.act.${name}`)), FIELDS[name].flatMap((one) => INPUTS[one](name)),
     h("button", { class: ["list", "pass_recheck", "approve_closure"].includes(name) ? "primary" : "ack", type: "submit" }, t(`listings.act.${name}`)));
 }
 
 function evidence() {
   const send = (element) => ask(`${base()}/evidence?revision=${shown.revision}`, { method: "POST", headers: { "X-CSRF-Token": account.csrf }, body: new FormData(element), patience: UPLOAD_MS });
-  return h("form", { class: "act", dataset: { act: "hand_in" }, onsubmit: (event) => act(event, send) },
+  return h("form", { class: "act", dataset: { act: "hand_in" }, onsubmit: (event) => acted(event, send) },
     h("h3", {}, t("listings.act.hand_in")), h("p", { class: "quiet" }, t("listings.evidence.what")),
     field("evidence-text", "listings.text", h("input", { id: "evidence-text", name: "text", maxlength: "1000", autocomplete: "off" })),
     field("evidence-files", "submission.files", h("input", { id: "evidence-files", name: "files", type: "file", multiple: true, required: true, accept: ".pdf,.jpg,.jpeg,.png,.docx,.xlsx" })),
@@ -197,7 +201,7 @@ function replies() {
   const rows = h("div", {});
   const taking = (reply) => {
     const send = () => order(`${base()}/evidence/reply`, { revision: shown.revision, submission_id: reply.submission_id }, UPLOAD_MS);
-    return h("form", { class: "act", dataset: { reply: reply.submission_id }, onsubmit: (event) => act(event, send) },
+    return h("form", { class: "act", dataset: { reply: reply.submission_id }, onsubmit: (event) => acted(event, send) },
       h("p", {}, `${reply.number} · ${recipientName(reply.party)} · ${stamp(reply.at)} · ${t(`submission.state.${reply.state}`)}`),
       h("p", { class: "quiet" }, reply.files.map((file) => file.name).join(" · ")),
       h("button", { class: "ack", type: "submit" }, t("listings.take_over")));
@@ -209,48 +213,12 @@ function replies() {
   return h("section", { dataset: { role: "replies" } }, h("h3", {}, t("listings.replies")), rows);
 }
 
-// Does it, shows what stands then, and says how it ended. What was typed stays where it was refused.
-async function act(event, work) {
-  event.preventDefault();
-  const element = event.target, button = element.querySelector("button");
-  button.disabled = true;
-  try {
-    await work(element);
-    shown = await ask(base());
-    sheet(t("listings.done"));
-    byId("drawer").querySelector("[data-role=close]").focus();
-  } catch (error) {
-    button.disabled = false;
-    element.querySelector(":scope > .said")?.remove();
-    element.append(h("p", { class: "said bad", role: "alert" }, worded(error)));
-  }
-  await load();
-}
-
-preferences.start();
-on("language", () => {
-  preferences.render();
-  draw();
-  if (shown && byId("drawer").open) sheet();
+const { act, start } = listWithDrawer({
+  view, step: PAGE, most: MOST, draw, sheet, remember, load, open,
+  shown: () => shown,
+  take: (row) => {
+    shown = row;
+  },
+  opener: () => opener,
 });
-byId("more").addEventListener("click", () => {
-  view.limit = Math.min(MOST, view.limit + PAGE);
-  load();
-});
-byId("drawer").addEventListener("close", () => {
-  view.id = null;
-  remember();
-  if (opener?.isConnected) opener.focus();
-});
-addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && byId("drawer").open) byId("drawer").close();
-});
-session.start();
-preferences.render();
-try {
-  state.sections.names = await ask("/api/v1/summary/names");
-} catch {
-  // bodies are shown by their codes then
-}
-await load();
-if (view.id) open(view.id);
+await start();
