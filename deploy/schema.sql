@@ -974,6 +974,14 @@ CREATE TABLE console.report_audit (
     CONSTRAINT report_audit_pkey PRIMARY KEY (seq)
 );
 
+CREATE TABLE console.report_former_keys (
+    contact_id text NOT NULL,
+    schedule_id bigint NOT NULL,
+    stop_key text NOT NULL,
+    CONSTRAINT report_former_keys_pkey PRIMARY KEY (stop_key),
+    CONSTRAINT report_former_keys_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES console.report_schedules(schedule_id)
+);
+
 CREATE TABLE console.report_mails (
     attempts integer NOT NULL DEFAULT 0,
     contact_id text NOT NULL,
