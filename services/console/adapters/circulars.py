@@ -128,7 +128,7 @@ def _standing(row: ScoreRow, place: int | None, bodies: Bodies) -> Standing:
 
 
 def _criterion(one: Mapping[str, Any]) -> Measured:
-    figure = one["figure"] or {}
+    figure = one["figure"] or one.get("listings") or {}  # one before listings had none to name
     return Measured(
         what=_called(one["called"]),
         rate_low=figure.get("low") or "",

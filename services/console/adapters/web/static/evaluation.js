@@ -117,7 +117,7 @@ function panelOfRules([code, said]) {
   const { bands, year } = said;
   const columns = ["criterion", "points_most", "source", "basis"].map((name) => t(`evaluation.${name}`));
   const nameOfOne = (one) => called({ zh: one.name_zh, en: one.name_en });
-  const source = (one) => (one.manual ? t("evaluation.manual") : listed([t(`report.metric.${one.rate.metric}`), one.rate.scope]));
+  const source = (one) => (one.manual ? t("evaluation.manual") : one.listings ? t("evaluation.listings") : listed([t(`report.metric.${one.rate.metric}`), one.rate.scope]));
   return h("section", { class: "panel", "aria-labelledby": id },
     h("header", { class: "panel-head" }, h("h2", { id }, t("evaluation.rules", { name: nameOfOne(said) }))),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": id },
@@ -141,7 +141,9 @@ function line(row) {
 }
 
 function cellOfCriterion(one) {
-  const by = one.figure ? `${one.figure.low ?? "—"} % · ${t("evaluation.cited", { n: one.figure.revision })}` : one.entry ? listed([one.entry.account, one.entry.reason, one.entry.id]) : "";
+  const due = one.listings?.due ?? [];
+  const inTime = due.filter((each) => each.outcome === "in_time").length;
+  const by = due.length ? t("evaluation.listed", { n: inTime, of: due.length }) : one.figure ? `${one.figure.low ?? "—"} % · ${t("evaluation.cited", { n: one.figure.revision })}` : one.entry ? listed([one.entry.account, one.entry.reason, one.entry.id]) : "";
   return h("td", { class: "num" }, one.left_out ? t("evaluation.left_out") : range(one), ...(by ? [h("br", {}), h("small", {}, by)] : []));
 }
 
