@@ -337,6 +337,10 @@ class FindingKind(StrEnum):
     GRAVE_RESULT = "grave_result"
 
 
+HAZARDS = frozenset(
+    {FindingKind.CONNECTION_LOST, FindingKind.NEVER_CONNECTED, FindingKind.FAULT, FindingKind.ISOLATION}
+)
+"""What is wrong with a unit and burns nowhere."""
 FINDINGS_OF_BODIES = frozenset({FindingKind.BELOW_TARGET, FindingKind.NOT_COMPETENT, FindingKind.GRAVE_RESULT})
 """Those about a town, department, station or district; a ladder is for these or for units, never for both."""
 
