@@ -23,7 +23,7 @@ from services.alerts.domain.case.subject import Subject, SubjectKind
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.documents import DocumentChange
-from services.alerts.domain.escalation.guarded import GuardedTime
+from services.alerts.domain.escalation.guarded import AreaEvent, GuardedTime
 from services.alerts.domain.escalation.ladder import Pace, following
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.escalation.triggers import OnCondition, OnEvent, Overdue, PeriodClose
@@ -163,6 +163,8 @@ class Simulation:
             self.harness.kill()
         if self.calendars.random() < 0.05:
             await self.move(self.edit_calendar)
+        if self.calendars.random() < 0.05:
+            await self.move(self.declare)
 
     async def move(self, what: object) -> None:
         """Let one thing happen, and look whether all that must hold does."""
@@ -274,6 +276,14 @@ class Simulation:
         self.calendar = Calendar(int(self.calendar.version) + 1, free)
         await self.harness.go_by(self.calendar)
 
+    async def declare(self) -> None:
+        """An event of the area is declared from today on: the clocks of what begins meanwhile stand still."""
+        today = self.harness.clock.now().astimezone(CHINA).date()
+        span = GuardedTime("台风", "Typhoon", today, today + timedelta(days=2), 0, "proposal")
+        pack = self.harness.directory.pack
+        event = AreaEvent(span, frozenset(), frozenset({CaseKind.FAULT, CaseKind.FIRE}))
+        self.harness.directory.pack = replace(pack, version=pack.version + 1, area_events=(event,))
+
     async def burn(self) -> None:
         """A fire begins, and may be over before anybody could be told."""
         self.fires += 1
@@ -379,7 +389,7 @@ class Simulation:
 async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() -> None:
     taken: Counter[str] = Counter()
     acts: set[str] = set()
-    fires = 0
+    fires = held = 0
     listed: Counter[ListingState] = Counter()
     for seed in range(6):
         simulation = Simulation(seed)
@@ -396,8 +406,10 @@ async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() ->
             "clock_recounted",
         }
         fires += simulation.fires
+        held += sum(any(span.times == 0 for span in one.guarded) for one in simulation.cases)
         listed += simulation.listed
     assert fires > 20
+    assert held > 0, "no case fell into a declared event"
     assert set(ListingState) - {ListingState.PROPOSED} <= listed.keys(), "the story of listings is no story"
     told = {"acknowledged", "signed", "acknowledgement_lapsed", "shelved", "escalated", "clock_recounted"}
     assert told <= acts, "the story is no story"
