@@ -332,12 +332,15 @@ CREATE TABLE alerts.listing_acts (
     by text NOT NULL,
     case_id text NOT NULL,
     detail jsonb NOT NULL,
+    due_at timestamp with time zone,
     listing_id text NOT NULL,
     number integer NOT NULL,
+    published boolean NOT NULL DEFAULT false,
     CONSTRAINT listing_acts_listing_id_fkey FOREIGN KEY (listing_id) REFERENCES alerts.listings(listing_id),
     CONSTRAINT listing_acts_pkey PRIMARY KEY (listing_id, number)
 );
 CREATE INDEX listing_acts_case ON alerts.listing_acts USING btree (case_id);
+CREATE INDEX listing_acts_unpublished ON alerts.listing_acts USING btree (at) WHERE (NOT published);
 
 CREATE TABLE alerts.listing_files (
     case_id text NOT NULL,
@@ -691,6 +694,19 @@ CREATE TABLE compliance.interruptions (
 CREATE INDEX interruptions_lost ON compliance.interruptions USING btree (lost_at) WHERE (lost_at IS NOT NULL);
 CREATE INDEX interruptions_started ON compliance.interruptions USING btree (started_at);
 
+CREATE TABLE compliance.listing_acts (
+    act text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    department text NOT NULL,
+    district text NOT NULL,
+    due_at timestamp with time zone,
+    listing_id text NOT NULL,
+    number integer NOT NULL,
+    town text NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT listing_acts_pkey PRIMARY KEY (listing_id, number)
+);
+
 CREATE TABLE compliance.log_position (
     computed_at bigint NOT NULL,
     kept_day integer NOT NULL DEFAULT 0,
@@ -972,6 +988,14 @@ CREATE TABLE console.report_audit (
     prev_hash text NOT NULL,
     seq bigint NOT NULL,
     CONSTRAINT report_audit_pkey PRIMARY KEY (seq)
+);
+
+CREATE TABLE console.report_former_keys (
+    contact_id text NOT NULL,
+    schedule_id bigint NOT NULL,
+    stop_key text NOT NULL,
+    CONSTRAINT report_former_keys_pkey PRIMARY KEY (stop_key),
+    CONSTRAINT report_former_keys_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES console.report_schedules(schedule_id)
 );
 
 CREATE TABLE console.report_mails (

@@ -13,6 +13,7 @@ from services.compliance.domain.figure import Figure
 from services.compliance.domain.health import Fault
 from services.compliance.domain.interruptions import Interruption, StandingOutage
 from services.compliance.domain.knowledge import Cut
+from services.compliance.domain.listings import ListedAct
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies
 from services.compliance.domain.publishing import Key
@@ -181,6 +182,7 @@ class Step:
     signals: Sequence[tuple[SignalFact, str]] = ()
     checks: Sequence[CheckStep] = ()
     records: Sequence[tuple[str, str, str]] = ()
+    listings: Sequence[ListedAct] = ()
     anew: bool = False
     all_units: bool = False
 
@@ -402,7 +404,7 @@ class ScoreStore(Protocol):
     """What scores are made from, and what was published of them. Raises Unavailable."""
 
     async def entered(self) -> object:
-        """Return what is another whenever somebody has entered points, or a new word may be published."""
+        """Return what is another whenever points were entered, a listing acted on, or a new word may be published."""
         ...
 
     async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
@@ -411,6 +413,10 @@ class ScoreStore(Protocol):
 
     async def entries(self) -> Sequence[Entry]:
         """Return all entries, in the order in which they were made."""
+        ...
+
+    async def listings(self) -> Sequence[ListedAct]:
+        """Return all that the log told of listings."""
         ...
 
     async def save(self, scores: Sequence[Score]) -> int:

@@ -27,6 +27,7 @@ from services.console.domain.evaluation import (
     NewCircular,
     NewPoints,
     ScoredPeriod,
+    ScoredScheme,
     ScoreRow,
     WaitingPoints,
 )
@@ -846,7 +847,7 @@ class Evaluation(Protocol):
         """Return the state of the entry then. Raises NotAllowed, SamePerson, NotWaiting, NotFound."""
         ...
 
-    async def circular(self, viewer: Viewer, scheme_id: str, period: ScoredPeriod) -> str:
+    async def circular(self, viewer: Viewer, scheme: ScoredScheme, period: ScoredPeriod) -> str:
         """Return the id of the draft. Raises NotAllowed for another one than the brigade, NotFound without scores."""
         ...
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from services.compliance.adapters.score_rows import score_text
 from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, years_of
+from services.compliance.domain.listings import ListedAct
 from services.compliance.domain.period import Window
 from services.compliance.domain.scores import Cited, Entry, Score, Subject
 from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Unavailable, Waits
@@ -85,6 +86,7 @@ class MemoryScores:
     def __init__(self) -> None:
         self.held: list[Cited] = []
         self.made: list[Entry] = []
+        self.acts: list[ListedAct] = []
         self.saved: list[Sequence[Score]] = []
         self.found: list[GradeFinding] = []
         self.away = False
@@ -92,7 +94,7 @@ class MemoryScores:
         self._told: dict[Subject, Graded] = {}
 
     async def entered(self) -> object:
-        return len(self.made)
+        return len(self.made), len(self.acts)
 
     async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
         assert dimensions
@@ -100,6 +102,9 @@ class MemoryScores:
 
     async def entries(self) -> Sequence[Entry]:
         return self.made
+
+    async def listings(self) -> Sequence[ListedAct]:
+        return self.acts
 
     async def save(self, scores: Sequence[Score]) -> int:
         if self.away:

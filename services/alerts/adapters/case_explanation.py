@@ -97,6 +97,9 @@ def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows, listing
         yield f"  nobody's again {_at(lapses.due_at)}, unless it is over by then"
     for row in listings:
         yield from _listing(row)
+    for span in (each for each in case.guarded if each.times == 0):
+        days = f"from {span.first} to {span.last}"
+        yield f"  its clocks stand still {days}: {span.name_zh} {span.name_en} ({span.clause})"
     yield _next(case)
 
 

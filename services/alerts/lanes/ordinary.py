@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from schemas.codec import HEADERS
-from schemas.topics import DOCUMENTS, FINDINGS, REQUESTS
+from schemas.topics import DOCUMENTS, FINDINGS, LISTINGS, REQUESTS
 from services.alerts.adapters.delivery_report_port import DeliveryReportPort
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.kafka_notices import KafkaNoticeStream
 from services.alerts.adapters.kafka_requests import document_of_record
+from services.alerts.adapters.listing_acts import PostgresListingActs
 from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_delivery_reports import PostgresDeliveryReports
@@ -180,12 +181,13 @@ class OrdinaryLane:
         settings = self._parts.settings
         producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-notices", headers=HEADERS)
         outbox = self._parts.delivery_workers.outbox(self._post)
-        stream = KafkaNoticeStream(producer)
+        stream, acts = KafkaNoticeStream(producer), PostgresListingActs(self._work)
+        of_listings = KafkaNoticeStream(producer, LISTINGS)
 
         async def turn() -> int:
             await stream.start()
             await stop.wait_for(PUBLISH_EVERY_S)
-            return await publish_turn(outbox, stream)
+            return await publish_turn(outbox, stream) + await publish_turn(acts, of_listings)
 
         try:
             await self._parts.turns.run("publish", turn, stop)

@@ -16,7 +16,7 @@ from schemas import facts as wire
 from schemas.establishing import Establishing, LogLine, is_believable, is_passed_over
 from schemas.pack import Pack
 from schemas.registry import PackRecord, RegistryData
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS
+from schemas.topics import EXCHANGES, LISTINGS, REGISTRY, SIGNALS
 from services.compliance.adapters import archive_lines
 from services.compliance.adapters.archive_lines import Line
 from services.compliance.adapters.archive_reader import ArchiveReader, BadArchive
@@ -34,6 +34,7 @@ CODECS: dict[str, codec.Codec[Any]] = {
     SIGNALS: codec.signals,
     EXCHANGES: codec.exchanges,
     REGISTRY: codec.registry,
+    LISTINGS: codec.listings,
 }
 MS = 1000
 FORM = 3
@@ -282,6 +283,7 @@ class _Taken:
             signals=[(signal, raw) for (_, signal), raw in zip(facts.signals, self._signals, strict=True)],
             checks=[check for _, check in facts.checks],
             records=self._records,
+            listings=[act for _, act in facts.listings],
             anew=anew,
             all_units=all_units,
         )

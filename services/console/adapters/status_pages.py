@@ -22,6 +22,7 @@ WANTED = frozenset(
         "firenet_ingest_sequence_found_total",
         "firenet_ingest_counting_numbers",
         "firenet_archive_free_bytes",
+        "firenet_figures_late_troubles_total",
     }
 )
 

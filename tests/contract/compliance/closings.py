@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from schemas import codec
 from schemas.pack import Pack
 from schemas.registry import PackRecord, PackVersion, RegistryData, RegistryEvent
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS
+from schemas.topics import EXCHANGES, LISTINGS, REGISTRY, SIGNALS
 from services.compliance.adapters.file_archive import FileArchive
 from services.compliance.adapters.log_fold import ArchiveFold
 from services.compliance.adapters.postgres_facts import PostgresFacts
@@ -84,7 +84,7 @@ class Archived:
         )
         # as the service does: first what signals are read by
         by_place: dict[Place, list[LogRecord]] = {
-            place: [] for place in [Place(REGISTRY, 0), Place(EXCHANGES, 0), *PLACES]
+            place: [] for place in [Place(REGISTRY, 0), Place(EXCHANGES, 0), Place(LISTINGS, 0), *PLACES]
         }
         for each in records:
             place = Place(each.topic, each.partition)

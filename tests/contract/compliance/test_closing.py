@@ -251,6 +251,26 @@ async def test_days_whose_facts_are_gone_stay_as_published_and_later_ones_are_co
     assert registry.get_sample_value("firenet_figures_too_late_total") == 1
 
 
+async def test_a_fault_of_final_days_that_comes_now_is_counted_and_one_of_open_days_is_not(
+    pool: Pool, migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FINAL_DAYS", 1)
+    archived, told, registry = Archived(tmp_path / "archive"), district(tmp_path), CollectorRegistry()
+    archived.put(sent(told, PUBLISHING))
+    work = closing(pool, archived.root, 4 * HOUR, registry, lambda *_: T0 + timedelta(days=2))
+    await until_done(work)
+    assert query(migrated_database, "SELECT kept_day FROM compliance.log_position") == [(day_of(micros(T0)) + 2,)]
+
+    told.log, after = [], 3 * DAY + 9 * HOUR
+    told.ticks(2 * DAY + 12 * HOUR + BEAT, 3 * DAY + 16 * HOUR, BEAT)
+    for at, kind in ((20.5 * HOUR, "fault"), (21 * HOUR, "restore"), (21 * HOUR, "heartbeat"), (3 * DAY, "fault")):
+        told.signal(at, gateway="G2", unit="U2", kind=kind, recorded=after, signal_id=f"late-{at}-{kind}")
+    archived.put(sent(told, PUBLISHING)[1:])
+    await until_done(work)
+    assert registry.get_sample_value("firenet_figures_late_troubles_total") == 1
+    assert registry.get_sample_value("firenet_figures_too_late_total") == 3
+
+
 async def test_a_log_that_is_folded_anew_without_its_beginning_restates_nothing_of_it(
     pool: Pool, migrated_database: str, tmp_path: Path
 ) -> None:

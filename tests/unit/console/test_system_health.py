@@ -64,13 +64,30 @@ INGEST = ServiceSeen(
     ),
 )
 COMPLIANCE = ServiceSeen(
-    "compliance", (InstanceSeen("10.0.0.3:9107", True, {"archive": "turning"}, {"firenet_archive_free_bytes": 9e10}),)
+    "compliance",
+    (
+        InstanceSeen(
+            "10.0.0.3:9107",
+            True,
+            {"archive": "turning"},
+            {"firenet_archive_free_bytes": 9e10, "firenet_figures_late_troubles_total": 0.0},
+        ),
+    ),
 )
 WHOLE = Seen((INGEST, COMPLIANCE), STORED, NOW + 300 * DAY)
 
 
 def item(name: str, seen: Seen = WHOLE) -> ItemRow:
     return next(row for row in judged(seen, NOW).items if row.name == name)
+
+
+def test_a_trouble_that_came_after_its_days_were_final_is_said() -> None:
+    (one,) = COMPLIANCE.instances
+    late = replace(one, metrics={**one.metrics, "firenet_figures_late_troubles_total": 2.0})
+    health = judged(replace(WHOLE, services=(INGEST, ServiceSeen("compliance", (late,)))), NOW)
+    rows = {each.name: each for each in health.items}
+    assert (rows["late_troubles"].state, rows["late_troubles"].values) == (SystemState.ATTENTION, {"n": 2})
+    assert health.state is SystemState.ATTENTION
 
 
 def test_all_that_can_be_seen_is_well_and_the_disks_that_cannot_keep_the_whole_from_being_called_so() -> None:
