@@ -50,9 +50,10 @@ recover: $(VENV)/.have-embedded ## put the database back to an instant: make rec
 ##@ 检验 · Check it
 
 # Most tests wait for real servers: three files at a time, each with servers of its own, take half as long as one.
+WORKERS ?= 3
 test: $(VENV)/.have-dev ## all that can run here but what is long: unit, contract, integration, end to end, containers where Docker is
 	@$(BIN)/python -m deploy.stack.warm_up || echo "Kafka starts slowly"
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed --durations=20 -m "not long"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed --durations=20 -m "not long"
 
 test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
 	@$(BIN)/python -m tests.again
@@ -64,7 +65,7 @@ test-unit: $(VENV)/.have-dev ## the fast tier: examples only, no server, no stor
 .PHONY: test-unit-half-1 test-unit-half-2
 test-unit-half-1 test-unit-half-2: $(VENV)/.have-dev
 	@$(BIN)/python -m pytest -q -p no:xdist -p no:logging -m "not thorough and not hypothesis" $(FAST_$@)
-FAST_test-unit-half-1 := $(wildcard tests/unit/[a-c]*) tests/unit/documents
+FAST_test-unit-half-1 := $(filter-out tests/unit/docs,$(wildcard tests/unit/[a-d]*))
 FAST_test-unit-half-2 := $(filter-out $(FAST_test-unit-half-1),$(wildcard tests/unit/[!_]*)) tests/contract/schemas
 
 .PHONY: test-long
