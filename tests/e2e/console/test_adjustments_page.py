@@ -9,7 +9,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from services.kernel.calendar import CHINA
 from services.runtime.clock import SystemClock
-from tests.e2e.console.chromium import CHROMIUM, FLAGS
+from tests.e2e.console.chromium import CHROMIUM, FLAGS, STILL
 from tests.integration.console.harness import PASSWORD
 from tests.integration.console.test_adjustments import NOBODY, Site, running
 
@@ -21,7 +21,7 @@ pytestmark = [
 
 async def opened(chromium: Chromium, site: Site, username: str, **context: Any) -> Page:
     """Sign in, and go to the page: by its link, which a phone has no room for."""
-    page = await (await chromium.new_context(**context)).new_page()
+    page = await (await chromium.new_context(**STILL, **context)).new_page()
     await page.goto(f"{site.console.url}/login")
     await page.fill("input[name=username]", username)
     await page.fill("input[name=password]", PASSWORD)

@@ -15,7 +15,7 @@ from services.compliance.domain.scores import evaluated
 from services.kernel.ratio import Ratio
 from services.kernel.words import ListingAct
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.integration.console.harness import Console, console
 from tests.integration.console.letters import letters
 from tests.integration.console.scenario import Scenario
@@ -77,9 +77,7 @@ async def with_documents(empty_scenario: Scenario) -> AsyncIterator[Console]:
         yield running
 
 
-async def test_scores_are_read_by_period_in_both_languages_at_every_width(
-    chromium: Chromium, site: Console, tmp_path: Path
-) -> None:
+async def test_scores_are_read_by_period_in_both_languages_at_every_width(chromium: Chromium, site: Console) -> None:
     async with live.desk(chromium, site, username="brigade", width=1366) as at:
         page = at.page
         await page.click("#menu-open")
@@ -102,7 +100,7 @@ async def test_scores_are_read_by_period_in_both_languages_at_every_width(
             await page.set_viewport_size({"width": width, "height": 900})
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"nothing stands out to the side at {width}"
-            await page.screenshot(path=tmp_path / f"evaluation-{width}.png", full_page=True)
+            await picture(page, f"evaluation-{width}", full_page=True)
         assert await live._serious(page) == []
         await page.select_option("#period", "quarter:2026-01-01")
         await at.has("#schemes section:nth-child(1) thead", "2026-01")
@@ -135,12 +133,12 @@ async def test_a_circular_is_drafted_read_and_saved_and_a_clause_is_read_where_i
         await scheme.get_by_role("button", name="起草通报").click()
         await expect(page.locator("#said, [role=status]").first).to_be_attached()
         await expect(drawn).to_have_count(1)  # while no score changes there is one draft
-        await page.screenshot(path=tmp_path / "circular.png", full_page=True)
+        await picture(page, "circular", full_page=True)
         async with page.context.expect_page() as opening:
             await drawn.get_by_role("link", name="中文网页").click()
         paper = await opening.value
         await expect(paper.locator("body")).to_contain_text("考核情况的通报")
-        await paper.screenshot(path=tmp_path / "circular-paper.png", full_page=True)
+        await picture(paper, "circular-paper", full_page=True)
         for name, begins in (("zh.pdf", b"%PDF-"), ("zh.docx", b"PK")):
             link = drawn.get_by_role("link", name=name, exact=True)
             if await link.count():  # none where the machine has no Chinese font

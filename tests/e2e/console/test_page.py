@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -16,8 +15,8 @@ from playwright.async_api import Locator, Page, Route, expect
 
 from services.kernel.calendar import CHINA
 from services.kernel.position import gcj02_of
-from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS
-from tests.integration.console.harness import PASSWORD, Console, console
+from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS, STILL, picture
+from tests.integration.console.harness import PASSWORD, Console, console, login
 from tests.integration.console.scenario import Scenario, Unit, district
 
 pytestmark = [
@@ -56,20 +55,25 @@ class ReaderPage:
 async def desk(
     chromium: Chromium, site: Console, username: str | None = "centre", width: int = 1280, **options: Any
 ) -> AsyncIterator[ReaderPage]:
-    context = await chromium.new_context(viewport={"width": width, "height": 900}, **options)
+    """Open the live page as `username`, or the door for nobody. Whoever comes in is known already: that takes one page
+    instead of three. The door has tests of its own."""
+    context = await chromium.new_context(viewport={"width": width, "height": 900}, **STILL, **options)
     context.set_default_timeout(LIMIT_MS)
+    if username is not None:
+        async with site.client() as client:
+            answer = await login(client, username, PASSWORD)
+            assert answer.status_code == 303, answer.text
+            found = client.cookies.items()
+        await context.add_cookies([{"name": name, "value": value, "url": site.url} for name, value in found])
     page = await context.new_page()
-    found = ReaderPage(page, [])
-    page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    page.on("console", lambda line: found.complaints.append(line.text) if line.type == "error" else None)
+    at = ReaderPage(page, [])
+    page.on("pageerror", lambda error: at.complaints.append(str(error)))
+    page.on("console", lambda line: at.complaints.append(line.text) if line.type == "error" else None)
     await page.goto(f"{site.url}/")
     if username is not None:
-        await page.fill("#username", username)
-        await page.fill("#password", PASSWORD)
-        await page.press("#password", "Enter")
         await expect(page.locator(".rate-percent, #none-of:not(:empty)").first).to_be_visible()
         await expect(page.locator(".chip b").first).not_to_have_text("–")
-    yield found
+    yield at
     await context.close()
 
 
@@ -153,7 +157,7 @@ async def test_a_fire_that_ended_untaken_stays_in_a_calm_row_until_somebody_ackn
     site.alerts.then = lambda case_id: scenario.execute(
         "UPDATE alerts.cases SET acknowledged_at = now(), acknowledged_by = 'centre' WHERE case_id = %s", [case_id]
     )
-    async with desk(chromium, site, reduced_motion="reduce") as at:
+    async with desk(chromium, site) as at:
         await expect(at.page).to_have_title(re.compile("火警 1 处"))
         scenario.end("F1")
         await at.has("#fires .fire.ended .fire-word", "火警已结束，待确认")
@@ -503,7 +507,7 @@ async def test_twenty_thousand_units_are_a_few_rows_and_every_row_can_be_reached
 @pytest.mark.parametrize("width", [1920, 360])
 async def test_axe_finds_nothing_serious(chromium: Chromium, site: Console, scenario: Scenario, width: int) -> None:
     _busy(scenario)
-    async with desk(chromium, site, width=width, reduced_motion="reduce") as at:
+    async with desk(chromium, site, width=width) as at:
         await expect(at.page.locator(".fire")).to_be_visible()
         await expect(at.page.locator(".unit").first).to_be_visible()
         assert await _serious(at.page) == []
@@ -522,7 +526,7 @@ async def test_axe_finds_nothing_serious_at_the_door_and_when_blind(
         assert await _serious(at.page) == []
     _busy(scenario)
     scenario.see(scenario.now() - timedelta(hours=1))
-    async with desk(chromium, site, reduced_motion="reduce") as at:
+    async with desk(chromium, site) as at:
         await expect(at.page.locator("#stale")).to_be_visible()
         assert await _serious(at.page) == []
 
@@ -703,7 +707,7 @@ LOST = """INSERT INTO alerts.synthetic_alarms (run_id, why, started_at, due_at, 
 
 
 async def test_the_brigade_sees_what_of_ourselves_fails_and_what_nobody_could_see(
-    chromium: Chromium, site: Console, scenario: Scenario, tmp_path: Path
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     scenario.execute("TRUNCATE alerts.synthetic_alarms")
     scenario.execute(LOST)
@@ -721,7 +725,7 @@ async def test_the_brigade_sees_what_of_ourselves_fails_and_what_nobody_could_se
             "看不到"
         )
         await expect(at.page.locator("#none")).to_be_visible()
-        await at.page.screenshot(path=tmp_path / "health.png", full_page=True)
+        await picture(at.page, "health", full_page=True)
         await at.page.click("#language")
         await at.has("#whole", "Something fails")
         assert at.complaints == []

@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import async_playwright, expect
 
 from services.runtime.clock import SystemClock
-from tests.e2e.console.chromium import CHROMIUM, FLAGS
+from tests.e2e.console.chromium import CHROMIUM, FLAGS, STILL
 from tests.e2e.console.test_adjustments_page import opened
 from tests.integration.console.test_account_pages import add_administrator
 from tests.integration.console.test_adjustments import NOBODY, running
@@ -72,7 +72,7 @@ async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password
         await admin.goto(f"{site.console.url}/adjustments")
         await expect(admin.locator("#board li")).to_have_count(1)  # the page works without its form
         await expect(admin.locator("#ask")).to_have_count(0)
-        zhao = await (await chromium.new_context()).new_page()
+        zhao = await (await chromium.new_context(**STILL)).new_page()
         await zhao.goto(f"{site.console.url}/login")
         await zhao.fill("input[name=username]", "zhao")
         await zhao.fill("input[name=password]", password)
@@ -93,7 +93,7 @@ async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password
         await expect(admin.locator("#one-time")).to_be_empty()
         row = admin.locator("#rows li", has_text="hall")
         await expect(row.locator("small")).to_contain_text("密钥有效至")
-        wall = await (await chromium.new_context()).new_page()
+        wall = await (await chromium.new_context(**STILL)).new_page()
         await wall.goto(address)
         await expect(wall).to_have_url(f"{site.console.url}/wall")
         await row.locator("[data-act=revoke]").click()
