@@ -1,5 +1,6 @@
 """What the registry says, by effective date: units, gateways, policy packs. Which of them holds, at an instant."""
 
+import marshal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,21 +28,46 @@ def begins(version: Recorded) -> int:
     return max(version.recorded_at, day_start(version.valid_from))
 
 
-class UnitVersion(NamedTuple):
-    """Facts of a unit. `facts` holds the names of UnitFact that are true of it."""
+class Place(NamedTuple):
+    """Where a unit lies, and of which category it is."""
 
-    valid_from: date
-    recorded_at: int
-    name: str
     district: str
     town: str
     community: str
     category: str
+
+
+class Route(NamedTuple):
+    """Which department is responsible for a unit, and which others are told."""
+
     lead_department: str
-    name_en: str = ""
-    address: str = ""
     copy_departments: tuple[str, ...] = ()
     routed: bool = True
+
+
+class Texts(NamedTuple):
+    """What is shown of a unit and decides nothing."""
+
+    name: str
+    name_en: str = ""
+    address: str = ""
+
+    def packed(self) -> bytes:
+        """Return them as one object: of each unit they are held, and read when its row is written."""
+        return marshal.dumps(tuple(self))
+
+
+class UnitVersion(NamedTuple):
+    """Facts of a unit. `facts` holds the names of UnitFact that are true of it, `packed_texts` is what `texts` reads.
+
+    Many units have the same place, route, facts and days: whoever makes versions makes each of these once.
+    """
+
+    valid_from: date
+    recorded_at: int
+    packed_texts: bytes
+    place: Place
+    route: Route
     facts: frozenset[str] = frozenset()
     accepted_on: date | None = None
     commissioned_on: date | None = None
@@ -49,6 +75,9 @@ class UnitVersion(NamedTuple):
     exempt_from: date | None = None
     exempt_until: date | None = None
     profile: str | None = None
+
+    def texts(self) -> Texts:
+        return Texts(*marshal.loads(self.packed_texts))  # noqa: S302 - packed by this process
 
     def accepted(self, at: int) -> bool:
         return self.accepted_on is not None and at >= day_start(self.accepted_on)

@@ -123,7 +123,7 @@ class Registrations:
         if facts is None:
             return False
         registration.facts = facts
-        registration.pack = self._by_district.get(facts.district, NO_PACK)
+        registration.pack = self._by_district.get(facts.place.district, NO_PACK)
         registration.profile = registration.pack.profile(facts.profile)
         registration.commissioned = facts.commissioned(now)
         registration.duty = duty_by(facts, now, excused=registration.excused(now))
@@ -148,7 +148,7 @@ class Registrations:
     def _scopes_of(self, registration: Registration, facts: UnitVersion, now: int) -> tuple[str, ...]:
         if registration.duty is Duty.RETIRED:
             return ()
-        key = (facts.district, facts.facts, facts.accepted(now))
+        key = (facts.place.district, facts.facts, facts.accepted(now))
         found = self._scopes.get(key)
         if found is None:  # many units have the same facts
             found = self._scopes[key] = tuple(
@@ -179,7 +179,7 @@ def _test_duty(registration: Registration, facts: UnitVersion) -> DutyToTest | N
     """Return the duty to test, the first of the pack that fits; none of a unit that owes no connection either."""
     if registration.duty is not Duty.DUE:
         return None
-    fitting = (each for each in registration.pack.test_duties if each.fits(registration.scopes, facts.category))
+    fitting = (each for each in registration.pack.test_duties if each.fits(registration.scopes, facts.place.category))
     return next(fitting, None)
 
 
