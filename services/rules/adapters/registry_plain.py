@@ -112,16 +112,16 @@ def _unit(
     return facts.UnitVersion(
         _DAYS[valid_from],
         _INSTANTS[recorded_at],
-        facts.Texts(name, name_en, address).packed(),
+        facts.pack_texts(name, name_en, address),
         _PLACES[place],
         _ROUTES[route],
         _FACTS[flags],
-        accepted_on and _DAYS[accepted_on],
-        commissioned_on and _DAYS[commissioned_on],
-        retired_on and _DAYS[retired_on],
-        exempt_from and _DAYS[exempt_from],
-        exempt_until and _DAYS[exempt_until],
-        profile and intern(profile),
+        None if accepted_on is None else _DAYS[accepted_on],
+        None if commissioned_on is None else _DAYS[commissioned_on],
+        None if retired_on is None else _DAYS[retired_on],
+        None if exempt_from is None else _DAYS[exempt_from],
+        None if exempt_until is None else _DAYS[exempt_until],
+        None if profile is None else intern(profile),
     )
 
 
@@ -129,7 +129,15 @@ def _gateway(
     valid_from: str, recorded_at: str, unit_id: str, carrier: str, retired_on: str | None
 ) -> facts.GatewayVersion:
     return facts.GatewayVersion(
-        _DAYS[valid_from], _INSTANTS[recorded_at], unit_id, intern(carrier), retired_on and _DAYS[retired_on]
+        _DAYS[valid_from],
+        _INSTANTS[recorded_at],
+        unit_id,
+        intern(carrier),
+        None if retired_on is None else _DAYS[retired_on],
+        _INSTANTS[recorded_at],
+        unit_id,
+        intern(carrier),
+        None if retired_on is None else _DAYS[retired_on],
     )
 
 

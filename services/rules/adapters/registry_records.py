@@ -109,7 +109,7 @@ def _unit(version: UnitVersion) -> facts.UnitVersion:
     return facts.UnitVersion(
         valid_from=version.valid_from,
         recorded_at=micros(version.recorded_at),
-        packed_texts=facts.Texts(version.name, version.name_en, version.address).packed(),
+        packed_texts=facts.pack_texts(version.name, version.name_en, version.address),
         place=facts.Place(
             intern(version.district), intern(version.town), intern(version.community), intern(version.category)
         ),

@@ -49,12 +49,13 @@ class Texts(NamedTuple):
     """What is shown of a unit and decides nothing."""
 
     name: str
-    name_en: str = ""
-    address: str = ""
+    name_en: str
+    address: str
 
-    def packed(self) -> bytes:
-        """Return them as one object: of each unit they are held, and read when its row is written."""
-        return marshal.dumps(tuple(self))
+
+def pack_texts(name: str, name_en: str = "", address: str = "") -> bytes:
+    """Return the texts as one object: those of each unit are held, and read only when its row is written."""
+    return marshal.dumps((name, name_en, address))
 
 
 class UnitVersion(NamedTuple):

@@ -24,7 +24,6 @@ from services.rules.domain.time.instants import day_start
 from services.rules.domain.time.watch import DEFAULT_BLIND_AFTER
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.duty import duty_by
-from services.rules.domain.unit.registration import Registration
 from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import Cause
 

@@ -180,7 +180,12 @@ def _restore_ordinary(
     registration.key, registration.written_duty = key, _DUTIES[duty]
     registration.duty_detected = _same(int(duty_detected))
     link = Link(registration, gateway)
-    link.state, link.last_proof, link.beat, link.beat_before = _CONNECTIONS[link_state], int(last_proof), beat, beat_before
+    link.state, link.last_proof, link.beat, link.beat_before = (
+        _CONNECTIONS[link_state],
+        int(last_proof),
+        beat,
+        beat_before,
+    )
     connection.links = connection.scoped = (link,)
     connection.state, connection.detected = _CONNECTIONS[state], int(detected)
     connection.shown = _CONNECTIONS[shown]

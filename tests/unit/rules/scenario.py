@@ -5,7 +5,16 @@ from datetime import date
 from services.kernel.words import FindingKind
 from services.rules.domain.effects import Effects, Finding, Transition
 from services.rules.domain.engine import Engine
-from services.rules.domain.facts import GatewayVersion, PackVersion, Place, Profile, Route, Scope, Texts, UnitVersion
+from services.rules.domain.facts import (
+    GatewayVersion,
+    PackVersion,
+    Place,
+    Profile,
+    Route,
+    Scope,
+    UnitVersion,
+    pack_texts,
+)
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.time.instants import SECOND, day_start
 
@@ -56,7 +65,7 @@ IN_S2 = frozenset({"new_build", "fire_alarm_system"})
 PLAIN = UnitVersion(
     valid_from=LISTED,
     recorded_at=day_start(LISTED),
-    packed_texts=Texts("第一医院").packed(),
+    packed_texts=pack_texts("第一医院"),
     place=Place("sample", "town-1", "c-1", "HOSPITAL"),
     route=Route("health"),
     facts=IN_S1,
