@@ -134,10 +134,6 @@ def _gateway(
         unit_id,
         intern(carrier),
         None if retired_on is None else _DAYS[retired_on],
-        _INSTANTS[recorded_at],
-        unit_id,
-        intern(carrier),
-        None if retired_on is None else _DAYS[retired_on],
     )
 
 

@@ -1,6 +1,5 @@
 """What the registry says, by effective date: units, gateways, policy packs. Which of them holds, at an instant."""
 
-import marshal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -54,8 +53,10 @@ class Texts(NamedTuple):
 
 
 def pack_texts(name: str, name_en: str = "", address: str = "") -> bytes:
-    """Return the texts as one object: those of each unit are held, and read only when its row is written."""
-    return marshal.dumps((name, name_en, address))
+    """Return the texts as one object, the same for the same texts: those of each unit are held, and read only when its
+    row is written.
+    """
+    return f"{len(name)} {len(name_en)} {name}{name_en}{address}".encode()
 
 
 class UnitVersion(NamedTuple):
@@ -78,7 +79,9 @@ class UnitVersion(NamedTuple):
     profile: str | None = None
 
     def texts(self) -> Texts:
-        return Texts(*marshal.loads(self.packed_texts))  # noqa: S302 - packed by this process
+        first, second, joined = self.packed_texts.decode().split(" ", 2)
+        name_ends, name_en_ends = int(first), int(first) + int(second)
+        return Texts(joined[:name_ends], joined[name_ends:name_en_ends], joined[name_en_ends:])
 
     def accepted(self, at: int) -> bool:
         return self.accepted_on is not None and at >= day_start(self.accepted_on)

@@ -143,7 +143,7 @@ def _restored(
     """
     remaining = iter(units)
     while lot := list(islice(remaining, READ_AT_ONCE)):
-        ordinary = [_ORDINARY(one.state) for one in lot]
+        ordinary = [ORDINARY(one.state) for one in lot]
         others = ",".join([one.state for one, found in zip(lot, ordinary, strict=True) if found is None])
         parsed = iter(json.loads(f"[{others}]"))
         for one, found in zip(lot, ordinary, strict=True):
@@ -159,7 +159,7 @@ def _restored(
 _TEXT = r'"([^"\\\x00-\x1f]*)"'
 _NUMBER = r"(0|[1-9][0-9]*)"
 _CONNECTION = rf'"({"|".join(_CONNECTIONS)})"'
-_ORDINARY = re.compile(
+ORDINARY = re.compile(
     rf'\{{"registration":\{{"key":{_TEXT},"duty":"({"|".join(_DUTIES)})","duty_detected":{_NUMBER}\}},'
     rf'"connection":\{{"links":\[\{{"gateway":{_TEXT},"state":{_CONNECTION},"last_proof":{_NUMBER},'
     rf'"beat":{_TEXT},"beat_before":{_TEXT}\}}\],"state":{_CONNECTION},"detected":{_NUMBER},'
