@@ -1,9 +1,11 @@
 """The loop around the engines: nothing lost or doubled when saving fails, restarts or is fenced."""
 
 import asyncio
+import gc
 import json
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -258,6 +260,25 @@ async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_t
     assert one.held[0].engine.units["U1"].connection.shown == "online"
     with pytest.raises(TooManyUnexpected):
         await one.handle({0: log.records(2, len(log.items))})
+
+
+@pytest.mark.parametrize("error", [None, MemoryError()])
+async def test_garbage_is_looked_for_after_records_whatever_became_of_them(error: Exception | None) -> None:
+    looked: list[bool] = []
+
+    class Watched(Log):
+        def decode(self, value: bytes, offset: int) -> Input:
+            looked.append(gc.isenabled())
+            if error is not None:
+                raise error
+            return super().decode(value, offset)
+
+    log = Watched([Heartbeat("U1", "G1", "h", when(0), 0)])
+    one = worker(MemoryStore(), log, Clock())
+    await one.assigned(0)
+    with nullcontext() if error is None else pytest.raises(MemoryError):
+        await one.handle({0: log.records(0, 1)})
+    assert (looked, gc.isenabled()) == ([False], True)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), ZeroDivisionError()])
