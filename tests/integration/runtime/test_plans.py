@@ -222,6 +222,12 @@ REPORT: Plan = {
             id="alerts: cases as they are now",
         ),
         pytest.param(
+            ALERTS["insert_cases_like"],
+            ('[{"case_id": "C900000", "ladder": "C200"}]',),
+            "cases_pkey",
+            id="alerts: ladder of a case that stands",
+        ),
+        pytest.param(
             ALERTS["save_clocks"],
             {"case_ids": ["C200"], "clocks": '[{"case_id": "C200", "kind": "step"}]', "kinds": ["step", "reply"]},
             "clocks_pkey",
