@@ -452,6 +452,7 @@ CREATE TABLE alerts.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -924,6 +925,7 @@ CREATE TABLE console.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -1220,6 +1222,7 @@ CREATE TABLE documents.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -1539,6 +1542,7 @@ CREATE TABLE rules.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     saved_at timestamp with time zone,
+    topic_id text,
     visibility text NOT NULL DEFAULT 'blind'::text,
     watermark timestamp with time zone,
     CONSTRAINT known_visibility CHECK ((visibility = ANY (ARRAY['clear'::text, 'impaired'::text, 'blind'::text]))),
