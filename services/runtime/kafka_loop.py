@@ -24,6 +24,9 @@ from services.runtime.topic_ids import TopicIds
 
 REBALANCE_DRAIN_S = 10.0
 NOTE_EVERY_S = 2.0
+METADATA_AGE_MS = 5_000
+"""A group that met while a topic was gone (Kafka was lost) shares its partitions when it next looks for the topic:
+the client's own 5 minutes are too long for a fire."""
 RECENT = timedelta(minutes=10)
 """What is older is not acted upon by a handler that has neither its database nor a note: it was, in all likelihood."""
 
@@ -185,6 +188,7 @@ class KafkaLoop:
             rebalance_timeout_ms=30000,
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=2 * 1024 * 1024,
+            metadata_max_age_ms=METADATA_AGE_MS,
         )
         consumer.subscribe([self.topic], listener=_Listener(self, consumer))
         self._consumer = consumer

@@ -3,11 +3,10 @@
 import hashlib
 import shutil
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from psycopg import sql
@@ -16,77 +15,13 @@ from deploy.stack.backup import backup, restore
 from deploy.stack.part import Part, PartError
 from deploy.stack.point_in_time import base_copy, recover
 from services.runtime.clock import SystemClock
-from tests.system import System, broker_options, message, running, wait_for
+from tests.e2e.district import District
+from tests.system import System, broker_options, running, wait_for
 
 UNITS = 20
 CLOCK = SystemClock()
 TABLES = """SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
     ORDER BY 1, 2"""
-GATEWAY = "SELECT min(id) FROM registry.in_force WHERE kind = 'gateway' AND body ->> 'unit_id' = %s"
-NOTICES = """SELECT count(*) FROM alerts.notices n JOIN alerts.cases c USING (case_id)
-    WHERE c.unit_id = %s AND c.kind = %s AND n.state = 'accepted'"""
-WAITING = """SELECT count(*) FROM alerts.notices
-    WHERE state IN ('pending', 'sending') AND reason IS DISTINCT FROM 'grouped'"""
-FACTS = """SELECT transition_id, unit_id, aspect, from_state, to_state, effective_at, detected_at, cause,
-    evidence_topic, evidence_partition, evidence_offset FROM rules.transitions WHERE unit_id = ANY(%s) ORDER BY 1"""
-CASES = (
-    "SELECT case_id, unit_id, kind, finding_id FROM alerts.cases WHERE unit_id = ANY(%s) AND kind = ANY(%s) ORDER BY 1"
-)
-NUMBERS = """SELECT document_id, unit_id, issuer, mark, year, serial, issued_at FROM documents.documents
-    WHERE serial IS NOT NULL ORDER BY issuer, mark, year, serial"""
-KINDS = ["fire", "fault"]
-
-
-class District:
-    """Units that say what happened to them, and what the system knows of it."""
-
-    def __init__(self, system: System) -> None:
-        self.system = system
-        self.seq: Counter[str] = Counter()
-        self.told: list[str] = []
-
-    def happens(self, *stories: tuple[str, str]) -> None:
-        """Say what happens to which unit, and return once somebody was told; of a fault, once a document has a number.
-
-        Ladders run on meanwhile: there may be more documents at any time.
-        """
-        for kind, unit in stories:
-            gateway = self.system.value(GATEWAY, unit)
-            self.seq[gateway] += 1
-            lane = "alarm/json" if kind == "fire" else "up/json"
-            self.system.publish(gateway, message(kind, self.seq[gateway], point={"address": "12"}), lane)
-        for kind, unit in stories:
-            self._await(kind, unit)
-            self.told.append(unit)
-
-    def _await(self, kind: str, unit: str) -> None:
-        wait_for(f"{kind} of {unit} told", lambda: self.system.value(NOTICES, unit, kind) > 0)
-        if kind == "fault":
-            wait_for(f"document of {unit}", lambda: unit in {row[1] for row in self.numbers()})
-
-    def settle(self) -> None:
-        """Return once all that was to be sent by now is sent; what waits for a common mail may wait."""
-        wait_for("nothing on its way", lambda: self.system.value(WAITING) == 0)
-
-    def without_gap(self) -> bool:
-        """Tell whether each series has its numbers from 1 on, each once."""
-        series: dict[tuple[Any, ...], list[int]] = {}
-        for _, _, issuer, mark, year, serial, _ in self.numbers():
-            series.setdefault((issuer, mark, year), []).append(serial)
-        return all(sorted(found) == list(range(1, len(found) + 1)) for found in series.values())
-
-    def facts(self) -> list[tuple[Any, ...]]:
-        return self.system.rows(FACTS, self.told)
-
-    def cases(self) -> list[tuple[Any, ...]]:
-        return self.system.rows(CASES, self.told, KINDS)
-
-    def numbers(self) -> list[tuple[Any, ...]]:
-        return self.system.rows(NUMBERS)
-
-    def heard(self) -> Counter[str]:
-        """Return how often the centre heard each notice."""
-        return Counter(one.id for one in self.system.heard)
 
 
 def contents(system: System) -> dict[str, str]:
@@ -116,21 +51,29 @@ def stop(parts: Sequence[Part]) -> None:
         list(pool.map(lambda part: part.stop(), parts))
 
 
-@pytest.mark.chaos
-@pytest.mark.long
-@pytest.mark.timeout(900)
-def test_everything_comes_back_from_a_copy_the_database_from_an_instant_and_alarms_without_the_log(
-    tmp_path: Path,
-) -> None:
-    tmp_path.chmod(0o755)  # PostgreSQL runs as nobody where we are root
-    log = tmp_path / "log"
+pytestmark = [pytest.mark.chaos, pytest.mark.long, pytest.mark.timeout(900)]
+
+
+@contextmanager
+def district_of(folder: Path, log: Path | None = None) -> Iterator[tuple[System, District]]:
+    folder.chmod(0o755)  # PostgreSQL runs as nobody where we are root
     options = broker_options(ladder_rate=600, mailbox=True, local_webhooks=True, log_archive=log)
-    with running(tmp_path / "site", options, UNITS) as system:
+    with running(folder / "site", options, UNITS) as system:
         district = District(system)
         system.heartbeat_all()
         district.happens(("fire", "U000002"), ("fault", "U000003"))
+        yield system, district
+
+
+def test_everything_comes_back_from_a_copy_and_the_database_alone_from_an_instant(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with district_of(tmp_path, log) as (system, district):
         _from_a_copy(system, district, tmp_path / "copies")
         _to_an_instant(system, district, tmp_path / "bases", log)
+
+
+def test_alarms_go_on_without_the_log_and_all_the_rest_when_a_person_has_said_how(tmp_path: Path) -> None:
+    with district_of(tmp_path) as (system, district):
         _without_the_log(system, district)
 
 
