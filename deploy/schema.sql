@@ -455,6 +455,7 @@ CREATE TABLE alerts.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -940,6 +941,7 @@ CREATE TABLE console.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -1244,6 +1246,7 @@ CREATE TABLE documents.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -1563,6 +1566,7 @@ CREATE TABLE rules.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     saved_at timestamp with time zone,
+    topic_id text,
     visibility text NOT NULL DEFAULT 'blind'::text,
     watermark timestamp with time zone,
     CONSTRAINT known_visibility CHECK ((visibility = ANY (ARRAY['clear'::text, 'impaired'::text, 'blind'::text]))),

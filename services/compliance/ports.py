@@ -54,11 +54,15 @@ class LogRecord:
 
 
 class Bounds(NamedTuple):
-    """What Kafka holds of a place: offsets [first, end), and the offset up to which it remembers that we archived."""
+    """What Kafka holds of a place: offsets [first, end), and the offset up to which it remembers that we archived.
+
+    `topic_id` is Kafka's id of the topic, another one when it is made anew; None where nobody can say.
+    """
 
     first: int
     end: int
     noted: int | None
+    topic_id: str | None = None
 
 
 class Appended(NamedTuple):
@@ -132,6 +136,13 @@ class Archive(Protocol):
 
         What a process that was killed left unfinished is removed: Kafka has it. Raises Waits(MISSING) when Kafka was
         told of more than nothing of a place and nothing of it is here.
+        """
+        ...
+
+    def belongs_to(self, topic_ids: Mapping[str, str]) -> None:
+        """Compare Kafka's ids of the topics with those that the files are of, and keep those of which there are none.
+
+        Raises Waits(AHEAD) for a topic that was made anew: its offsets begin again, and are not those of the files.
         """
         ...
 

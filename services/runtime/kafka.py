@@ -336,6 +336,7 @@ class CompactedFollower:
                 else:
                     await self._seek_start(consumer, partition, ends[partition])
             if not self._caught_up.is_set():
+                gc.collect()  # garbage that is frozen stays for ever: consumers of tries before this one
                 gc.disable()  # what is read now lives on: looking through it again and again would be half of a start
             while not stop.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):

@@ -27,6 +27,7 @@ class MemoryLog:
     first: dict[Place, int] = field(default_factory=dict)
     noted: dict[Place, int] = field(default_factory=dict)
     withheld: set[Place] = field(default_factory=set)
+    topic_id: str | None = None
     down: bool = False
     opened: int = 0
     at_once: int = 3
@@ -43,7 +44,8 @@ class MemoryLog:
             raise Waits(Trouble.KAFKA, "down")
         self.opened += 1
         return {
-            place: Bounds(self.first.get(place, 0), self._end(place), self.noted.get(place)) for place in self.records
+            place: Bounds(self.first.get(place, 0), self._end(place), self.noted.get(place), self.topic_id)
+            for place in self.records
         }
 
     def seek(self, positions: Mapping[Place, int]) -> None:

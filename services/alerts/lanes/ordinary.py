@@ -39,6 +39,7 @@ from services.runtime.logging import get_logger
 from services.runtime.postgres import Pool
 from services.runtime.public_http import PublicServer
 from services.runtime.retention import Counters, Retention
+from services.runtime.topic_ids import SavedTopicIds, topic_id_statements
 
 PUBLISH_EVERY_S = 0.25
 """Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
@@ -143,6 +144,7 @@ class OrdinaryLane:
             poll_records=poll_records,
             static=True,
             worked_off=handler.saved,
+            topic_ids=SavedTopicIds(settings.kafka_bootstrap, self._work, topic_id_statements("alerts")),
         )
         parts.consumers.watch(loop)
         await loop.run(stop)
@@ -240,6 +242,7 @@ class OrdinaryLane:
             poll_records=DOCUMENTS_HELD // 4,
             static=True,
             worked_off=handler.saved,
+            topic_ids=SavedTopicIds(settings.kafka_bootstrap, self._work, topic_id_statements("alerts")),
         )
         parts.consumers.watch(loop)
         await loop.run(stop)

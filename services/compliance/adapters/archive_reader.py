@@ -10,7 +10,15 @@ from pathlib import Path
 
 from schemas.topics import LISTINGS, REGISTRY, SIGNALS
 from services.compliance.adapters import archive_lines
-from services.compliance.adapters.archive_files import ArchivedFile, days, files, files_of_day, folder_of, places
+from services.compliance.adapters.archive_files import (
+    TOPIC_ID,
+    ArchivedFile,
+    days,
+    files,
+    files_of_day,
+    folder_of,
+    places,
+)
 from services.compliance.adapters.archive_lines import Line
 from services.compliance.ports import Place
 
@@ -47,6 +55,11 @@ class ArchiveReader:
             place in self.places and next(iter(files(folder_of(self.root, place))), None) is not None
             for place in wanted
         )
+
+    def topic_ids(self) -> Mapping[str, str]:
+        """Return Kafka's ids of the topics that the files are of, as far as they were known. Raises OSError."""
+        topics = {place.topic: self.root / place.topic / TOPIC_ID for place in self.places}
+        return {topic: path.read_text("ascii") for topic, path in topics.items() if path.exists()}
 
     def whole_until(self) -> bytes:
         """Return the instant before which everything is archived: where the first partition of the signals ends.

@@ -77,6 +77,7 @@ class RulesWorker:
         """
         saved = await self.store.claim(partition, self.owner)
         rows = self.registry.rows(partition)
+        gc.collect()  # what is garbage when the heap is frozen is never looked at again: a consumer that was given up
         gc.disable()  # a load makes very many objects and no garbage: nothing to look for while it runs, nor later
         try:
             engine = self._revive(partition, saved, rows)

@@ -70,8 +70,10 @@ def sent(told: Scenario, pack: str = PACK) -> list[Sent]:
 class Archived:
     """An archive that grows; each `put` makes it whole up to the last record."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, topic_id: str = "a") -> None:
+        """`topic_id`: Kafka's of every topic; another one where the topics were made anew."""
         self.root = root
+        self._topic_id = topic_id
         self._next: dict[Place, int] = defaultdict(int)
 
     def put(self, records: Sequence[Sent]) -> None:
@@ -91,6 +93,7 @@ class Archived:
             by_place[place].append(LogRecord(self._next[place], each.timestamp_ms, None, each.value))
             self._next[place] += 1
         archive.open(dict.fromkeys(by_place))
+        archive.belongs_to({place.topic: self._topic_id for place in by_place})
         for place, held in by_place.items():
             if held:
                 archive.append(place, held[0].offset, held)

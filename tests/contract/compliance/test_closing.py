@@ -375,6 +375,30 @@ async def test_a_log_that_is_folded_anew_forgets_no_trouble_check_point_or_last_
     assert [gateway_id for gateway_id, _ in query(migrated_database, proofs)] == ["G1", "G2"]
 
 
+async def test_figures_of_a_log_that_goes_on_in_topics_made_anew_are_those_of_one_log(
+    pool: Pool, migrated_database: str, other_database: str, tmp_path: Path
+) -> None:
+    """Kafka lost everything where a step of the figures ends; the register is published once more."""
+    records = sent(district(tmp_path), PUBLISHING)
+    lost_ms = int((T0 + timedelta(hours=32)).timestamp() * 1000)
+    whole = Archived(tmp_path / "whole")
+    register = [each._replace(timestamp_ms=lost_ms) for each in records if each.topic == REGISTRY]
+    after = [each for each in records if each.timestamp_ms >= lost_ms]
+    whole.put([each for each in records if each.timestamp_ms < lost_ms])
+    whole.put([*register, *after])
+    await until_done(closing(pool, whole.root, 4 * HOUR))
+
+    folder = tmp_path / "archive"
+    Archived(folder, "a").put([each for each in records if each.timestamp_ms <= lost_ms + BEAT * 1000])
+    async with open_pool(other_database, "test", 1, 3) as other:
+        await until_done(closing(other, folder, 4 * HOUR))
+        folder.rename(tmp_path / "archive-before")
+        Archived(folder, "b").put([*register, *after])
+        await until_done(closing(other, folder, 4 * HOUR))
+
+    assert stored(other_database) == stored(migrated_database)
+
+
 async def test_a_process_that_ends_after_any_turn_changes_nothing(
     pool: Pool, migrated_database: str, other_database: str, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import weakref
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -412,3 +413,20 @@ async def test_a_partition_where_only_time_passes_is_saved_while_another_presses
     quiet = one.views[1].watermark
     assert quiet is not None
     assert quiet >= when(30)
+
+
+class Given:
+    """A consumer that was given up: it holds itself, and buffers with it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_what_was_garbage_when_a_partition_is_loaded_does_not_stay_for_ever() -> None:
+    gc.disable()  # as between two collections
+    given_up = weakref.ref(Given())
+    one = worker(MemoryStore(), Log([]), Clock())
+    assert given_up() is not None
+    await one.assigned(0)
+    gc.collect()
+    assert given_up() is None, "frozen with the heap, never looked at again"
