@@ -73,6 +73,7 @@ READABLE = (
     "/evaluation",
     "/health",
     "/history",
+    "/listings",
     "/mails",
     "/map",
     "/refusals",
