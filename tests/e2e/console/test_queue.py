@@ -26,7 +26,8 @@ pytestmark = [
 SCRIPT = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 PACKS = Path(__file__).resolve().parents[3] / "deploy" / "packs"
 READ_CLAUSES = """async (parts) => {
-  const { readClause } = await import(document.querySelector("script[type=module]").src.replace(/[^/]+$/, "clauses.js"));
+  const ours = document.querySelector("script[type=module]").src;
+  const { readClause } = await import(new URL("clauses.js", ours));
   return parts.map((part) => readClause(part).name);
 }"""
 WORDS = {"zh": ("再次告知、核查任务", "消防控制室"), "en": ("Repeated notice and check task", "Control room")}
