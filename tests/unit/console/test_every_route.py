@@ -105,10 +105,12 @@ def own(body: Any, query: str = "") -> Row:
 ROWS: dict[str, Row] = {
     **dict.fromkeys(
         (f"GET {path}" for path in (
-            "/", "/account", "/adjustments", "/documents", "/evaluation", "/history", "/listings", "/map", "/registry",
-            "/reports", "/reports/one", "/reports/schedules", "/wall",
+            "/account", "/adjustments", "/documents", "/evaluation", "/history", "/listings", "/map", "/registry",
+            "/reports", "/reports/one", "/reports/schedules",
         )), PAGE,
     ),
+    "GET /": SLICE,
+    "GET /wall": SLICE,
     "GET /health": REFUSED,
     "GET /mails": REFUSED,
     "GET /refusals": REFUSED,
@@ -267,6 +269,9 @@ class Below:
             return b"" if name.endswith("file") else MagicMock()
 
         return ask
+
+    def expect(self, slice_: Slice) -> None:
+        self.asked.append(("expect", (slice_,)))
 
     def follow(self, *args: Any) -> Any:
         self.asked.append(("follow", args))
