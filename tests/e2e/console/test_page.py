@@ -387,6 +387,15 @@ async def test_each_role_finds_its_own_work_first_and_a_department_is_given_no_f
         assert await _serious(at.page) == []
 
 
+FILLED = """() => {
+  const ground = document.querySelector("#ground").getBoundingClientRect();
+  const marks = [...document.querySelectorAll(".ground .mark-sign .under")].map((one) => one.getBoundingClientRect());
+  const span = (low, high) => Math.max(...marks.map((one) => one[high])) - Math.min(...marks.map((one) => one[low]));
+  return Math.max(span("left", "right") / ground.width, span("top", "bottom") / ground.height);
+}"""
+"""How much of the ground the marks lie over, in the direction in which they fill it."""
+
+
 async def test_the_map_shows_where_it_is_wrong_by_shape_and_word_and_follows_the_stream(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
@@ -405,6 +414,7 @@ async def test_the_map_shows_where_it_is_wrong_by_shape_and_word_and_follows_the
             assert await page.locator(".mark-sign.s-offline use").first.get_attribute("href") in await _signs(page)
             await page.get_by_role("button", name="按位置").click()
             await expect(page.locator(".ground .mark-sign")).to_have_count(2)
+            assert await page.evaluate(FILLED) > 0.75, "the marks lie over the whole ground, not over its middle"
             await at.has("#note", "198 家单位没有登记坐标")
             place = page.locator(".mark-sign.s-offline")
             before = await place.get_attribute("transform")
