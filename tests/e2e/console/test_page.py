@@ -634,11 +634,19 @@ async def test_the_banner_and_the_case_say_what_burns_where(
     scenario.open_case("F1", "U00016", "fire", burning=["1|5-021", "1|5-022"])
     for number, label in (("5-021", "住院部五层 护士站感烟"), ("5-022", "住院部五层 走廊"), ("6-001", "住院部六层")):
         scenario.signal("U00016", "fire", point={"system": "1", "address": number, "label": label})
+    with scenario.added_to_registry():
+        scenario.register("U00016", key_unit=True, crowded_place=True, flammable_place=False)
+        await _says_where(chromium, site)
+
+
+async def _says_where(chromium: Chromium, site: Console) -> None:
     async with desk(chromium, site) as at:
         await at.has("#fires .fire-parts", "住院部五层 护士站感烟（1 5-021）、住院部五层 走廊（1 5-022）")
         await at.page.locator(".fire-open").click()
         await expect(at.page.locator(".components .burning")).to_have_count(2)
         await at.has(".components li:last-child", "已结束")
+        await at.has("#drawer", "2 个部件同时报火警，互相印证")
+        await at.has("#drawer", "医疗卫生机构、消防安全重点单位、人员密集场所")
         assert at.complaints == []
 
 
