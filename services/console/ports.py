@@ -1047,6 +1047,10 @@ class Live(Protocol):
         """
         ...
 
+    def expect(self, slice_: Slice) -> None:
+        """Say that a page was sent that will follow this slice in a moment. Returns at once, and raises nothing."""
+        ...
+
     async def section(self, slice_: Slice, name: str) -> str:
         """Return one section of the slice as JSON, at most a second old. Raises DataUnavailable."""
         ...

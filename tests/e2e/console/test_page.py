@@ -391,6 +391,15 @@ async def test_each_role_finds_its_own_work_first_and_a_department_is_given_no_f
         assert await _serious(at.page) == []
 
 
+FILLED = """() => {
+  const ground = document.querySelector("#ground").getBoundingClientRect();
+  const marks = [...document.querySelectorAll(".ground .mark-sign .under")].map((one) => one.getBoundingClientRect());
+  const span = (low, high) => Math.max(...marks.map((one) => one[high])) - Math.min(...marks.map((one) => one[low]));
+  return Math.max(span("left", "right") / ground.width, span("top", "bottom") / ground.height);
+}"""
+"""How much of the ground the marks lie over, in the direction in which they fill it."""
+
+
 async def test_the_map_shows_where_it_is_wrong_by_shape_and_word_and_follows_the_stream(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
@@ -409,6 +418,7 @@ async def test_the_map_shows_where_it_is_wrong_by_shape_and_word_and_follows_the
             assert await page.locator(".mark-sign.s-offline use").first.get_attribute("href") in await _signs(page)
             await page.get_by_role("button", name="按位置").click()
             await expect(page.locator(".ground .mark-sign")).to_have_count(2)
+            assert await page.evaluate(FILLED) > 0.75, "the marks lie over the whole ground, not over its middle"
             await at.has("#note", "198 家单位没有登记坐标")
             place = page.locator(".mark-sign.s-offline")
             before = await place.get_attribute("transform")
@@ -628,11 +638,19 @@ async def test_the_banner_and_the_case_say_what_burns_where(
     scenario.open_case("F1", "U00016", "fire", burning=["1|5-021", "1|5-022"])
     for number, label in (("5-021", "住院部五层 护士站感烟"), ("5-022", "住院部五层 走廊"), ("6-001", "住院部六层")):
         scenario.signal("U00016", "fire", point={"system": "1", "address": number, "label": label})
+    with scenario.added_to_registry():
+        scenario.register("U00016", key_unit=True, crowded_place=True, flammable_place=False)
+        await _says_where(chromium, site)
+
+
+async def _says_where(chromium: Chromium, site: Console) -> None:
     async with desk(chromium, site) as at:
         await at.has("#fires .fire-parts", "住院部五层 护士站感烟（1 5-021）、住院部五层 走廊（1 5-022）")
         await at.page.locator(".fire-open").click()
         await expect(at.page.locator(".components .burning")).to_have_count(2)
         await at.has(".components li:last-child", "已结束")
+        await at.has("#drawer", "2 个部件同时报火警，互相印证")
+        await at.has("#drawer", "医疗卫生机构、消防安全重点单位、人员密集场所")
         assert at.complaints == []
 
 
