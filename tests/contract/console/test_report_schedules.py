@@ -10,7 +10,7 @@ import pytest
 
 from services.console.adapters import postgres_report_schedules
 from services.console.adapters.postgres_report_schedules import PostgresReportSchedules
-from services.console.adapters.rows import Row
+from services.console.adapters.rows import Row, all_rows
 from services.console.domain.errors import BadLink, NotFound, ScheduleExists
 from services.console.domain.history import Subject
 from services.console.domain.report import period_of
@@ -147,7 +147,7 @@ async def test_however_many_are_scheduled_they_are_read_at_once(site: Site, monk
     site.publish(1, "S1")
     await site.scheduled()
     asked: list[str] = []
-    read = postgres_report_schedules.all_rows
+    read = all_rows
 
     async def counted(connection: Connection, statement: str, **parameters: Any) -> list[Row]:
         asked.append(statement)
