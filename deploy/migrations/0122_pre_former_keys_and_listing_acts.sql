@@ -10,7 +10,6 @@ CREATE TABLE console.report_former_keys (
 -- of one that a version before wrote, and before the listing. Those that there are already are published too.
 ALTER TABLE alerts.listing_acts ADD COLUMN due_at timestamptz;
 ALTER TABLE alerts.listing_acts ADD COLUMN published boolean NOT NULL DEFAULT false;
-CREATE INDEX listing_acts_unpublished ON alerts.listing_acts (at) WHERE NOT published;
 
 -- The same acts as the log told them: whoever is evaluated by listings is scored from these.
 CREATE TABLE compliance.listing_acts (
