@@ -17,15 +17,15 @@ _SHORT = _TEXT % "0,200"
 
 _HEARTBEAT = re.compile(
     r'\{"v": ?1, ?"kind": ?"heartbeat"'
-    r'(?:, ?"seq": ?(0|[1-9]\d{0,14}))?'
-    r'(?:, ?"occurred_at": ?"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3})?)?(?:Z|[+-]\d\d:\d\d))")?'
-    r'(?:, ?"unit_id": ?"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")?'
-    rf'(?:, ?"point": ?\{{"address": ?{_TEXT % "1,64"}(?:, ?"system": ?{_NAME})?(?:, ?"type": ?{_NAME})?'
-    rf'(?:, ?"label": ?{_SHORT})?\}})?'
-    rf'(?:, ?"text": ?{_SHORT})?\}}',
+    r'(?:, ?"seq": ?(0|[1-9]\d{0,14})|)'
+    r'(?:, ?"occurred_at": ?"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3}|)|)(?:Z|[+-]\d\d:\d\d))"|)'
+    r'(?:, ?"unit_id": ?"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})"|)'
+    rf'(?:, ?"point": ?\{{"address": ?{_TEXT % "1,64"}(?:, ?"system": ?{_NAME}|)(?:, ?"type": ?{_NAME}|)'
+    rf'(?:, ?"label": ?{_SHORT}|)\}}|)'
+    rf'(?:, ?"text": ?{_SHORT}|)\}}',
     re.ASCII,
 ).fullmatch
-"""In the order of the schema, with one space behind colons and commas or none."""
+"""In the order of the schema, with one space behind colons and commas or none. `(?:x|)` costs less than `(?:x)?`."""
 
 
 def read_plain_heartbeat(payload: bytes) -> Message | None:
