@@ -67,7 +67,13 @@ def test_whatever_our_encoder_writes_both_ways_agree(
     name: str, unit: str, gateway: str, instance: str, at: datetime, seq: int | None, occurred: datetime | None,
     flags: list[Flag], point: Point | None, text: str | None, carrier: Transport, lane: Lane,
 ) -> None:  # fmt: skip
-    fields = {"seq": seq, "occurred_at": occurred, "flags": tuple(flags), "carrier": carrier, "lane": lane}
+    fields: dict[str, Any] = {
+        "seq": seq,
+        "occurred_at": occurred,
+        "flags": tuple(flags),
+        "carrier": carrier,
+        "lane": lane,
+    }
     fields |= {"point": point, "text": text}
     raw = codec.signals.encode(
         Signal(
