@@ -33,7 +33,8 @@ def run(arguments: list[str], out: TextIO, errors: TextIO) -> int:
     )
     options = parser.parse_args(arguments)
     window = window_of(Period(options.period), day_number(options.day))
-    key = Key(options.metric, options.scope, *options.slice, window)
+    kind, value = options.slice
+    key = Key(options.metric, options.scope, kind, value, window)
     try:
         published = list(revisions_of(load(ComplianceSettings).database_dsn.get_secret_value(), key))
     except StoreAway as error:
