@@ -50,22 +50,23 @@ recover: $(VENV)/.have-embedded ## put the database back to an instant: make rec
 ##@ 检验 · Check it
 
 # Most tests wait for real servers: three files at a time, each with servers of its own, take half as long as one.
+WORKERS ?= 3
 test: $(VENV)/.have-dev ## all that can run here but what is long: unit, contract, integration, end to end, containers where Docker is
 	@$(BIN)/python -m deploy.stack.warm_up || echo "Kafka starts slowly"
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed --durations=20 -m "not long"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=fixed --durations=20 -m "not long"
 
 test-again: $(VENV)/.have-dev ## run what failed in the last `make test` once more, each alone; say what is flaky
 	@$(BIN)/python -m tests.again
 
 # Two runs, each of folders of its own: workers of one run would each collect all tests and report every one of them.
 test-unit: $(VENV)/.have-dev ## the fast tier: examples only, no server, no story made up, nothing thorough (all of it: make test)
-	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-unit-a-d test-unit-i-s
+	@$(MAKE) --no-print-directory -k -j2 --output-sync=target test-unit-half-1 test-unit-half-2
 
-.PHONY: test-unit-a-d test-unit-i-s
-test-unit-a-d test-unit-i-s: $(VENV)/.have-dev
+.PHONY: test-unit-half-1 test-unit-half-2
+test-unit-half-1 test-unit-half-2: $(VENV)/.have-dev
 	@$(BIN)/python -m pytest -q -p no:xdist -p no:logging -m "not thorough and not hypothesis" $(FAST_$@)
-FAST_test-unit-a-d := $(wildcard tests/unit/[a-d]*)
-FAST_test-unit-i-s := $(wildcard tests/unit/[!a-d_]*) tests/contract/schemas
+FAST_test-unit-half-1 := $(filter-out tests/unit/docs,$(wildcard tests/unit/[a-d]*))
+FAST_test-unit-half-2 := $(filter-out $(FAST_test-unit-half-1),$(wildcard tests/unit/[!_]*)) tests/contract/schemas
 
 .PHONY: test-long
 test-long: $(VENV)/.have-dev ## what takes minutes each: three Kafka brokers, two of each service, a limit of memory, a month, the version before beside this one

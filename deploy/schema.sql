@@ -332,12 +332,15 @@ CREATE TABLE alerts.listing_acts (
     by text NOT NULL,
     case_id text NOT NULL,
     detail jsonb NOT NULL,
+    due_at timestamp with time zone,
     listing_id text NOT NULL,
     number integer NOT NULL,
+    published boolean NOT NULL DEFAULT false,
     CONSTRAINT listing_acts_listing_id_fkey FOREIGN KEY (listing_id) REFERENCES alerts.listings(listing_id),
     CONSTRAINT listing_acts_pkey PRIMARY KEY (listing_id, number)
 );
 CREATE INDEX listing_acts_case ON alerts.listing_acts USING btree (case_id);
+CREATE INDEX listing_acts_unpublished ON alerts.listing_acts USING btree (at) WHERE (NOT published);
 
 CREATE TABLE alerts.listing_files (
     case_id text NOT NULL,
@@ -452,6 +455,7 @@ CREATE TABLE alerts.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -691,6 +695,19 @@ CREATE TABLE compliance.interruptions (
 CREATE INDEX interruptions_lost ON compliance.interruptions USING btree (lost_at) WHERE (lost_at IS NOT NULL);
 CREATE INDEX interruptions_started ON compliance.interruptions USING btree (started_at);
 
+CREATE TABLE compliance.listing_acts (
+    act text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    department text NOT NULL,
+    district text NOT NULL,
+    due_at timestamp with time zone,
+    listing_id text NOT NULL,
+    number integer NOT NULL,
+    town text NOT NULL,
+    unit_id text NOT NULL,
+    CONSTRAINT listing_acts_pkey PRIMARY KEY (listing_id, number)
+);
+
 CREATE TABLE compliance.log_position (
     computed_at bigint NOT NULL,
     kept_day integer NOT NULL DEFAULT 0,
@@ -924,6 +941,7 @@ CREATE TABLE console.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -972,6 +990,14 @@ CREATE TABLE console.report_audit (
     prev_hash text NOT NULL,
     seq bigint NOT NULL,
     CONSTRAINT report_audit_pkey PRIMARY KEY (seq)
+);
+
+CREATE TABLE console.report_former_keys (
+    contact_id text NOT NULL,
+    schedule_id bigint NOT NULL,
+    stop_key text NOT NULL,
+    CONSTRAINT report_former_keys_pkey PRIMARY KEY (stop_key),
+    CONSTRAINT report_former_keys_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES console.report_schedules(schedule_id)
 );
 
 CREATE TABLE console.report_mails (
@@ -1220,6 +1246,7 @@ CREATE TABLE documents.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     topic text NOT NULL,
+    topic_id text,
     CONSTRAINT partitions_pkey PRIMARY KEY (topic, partition)
 );
 
@@ -1539,6 +1566,7 @@ CREATE TABLE rules.partitions (
     owner_epoch bigint NOT NULL DEFAULT 0,
     partition integer NOT NULL,
     saved_at timestamp with time zone,
+    topic_id text,
     visibility text NOT NULL DEFAULT 'blind'::text,
     watermark timestamp with time zone,
     CONSTRAINT known_visibility CHECK ((visibility = ANY (ARRAY['clear'::text, 'impaired'::text, 'blind'::text]))),
@@ -1737,7 +1765,8 @@ CREATE VIEW rules.visibility_now AS
             WHEN ((watermark IS NULL) OR ((now() - watermark) > make_interval(secs => blind_after_s)) OR ((watermark > now()) AND ((now() - saved_at) > make_interval(secs => blind_after_s)))) THEN 'blind'::text
             ELSE visibility
         END AS visibility
-   FROM rules.partitions;
+   FROM rules.partitions
+ OFFSET 0;
 
 CREATE OR REPLACE FUNCTION alerts.case_subject()
  RETURNS trigger

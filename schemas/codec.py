@@ -11,6 +11,7 @@ from schemas.document import DocumentChanged, DocumentIssued, DocumentRequest, I
 from schemas.exchange import Exchange
 from schemas.figure import FigurePublished
 from schemas.finding import Finding
+from schemas.listing import ListingActed
 from schemas.notice import Notice
 from schemas.refusal import Refusal, RefusalOrReplayed, Replayed
 from schemas.registry import RegistryEvent
@@ -97,6 +98,7 @@ notices: Codec[Notice] = Codec(Notice)
 registry: Codec[RegistryEvent] = Codec(RegistryEvent)
 commands: Codec[Command] = Codec(Command)
 exchanges: Codec[Exchange] = Codec(Exchange, drop_nulls=True)
+listings: Codec[ListingActed] = Codec(ListingActed)
 requests: Codec[DocumentRequest] = Codec(DocumentRequest)
 documents: Codec[DocumentIssued | DocumentChanged] = Codec(IssuedOrChanged)
 figures: Codec[FigurePublished] = Codec(FigurePublished)

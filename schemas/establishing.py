@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, Field
 from schemas import facts as wire
 from schemas.base import ShortText, Wire
 from schemas.exchange import Exchange
+from schemas.listing import ListingActed
 from schemas.pack import Pack
 from schemas.registry import AdjustmentRecord, GatewayRecord, RegistryEvent, UnitRecord
 from schemas.signal import Signal, Tick, TickState
@@ -33,7 +34,7 @@ class LogLine(Wire):
     topic: ShortText
     partition: Literal[0]
     offset: int = Field(ge=0)
-    event: Annotated[Signal | Tick | RegistryEvent | Exchange, Field(discriminator="type")]
+    event: Annotated[Signal | Tick | RegistryEvent | Exchange | ListingActed, Field(discriminator="type")]
 
 
 class Establishing:
@@ -67,7 +68,7 @@ class Establishing:
                 case Signal():
                     for _ in self._signal(line, line.event):
                         pass  # said already
-                case RegistryEvent():
+                case RegistryEvent() | ListingActed():
                     pass
         self._heartbeats, self._waiting = {}, 0
 
@@ -87,6 +88,8 @@ class Establishing:
                 yield from self._signal(line, line.event)
             case RegistryEvent():
                 yield wire.RecordFact(recorded_at=line.recorded_at, data=line.event.data)
+            case ListingActed():
+                yield wire.ListingFact(recorded_at=line.recorded_at, at=line.event.time, data=line.event.data)
             case Exchange():
                 if line.event.data.what is ControlKind.DUTY_CHECK and not self._again(line.event):
                     yield _check(line, line.event)
@@ -187,7 +190,7 @@ def _dated(pack: Pack) -> DatedPack[Pack]:
     return DatedPack(pack.district, pack.pack_id, pack.version, first, last, pack)
 
 
-def is_passed_over(event: Signal | Tick | RegistryEvent | Exchange) -> bool:
+def is_passed_over(event: Signal | Tick | RegistryEvent | Exchange | ListingActed) -> bool:
     """Whether it is a pack, a contact or a department: the packs that rule are those that were handed in."""
     ruling = UnitRecord | GatewayRecord | AdjustmentRecord
     return isinstance(event, RegistryEvent) and not isinstance(event.data.record, ruling)

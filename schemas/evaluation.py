@@ -44,20 +44,39 @@ class RateOf(Wire):
         return self
 
 
+class ListingsOf(Wire):
+    """Of the body's listings (挂牌督办) due in the month, the share put right in time (按期整改) gives the points.
+
+    None up to `none_at`, all from `full_at` on, evenly between. `left_out_if_empty` as in `RateOf`: no listing of the
+    body was due. Whose a listing is, is said by its case on the day of the listing: its town, its lead department.
+    """
+
+    none_at: Share = "0"
+    full_at: Share = "1"
+    left_out_if_empty: bool = False
+
+    @model_validator(mode="after")
+    def _climbs(self) -> Self:
+        if Fraction(self.none_at) >= Fraction(self.full_at):
+            raise ValueError("`none_at` must lie below `full_at`")
+        return self
+
+
 class Criterion(Wire):
-    """What at most `points` are given for: a rate, or what a person enters after looking (人工评分)."""
+    """What at most `points` are given for: a rate, listings, or what a person enters after looking (人工评分)."""
 
     name_zh: ShortText
     name_en: ShortText
     points: int = Field(ge=1, le=WHOLE)
     rate: RateOf | None = None
+    listings: ListingsOf | None = None
     manual: bool = False
     clause: ShortText
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.rate is None) != self.manual:
-            raise ValueError("a criterion is measured by `rate` or is `manual: true`, one of the two")
+        if [self.rate is not None, self.listings is not None, self.manual].count(True) != 1:
+            raise ValueError("a criterion is measured by `rate` or `listings` or is `manual: true`, one of them")
         return self
 
 
@@ -128,6 +147,8 @@ class Evaluation(Wire):
             raise ValueError(f"the points of all criteria must come to {WHOLE}")
         if self.dimension in UNNAMED and not self.bodies and any(each.manual for each in self.criteria.values()):
             raise ValueError(f"a person enters points for `bodies` that are named, where they are by {self.dimension}")
+        if self.dimension in UNNAMED and any(each.listings for each in self.criteria.values()):
+            raise ValueError(f"a listing is a town's and a department's, none of a {self.dimension}")
         if both := set(self.green) & set(self.red):
             raise ValueError(f"a grade stands on one list: {min(both)}")
         return self

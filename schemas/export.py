@@ -21,6 +21,7 @@ from schemas.exchange import Exchange
 from schemas.figure import FigurePublished
 from schemas.finding import Finding
 from schemas.gateway import GatewayMessage, GatewayStatus
+from schemas.listing import ListingActed
 from schemas.notice import Notice
 from schemas.pack import Pack
 from schemas.refusal import Refusal, Replayed
@@ -41,6 +42,7 @@ MODELS: tuple[type[Wire], ...] = (
     Exchange,
     Finding,
     Notice,
+    ListingActed,
     DocumentRequest,
     DocumentIssued,
     DocumentChanged,

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field
 from schemas.base import Identifier, Wire
 from schemas.codec import Codec
 from schemas.gateway import Point
+from schemas.listing import ListingActedData
 from schemas.registry import RegistryData
 from services.kernel.words import ExchangeStep, Flag, Restores, SignalKind
 
@@ -86,6 +87,15 @@ class CheckFact(Wire):
     step: ExchangeStep
 
 
+class ListingFact(Wire):
+    """An act of a listing; a second copy has the same listing and number."""
+
+    fact: Literal["listing"] = "listing"
+    recorded_at: AwareDatetime
+    at: AwareDatetime
+    data: ListingActedData
+
+
 class RecordFact(Wire):
     """A registry record came: it replaces the earlier one of its kind and id whole."""
 
@@ -101,6 +111,6 @@ class EndFact(Wire):
     facts: int = Field(ge=0)
 
 
-Fact = TickFact | SignalFact | HeartbeatsFact | ReplacedFact | CheckFact | RecordFact | EndFact
+Fact = TickFact | SignalFact | HeartbeatsFact | ReplacedFact | CheckFact | ListingFact | RecordFact | EndFact
 
 facts: Codec[Fact] = Codec(Annotated[Fact, Field(discriminator="fact")], drop_nulls=True)

@@ -14,6 +14,7 @@ from schemas.evaluation import Evaluation, ScopeText, Share
 from services.kernel.words import (
     COUNTED_ALWAYS,
     DIMENSIONS_UNLESS_SAID,
+    HAZARDS,
     NUMBER_OF,
     UNION_UNLESS_SAID,
     BodyKind,
@@ -21,6 +22,7 @@ from services.kernel.words import (
     CaseEvent,
     CountsAsTest,
     Dimension,
+    FindingKind,
     ListingLevel,
     Period,
     Recipient,
@@ -353,6 +355,35 @@ class GuardedTime(Wire):
     clause: ShortText
 
 
+DELAYED = (FindingKind.CONNECTION_LOST, FindingKind.FAULT)
+LONGEST_AREA_EVENT_DAYS = 14
+
+
+class AreaEvent(Wire):
+    """What somebody declares of streets (台风、停电): nobody is told of troubles of these kinds that begin meanwhile.
+
+    From 0:00 of `first` to 24:00 of `last`, Asia/Shanghai, at most 14 days; without `towns` in the whole district.
+    Cases are opened and shown as ever; the clocks of their ladders stand still until it ends, which it does by itself.
+    What is still wrong then is told. Fires and other alarms are told at once, whatever is declared.
+    """
+
+    name_zh: ShortText
+    name_en: ShortText
+    towns: tuple[Identifier, ...] = Field(default=(), max_length=100)
+    kinds: tuple[FindingKind, ...] = Field(default=DELAYED, min_length=1, max_length=4)
+    first: date
+    last: date
+    clause: ShortText
+
+    @model_validator(mode="after")
+    def _is_bounded(self) -> Self:
+        if not 0 <= (self.last - self.first).days < LONGEST_AREA_EVENT_DAYS:
+            raise ValueError(f"`last` is `first` or later, and less than {LONGEST_AREA_EVENT_DAYS} days later")
+        if wrong := set(self.kinds) - HAZARDS:
+            raise ValueError(f"nothing holds back {min(wrong)}")
+        return self
+
+
 class SingleApproval(Wire):
     """How long a unit may be let off on the word of one person beside the one who asks; what is longer takes two."""
 
@@ -458,6 +489,9 @@ class Pack(Wire):
     grouping: Grouping | None = Field(default=None, description="without it each mail leaves alone, as it comes")
     guarded: tuple[GuardedTime, ...] = Field(
         default=(), max_length=100, exclude_if=_is_empty, description="days on which clocks run faster"
+    )
+    area_events: tuple[AreaEvent, ...] = Field(
+        default=(), max_length=100, exclude_if=_is_empty, description="declared days on which clocks stand still"
     )
     un_acknowledge_s: dict[Identifier, Annotated[float, Field(ge=60, le=YEAR_S)]] = Field(
         default={},

@@ -16,6 +16,7 @@ from deploy.stack import ports
 
 pytest_plugins = ["tests.watchdog", "tests.again", "tests.parts"]
 
+TESTS = Path(__file__).parent
 MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 8 << 30
 """More than a whole run is expected to hold at a time: a gigabyte of log for each PostgreSQL, topics, profiles."""
@@ -69,6 +70,28 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.enable()
+
+
+LONGEST = (
+    "chaos/test_slice.py", "e2e/console/test_page.py", "chaos/test_kills.py", "e2e/test_run.py",
+    "chaos/test_outages.py", "e2e/console/test_queue.py", "e2e/test_archive.py", "e2e/console/test_tabs.py",
+)  # fmt: skip
+"""A minute or more each, in turn those that wait (for kills, leases, starts) and those that compute (browsers)."""
+FOLDERS = ("e2e", "integration", "contract", "unit")
+
+
+def _turn(item: pytest.Item) -> int:
+    name = item.path.relative_to(TESTS).as_posix()
+    if name in LONGEST:
+        return LONGEST.index(name)
+    folder = name.partition("/")[0]
+    return len(LONGEST) + (FOLDERS.index(folder) if folder in FOLDERS else 0)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes long first: workers are done together then, and none has a long file left at the end."""
+    items.sort(key=_turn)
 
 
 def pytest_collection_finish() -> None:

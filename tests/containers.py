@@ -24,6 +24,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import ExecWaitStrategy
 
 from deploy.stack.ports import HOST, free_ports
+from services.runtime.migrate import migrate
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINE = ROOT / "deploy" / "images" / "docker-engine.sh"
@@ -162,14 +163,38 @@ def mosquitto_container(docker_engine: docker.DockerClient) -> Iterator[Mosquitt
         yield mosquitto
 
 
+@contextmanager
+def _fresh_database(server: TimescaleContainer, template: str = "template1") -> Iterator[str]:
+    """Yield the name of a new database of our user, a copy of `template`; dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(server.dsn(), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    try:
+        yield name
+    finally:
+        with psycopg.connect(server.dsn(), autocommit=True) as admin:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 @pytest.fixture
 def timescaledb_database(timescaledb_container: TimescaleContainer) -> Iterator[str]:
     """The address of an empty database of this test alone, owned by its user; dropped afterwards."""
-    name = f"test_{secrets.token_hex(6)}"
-    with psycopg.connect(timescaledb_container.dsn(), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    try:
+    with _fresh_database(timescaledb_container) as name:
         yield timescaledb_container.dsn(name)
-    finally:
-        with psycopg.connect(timescaledb_container.dsn(), autocommit=True) as admin:
-            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def migrated_timescaledb_template(timescaledb_container: TimescaleContainer) -> Iterator[str]:
+    """The name of a database with every migration applied, to copy."""
+    with _fresh_database(timescaledb_container) as name:
+        migrate(timescaledb_container.dsn(name))
+        yield name
+
+
+@pytest.fixture
+def migrated_timescaledb_database(
+    timescaledb_container: TimescaleContainer, migrated_timescaledb_template: str
+) -> Iterator[str]:
+    """The address of a database of this test alone, with every migration applied and nothing in it."""
+    with _fresh_database(timescaledb_container, migrated_timescaledb_template) as name:
+        yield timescaledb_container.dsn(name)

@@ -93,8 +93,10 @@ class System:
     def stop(self) -> None:
         if self._session is not None:
             self._session.close()
-        for part in reversed(self._started):
-            part.stop()
+        services = [part for part in self._started if isinstance(part, Service)]
+        for batch in (services, [part for part in self._started if part not in services]):
+            with ThreadPoolExecutor(len(self._started) or 1) as pool:  # each takes seconds to end, waiting most of them
+                list(pool.map(lambda part: part.stop(), batch))
 
     def part(self, name: str) -> Part:
         return self.services.get(name) or next(part for part in self._started if part.name == name)

@@ -359,9 +359,10 @@ class FireNet:
 
     def _status_pages(self) -> str:
         names = ("ingest", "rules", "alerts", "alerts_fire", "documents", "compliance", "registry")
-        pages = {name.replace("_", "-"): getattr(self.ports, name) for name in names}
-        pages["console"] = self.ports.console_status
-        return ",".join(f"{name}={HOST}:{port}" for name, port in pages.items())
+        pages = [(name.replace("_", "-"), getattr(self.ports, name)) for name in names]
+        pages += [(kind_of(name), port) for name, port in self.further_ports.items()]
+        pages.append(("console", self.ports.console_status))
+        return ",".join(f"{name}={HOST}:{port}" for name, port in pages)
 
     def _accounts(self) -> dict[str, str]:
         """Return how each service comes to a secured broker, and where the registry writes down who may."""

@@ -46,6 +46,18 @@ def start_record(class_path: str) -> Path:
     return cache_folder() / f"kafka-{VERSION}-java-{java}-{fingerprint}.aot"
 
 
+def recorded(class_path: str) -> list[str]:
+    """Return what has Java use the record of a start; the tools of Kafka find most of their classes in it too."""
+    record = start_record(class_path)
+    return [f"-XX:AOTCache={record}"] if record.exists() else []
+
+
+LENIENT = (
+    "-Xlog:aot*=off",  # a record that does not fit is left aside,
+    "-XX:+VerifySharedSpaces",  # and a damaged one too, instead of crashing
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One node of a cluster of several: its ports, and the rack that Kafka spreads copies over."""
@@ -136,10 +148,7 @@ class Kafka(ChildPart):
 
     def _start_record(self, class_path: str) -> list[str]:
         """Use the record of an earlier start if `warm_up` has made one, or make it when told to."""
-        if self._record_to is not None:
-            return [f"-XX:AOTCacheOutput={self._record_to}"]
-        record = start_record(class_path)
-        return [f"-XX:AOTCache={record}"] if record.exists() else []
+        return recorded(class_path) if self._record_to is None else [f"-XX:AOTCacheOutput={self._record_to}"]
 
     def _java_options(self) -> list[str]:
         logging = "-Dorg.slf4j.simpleLogger"
@@ -149,8 +158,7 @@ class Kafka(ChildPart):
             "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",
             "--sun-misc-unsafe-memory-access=allow",  # or it prints a warning that nobody here can act upon
-            "-Xlog:aot*=off",  # a record that does not fit is left aside,
-            "-XX:+VerifySharedSpaces",  # and a damaged one too, instead of crashing
+            *LENIENT,
             "-Djava.awt.headless=true",
             f"{logging}.defaultLogLevel=warn",
             f"{logging}.showDateTime=true",
@@ -209,9 +217,9 @@ class Kafka(ChildPart):
         if done.exists() and (self.data / "meta.properties").exists():
             return
         command = ["format", "--ignore-formatted", "-t", self._cluster_id or new_cluster_id(), "-c", str(config)]
-        options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", class_path]
+        options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *LENIENT, *recorded(class_path)]
         run_tool(
-            Launch([java, *options, "kafka.tools.StorageTool", *command], cwd=self.folder),
+            Launch([java, *options, "-cp", class_path, "kafka.tools.StorageTool", *command], cwd=self.folder),
             limit_s=FORMAT_LIMIT_S,
             clock=self.clock,
             cancel=self._cancel,

@@ -110,13 +110,17 @@ class Changes:
 
     @property
     def leaves_work(self) -> bool:
-        """Say whether another task has to do with it: a notice or request to be sent, a case with a step to come."""
+        """Say whether something is to be sent. A step to come is not: nobody has to do with it before it is due."""
         if self.requests or self.attached:
             return True
-        climbing = any(case.is_open and case.clocks.step for case in (*self.opened.values(), *self.updated.values()))
-        return climbing or any(
+        return any(
             notice.notice_id not in self.leased and notice.notice_id not in self.brought for notice in self.notices
         )
+
+    def has_step_due(self, now: datetime) -> bool:
+        """Say whether a step of one of the cases is due already."""
+        clocks = (case.clocks.step for case in (*self.opened.values(), *self.updated.values()) if case.is_open)
+        return any(clock is not None and clock.due_at <= now for clock in clocks)
 
     @property
     def empty(self) -> bool:

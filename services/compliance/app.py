@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from schemas.codec import HEADERS
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS, all_topics
+from schemas.topics import LOGGED, SIGNALS, all_topics
 from services.compliance.adapters.file_archive import FileArchive
 from services.compliance.adapters.kafka_source import KafkaSource
 from services.compliance.adapters.log_fold import ArchiveFold, suppose
@@ -39,7 +39,7 @@ TRANSACTION_S = 900.0
 
 
 def _archived() -> dict[str, int]:
-    return {each.name: each.partitions for each in all_topics().values() if each.name in (SIGNALS, EXCHANGES, REGISTRY)}
+    return {each.name: each.partitions for each in all_topics().values() if each.name in LOGGED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +163,6 @@ def _archiving(
         clock=clock,
         kept_from=lambda now: archive_from(now, settings.archive_keep_days, closing.needs_from),
         dropped_topics=frozenset(topics.archived) - kept_for_ever,
-        context_topics=frozenset(topics.archived) & {EXCHANGES, REGISTRY},
+        context_topics=frozenset(topics.archived) - {SIGNALS},
         log=tell,
     )

@@ -84,6 +84,11 @@ class ClosingMetrics:
         self.too_late = Counter(
             "firenet_figures_too_late", "Signals of days whose figures are final.", registry=registry
         )  # fmt: skip
+        self.late_troubles = Counter(
+            "firenet_figures_late_troubles",
+            "Signals of days whose figures are final that begin a trouble; what ended it may be gone.",
+            registry=registry,
+        )
         self.final_before = Gauge(
             "firenet_figures_final_before_timestamp_seconds", "Figures of days before it are final.", registry=registry
         )

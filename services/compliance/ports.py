@@ -13,6 +13,7 @@ from services.compliance.domain.figure import Figure
 from services.compliance.domain.health import Fault
 from services.compliance.domain.interruptions import Interruption, StandingOutage
 from services.compliance.domain.knowledge import Cut
+from services.compliance.domain.listings import ListedAct
 from services.compliance.domain.period import Window
 from services.compliance.domain.policy import Policies
 from services.compliance.domain.publishing import Key
@@ -53,11 +54,15 @@ class LogRecord:
 
 
 class Bounds(NamedTuple):
-    """What Kafka holds of a place: offsets [first, end), and the offset up to which it remembers that we archived."""
+    """What Kafka holds of a place: offsets [first, end), and the offset up to which it remembers that we archived.
+
+    `topic_id` is Kafka's id of the topic, another one when it is made anew; None where nobody can say.
+    """
 
     first: int
     end: int
     noted: int | None
+    topic_id: str | None = None
 
 
 class Appended(NamedTuple):
@@ -134,6 +139,13 @@ class Archive(Protocol):
         """
         ...
 
+    def belongs_to(self, topic_ids: Mapping[str, str]) -> None:
+        """Compare Kafka's ids of the topics with those that the files are of, and keep those of which there are none.
+
+        Raises Waits(AHEAD) for a topic that was made anew: its offsets begin again, and are not those of the files.
+        """
+        ...
+
     def append(self, place: Place, first: int, records: Sequence[LogRecord]) -> Appended:
         """Write records. `first` is the offset that was asked for: Kafka may have had nothing from it to the first's.
 
@@ -181,6 +193,7 @@ class Step:
     signals: Sequence[tuple[SignalFact, str]] = ()
     checks: Sequence[CheckStep] = ()
     records: Sequence[tuple[str, str, str]] = ()
+    listings: Sequence[ListedAct] = ()
     anew: bool = False
     all_units: bool = False
 
@@ -402,7 +415,7 @@ class ScoreStore(Protocol):
     """What scores are made from, and what was published of them. Raises Unavailable."""
 
     async def entered(self) -> object:
-        """Return what is another whenever somebody has entered points, or a new word may be published."""
+        """Return what is another whenever points were entered, a listing acted on, or a new word may be published."""
         ...
 
     async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
@@ -411,6 +424,10 @@ class ScoreStore(Protocol):
 
     async def entries(self) -> Sequence[Entry]:
         """Return all entries, in the order in which they were made."""
+        ...
+
+    async def listings(self) -> Sequence[ListedAct]:
+        """Return all that the log told of listings."""
         ...
 
     async def save(self, scores: Sequence[Score]) -> int:

@@ -76,6 +76,7 @@ from services.runtime.postgres import Pool, open_pool
 from services.runtime.public_http import PublicServer
 from services.runtime.smtp import SmtpServer
 from services.runtime.status import Readiness, StatusServer, process_registry
+from services.runtime.topic_ids import SavedTopicIds, topic_id_statements
 
 READY_WITHIN_S = 10
 BY_COMMAND = "command line"
@@ -141,6 +142,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             keep=settings.refusals_kept,
             keep_rows=settings.refusals_rows,
             watched=ConsumerCollector(registry).watch,
+            topic_ids=SavedTopicIds(settings.kafka_bootstrap, pool, topic_id_statements("console")),
         )
         provider = provider_of(settings, clock)
         site = build_site(

@@ -27,6 +27,7 @@ from services.console.domain.evaluation import (
     NewCircular,
     NewPoints,
     ScoredPeriod,
+    ScoredScheme,
     ScoreRow,
     WaitingPoints,
 )
@@ -846,7 +847,7 @@ class Evaluation(Protocol):
         """Return the state of the entry then. Raises NotAllowed, SamePerson, NotWaiting, NotFound."""
         ...
 
-    async def circular(self, viewer: Viewer, scheme_id: str, period: ScoredPeriod) -> str:
+    async def circular(self, viewer: Viewer, scheme: ScoredScheme, period: ScoredPeriod) -> str:
         """Return the id of the draft. Raises NotAllowed for another one than the brigade, NotFound without scores."""
         ...
 
@@ -1044,6 +1045,10 @@ class Live(Protocol):
 
         Raises:  TooBusy when the account or the service has its fill of streams.
         """
+        ...
+
+    def expect(self, slice_: Slice) -> None:
+        """Say that a page was sent that will follow this slice in a moment. Returns at once, and raises nothing."""
         ...
 
     async def section(self, slice_: Slice, name: str) -> str:

@@ -29,12 +29,12 @@ def _address(value: object) -> object:
 def _services(value: object) -> object:
     if not isinstance(value, str):
         return value
-    found: dict[str, object] = {}
+    found: dict[str, list[object]] = {}
     for part in filter(None, (one.strip() for one in value.split(","))):
         name, sign, address = part.partition("=")
         if not sign or not re.fullmatch(r"[a-z][a-z-]{0,30}", name):
             raise ValueError(f"{part!r} is not SERVICE=HOST:PORT")
-        found[name] = _address(address)
+        found.setdefault(name, []).append(_address(address))
     return found
 
 
@@ -161,10 +161,11 @@ class ConsoleSettings(NamedSettings):
         default=5, ge=0.5, le=60, description="read anew at least so often though nothing was announced, seconds"
     )
 
-    health_services: Annotated[dict[str, tuple[str, int]], NoDecode, BeforeValidator(_services)] = Field(
+    health_services: Annotated[dict[str, tuple[tuple[str, int], ...]], NoDecode, BeforeValidator(_services)] = Field(
         default={},
         description="status pages that the page of the system's health looks at: `rules=rules:9102`, with commas "
-        "between them; a host that leads to several addresses has so many instances. None: shown as unknown",
+        "between them; a host that leads to several addresses has so many instances, and a service may be named "
+        "several times. None: shown as unknown",
     )
     health_broker: Annotated[tuple[str, int] | None, BeforeValidator(_address)] = Field(
         default=None, description="TLS port of the broker, `mosquitto:8883`, whose certificate's end is shown"

@@ -40,6 +40,7 @@ from services.runtime.postgres import open_pool
 from services.runtime.settings import keys_of
 from services.runtime.status import Readiness, StatusServer, process_registry
 from services.runtime.task_health import OK, TaskHealth
+from services.runtime.topic_ids import SavedTopicIds, topic_id_statements
 
 POLL_RECORDS = 200
 LATE_FILES_S = 5.0
@@ -128,6 +129,7 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
             f"{settings.instance}-requests",
             poll_records=POLL_RECORDS,
             static=True,
+            topic_ids=SavedTopicIds(settings.kafka_bootstrap, pool, topic_id_statements("documents")),
         )
         ConsumerCollector(prometheus, [loop])
         correspondence = CorrespondenceService(

@@ -343,6 +343,10 @@ class FindingKind(StrEnum):
     GRAVE_RESULT = "grave_result"
 
 
+HAZARDS = frozenset(
+    {FindingKind.CONNECTION_LOST, FindingKind.NEVER_CONNECTED, FindingKind.FAULT, FindingKind.ISOLATION}
+)
+"""What is wrong with a unit and burns nowhere."""
 FINDINGS_OF_BODIES = frozenset({FindingKind.BELOW_TARGET, FindingKind.NOT_COMPETENT, FindingKind.GRAVE_RESULT})
 """Those about a town, department, station or district; a ladder is for these or for units, never for both."""
 
@@ -597,6 +601,14 @@ class ListingAct(StrEnum):
     REFUSE_CLOSURE = "refuse_closure"
 
 
+class ListingOutcome(StrEnum):
+    """What became of a listing by its deadline (按期整改). `undecided`: what was done in time waits for a decision."""
+
+    IN_TIME = "in_time"
+    LATE = "late"
+    UNDECIDED = "undecided"
+
+
 class ListingLevel(StrEnum):
     """Which government lists: of the district (区县), the city (市), the province (省)."""
 
@@ -738,14 +750,16 @@ class ScoreGap(StrEnum):
     """Why a part of a score is not known. Whatever it is, it is never taken for nought and never for full points.
 
     `no_figure`: none is published of the body and month; `nothing_counted`: it counts nothing; `blind`: the figure has
-    unknown time in it, so the points lie between two. `not_entered`: a person has yet to. `no_month`: of a longer
-    period, a month without a score.
+    unknown time in it, so the points lie between two. `not_entered`: a person has yet to. `not_decided`: evidence of
+    a listing waits for its re-check or closure, or an extension for its decision. `no_month`: of a longer period, a
+    month without a score.
     """
 
     NO_FIGURE = "no_figure"
     NOTHING_COUNTED = "nothing_counted"
     BLIND = "blind"
     NOT_ENTERED = "not_entered"
+    NOT_DECIDED = "not_decided"
     NO_MONTH = "no_month"
 
 

@@ -8,6 +8,7 @@ from services.rules.adapters.decode import SignalDecoder
 from services.rules.adapters.loop_handler import LoopHandler
 from services.rules.adapters.outbox import OutboxPublisher
 from services.rules.adapters.pg_store import PostgresStore
+from services.rules.adapters.positions import TOPIC_IDS
 from services.rules.adapters.registry_view import CompactedRegistryView
 from services.rules.adapters.retention import TABLES, Horizon
 from services.rules.domain.time.instants import micros, span
@@ -25,6 +26,7 @@ from services.runtime.patience import backoff_s
 from services.runtime.postgres import AWAY, Pool, open_pool
 from services.runtime.retention import Counters, Retention, edition
 from services.runtime.status import Readiness, StatusServer, process_registry
+from services.runtime.topic_ids import SavedTopicIds
 
 STUCK_S = 15.0
 BACKOFF_CAP_S = 5.0
@@ -89,6 +91,7 @@ async def _run(settings: RulesSettings, stop: Stop, topics: Topics) -> None:
             LoopHandler(worker),
             settings.instance,
             static=True,
+            topic_ids=SavedTopicIds(settings.kafka_bootstrap, pool, TOPIC_IDS),
         )
         ConsumerCollector(registry, [loop])
         try:

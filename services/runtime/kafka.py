@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -61,8 +62,7 @@ class KeptTopic:
     min_in_sync: int
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record to send. Without `partition` the key chooses it, as Java's default partitioner would."""
 
     topic: str
@@ -336,6 +336,7 @@ class CompactedFollower:
                 else:
                     await self._seek_start(consumer, partition, ends[partition])
             if not self._caught_up.is_set():
+                gc.collect()  # garbage that is frozen stays for ever: consumers of tries before this one
                 gc.disable()  # what is read now lives on: looking through it again and again would be half of a start
             while not stop.is_set():
                 if not self._caught_up.is_set() and await _reached(consumer, ends):

@@ -20,9 +20,13 @@ from services.runtime.kafka_group import leave_group
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.patience import backoff_s
+from services.runtime.topic_ids import TopicIds
 
 REBALANCE_DRAIN_S = 10.0
 NOTE_EVERY_S = 2.0
+METADATA_AGE_MS = 5_000
+"""A group that met while a topic was gone (Kafka was lost) shares its partitions when it next looks for the topic:
+the client's own 5 minutes are too long for a fire."""
 RECENT = timedelta(minutes=10)
 """What is older is not acted upon by a handler that has neither its database nor a note: it was, in all likelihood."""
 
@@ -35,7 +39,7 @@ class LogGap(Exception):
     """The saved offset lies outside what Kafka holds, so records are gone and a person must decide.
 
     Before its beginning: retention was shorter than our absence. Beyond its end: the topic was made anew, or restored
-    older than the database.
+    older than the database. Of another topic of that name: made anew, and grown past the offset since.
     """
 
 
@@ -106,13 +110,14 @@ class KafkaLoop:
         noted: Callable[[], Mapping[int, int]] | None = None,
         begins_at: Callable[[int, int, int], None] | None = None,
         worked_off: Callable[[], Mapping[int, int]] | None = None,
+        topic_ids: TopicIds | None = None,
     ) -> None:
         """With `begins_at` a gap in the log does not end the loop: it goes on with what Kafka has, of the last day when
         the saved offset lies beyond the end.
 
         `begins_at` gets partition and offset, in the place of the offset that the handler had saved, and the offset
         before which all is older than `RECENT`. `worked_off` is of a handler that takes in more than it has saved: up
-        to where it has saved each partition.
+        to where it has saved each partition. With `topic_ids` an offset of a topic that was made anew since is a gap.
         """
         self._bootstrap = bootstrap
         self.topic = topic
@@ -125,6 +130,8 @@ class KafkaLoop:
         self._noted = noted
         self._begins_at = begins_at
         self._worked_off = worked_off
+        self._topic_ids = topic_ids
+        self._topic_id: str | None = None
         self._note: dict[int, int] = {}
         self._noting: asyncio.Task[None] | None = None
         self._clock = SystemClock()
@@ -181,6 +188,7 @@ class KafkaLoop:
             rebalance_timeout_ms=30000,
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=2 * 1024 * 1024,
+            metadata_max_age_ms=METADATA_AGE_MS,
         )
         consumer.subscribe([self.topic], listener=_Listener(self, consumer))
         self._consumer = consumer
@@ -295,11 +303,19 @@ class KafkaLoop:
 
     async def _check_places(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
         """Raise LogGap when the record that is next is none that Kafka has, or will have."""
+        made_anew = await self._made_anew()
         firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
         for place in places:
             gap = self._gap(place.partition, self._next[place.partition], firsts[place], ends[place])
+            if gap is None and made_anew:
+                gap = f"{self.topic}[{place.partition}]: made anew while it was read"
             if gap is not None:
                 raise LogGap(gap) if self._begins_at is None else _GapMet(gap)
+
+    async def _made_anew(self) -> bool:
+        """Tell whether the topic is another one than when the partitions were assigned."""
+        now = None if self._topic_ids is None else await self._topic_ids.now(self.topic)
+        return None not in (now, self._topic_id) and now != self._topic_id
 
     def _gap(self, number: int, offset: int, first: int, end: int) -> str | None:
         """Say what is wrong with an offset, None when nothing is."""
@@ -310,13 +326,16 @@ class KafkaLoop:
         return None
 
     async def _passed(
-        self, consumer: AIOKafkaConsumer, place: TopicPartition, gap: str, saved: int, first: int, end: int
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, gap: str, first: int, end: int, *, all_is_new: bool
     ) -> int:
-        """Return where to go on behind a gap, and say so. Raises LogGap where a person must decide."""
+        """Return where to go on behind a gap, and say so. Raises LogGap where a person must decide.
+
+        `all_is_new`: what Kafka has now came behind what was saved; otherwise the saved offset lies before it.
+        """
         if self._begins_at is None:
             raise LogGap(gap)
         offset = recent = first
-        if saved > end:
+        if all_is_new:
             offset = await self._recent(consumer, place, AFTER_GAP, end)
             recent = await self._recent(consumer, place, RECENT, end)
         self.gaps += 1
@@ -344,25 +363,60 @@ class KafkaLoop:
         async with self._lock:
             places = [TopicPartition(self.topic, number) for number in partitions]
             firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+            topic = _Topic(self.topic, self._topic_ids)
             for number in sorted(partitions):
                 place = TopicPartition(self.topic, number)
                 offset = await self._handler.assigned(number)
+                made_anew = offset is not None and await topic.made_anew_since(number, offset)
                 if offset is None:
                     offset = await self._from_note(consumer, place, firsts[place], ends[place])
                 if offset == 0:
                     offset = firsts[place]
                 first, end = await self._ends_now(consumer, place, offset, firsts[place], ends[place])
                 gap = self._gap(number, offset, first, end)
+                if made_anew:
+                    gap = f"{self.topic}[{number}]: saved offset {offset} is of a topic that was made anew since"
                 if gap is not None:
-                    offset = await self._passed(consumer, place, gap, offset, first, end)
+                    all_is_new = made_anew or offset > end
+                    offset = await self._passed(consumer, place, gap, first, end, all_is_new=all_is_new)
                 consumer.seek(place, offset)
                 self._next[number] = offset
                 self._begun[number] = offset, end
                 self._owned.add(number)
+            await topic.note()
+            self._topic_id = topic.id
             self.rebalances += 1
 
     def fail(self, error: Exception) -> None:
         self._failure = error
+
+
+class _Topic:
+    """The topic at one assignment: its id now, and of which topic the saved offsets are. Each is asked once."""
+
+    def __init__(self, name: str, ids: TopicIds | None) -> None:
+        self.id: str | None = None
+        self._name = name
+        self._ids = ids
+        self._asked = False
+        self._saved: Mapping[int, str] | None = None
+        self._unnoted: list[int] = []
+
+    async def made_anew_since(self, number: int, offset: int) -> bool:
+        """Tell whether what was saved for a partition is of a topic that is gone; False where nobody can say."""
+        if self._ids is not None and not self._asked:
+            self._asked = True
+            self.id = await self._ids.now(self._name)
+            self._saved = None if self.id is None else await self._ids.saved(self._name)
+        if self._saved is None or self._saved.get(number) == self.id:
+            return False
+        self._unnoted.append(number)
+        return offset > 0 and number in self._saved
+
+    async def note(self) -> None:
+        """Write down which topic the offsets are of: all are of this one, or were moved to it."""
+        if self._ids is not None and self.id is not None and self._unnoted:
+            await self._ids.note(self._name, self._unnoted, self.id)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types

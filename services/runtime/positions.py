@@ -1,9 +1,10 @@
 """`positions`: saved positions beside what Kafka has; those that it does not have any more are moved when asked.
 
 Without --move nothing is changed. A position before Kafka's beginning (retention was shorter than an absence) is moved
-to the beginning. One behind its end is moved as --move says: `end` where the log lost its end and what is there was
-read; `beginning` where the topic was made anew and whatever is there is new. End the service first. Exit code: 0 when
-every position is one that Kafka has, 1 when some are not, 2 when nobody answers or a topic is missing.
+to the beginning. One behind its end, or of a topic that was made anew since, is moved as --move says: `end` where the
+log lost its end and what is there was read; `beginning` where the topic was made anew and whatever is there is new. End
+the service first. Exit code: 0 when every position is one that Kafka has, 1 when some are not, 2 when nobody answers or
+a topic is missing.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from aiokafka.errors import KafkaError
 from services.runtime.kafka import KafkaUnavailable, stop_consumer
 from services.runtime.queries import load_queries
 from services.runtime.settings import ServiceSettings, load
+from services.runtime.topic_ids import topic_id
 
 SQL = load_queries(Path(__file__).with_name("sql"))
 LIMIT_S = 30.0
@@ -34,7 +36,7 @@ class Whence(StrEnum):
 
 
 class Statements(NamedTuple):
-    """How the positions of a service are read (topic, partition, position) and one of them moved."""
+    """How the positions of a service are read (topic, partition, position, id of the topic) and one of them moved."""
 
     read: str
     move: str
@@ -46,10 +48,26 @@ class Place(NamedTuple):
 
 
 class Extent(NamedTuple):
-    """What Kafka has of a partition: from `first` to the one before `end`."""
+    """What Kafka has of a partition: from `first` to the one before `end`; and the id of its topic, None unknown."""
 
     first: int
     end: int
+    topic_id: str | None = None
+
+
+class Saved(NamedTuple):
+    """Which record is next, and the id of the topic that it is of, None when not noted yet."""
+
+    offset: int
+    topic_id: str | None = None
+
+    def trouble(self, extent: Extent) -> str:
+        """Return what is wrong with it, nothing when Kafka has that record or will have it next."""
+        if self.offset and None not in (self.topic_id, extent.topic_id) and self.topic_id != extent.topic_id:
+            return "of a topic that was made anew since"
+        if self.offset < extent.first:
+            return "before its beginning"
+        return "behind its end" if self.offset > extent.end else ""
 
 
 def statements_of(schema: str) -> Statements:
@@ -57,13 +75,13 @@ def statements_of(schema: str) -> Statements:
     return Statements(SQL["positions"].replace("{schema}", schema), SQL["move_position"].replace("{schema}", schema))
 
 
-def goal(saved: int, extent: Extent, whence: Whence) -> int:
+def goal(saved: Saved, extent: Extent, whence: Whence) -> int:
     """Return where to go on: where it is saved, as long as Kafka has that or will have it next."""
-    if saved < extent.first:
+    if not saved.trouble(extent):
+        return saved.offset
+    if saved.offset < extent.first or whence is Whence.BEGINNING:
         return extent.first
-    if saved > extent.end:
-        return extent.end if whence is Whence.END else extent.first
-    return saved
+    return extent.end
 
 
 def main(argv: Sequence[str], service: str, statements: Statements) -> int:
@@ -92,25 +110,27 @@ def _run(settings: ServiceSettings, statements: Statements, whence: Whence | Non
     lines, missing = [], 0
     with psycopg.connect(settings.database_dsn.get_secret_value()) as connection:
         saved = {
-            Place(topic, partition): offset
-            for topic, partition, offset in connection.execute(statements.read.encode()).fetchall()
+            Place(topic, partition): Saved(offset, topic_id)
+            for topic, partition, offset, topic_id in connection.execute(statements.read.encode()).fetchall()
         }
         extents = asyncio.run(_extents(settings.kafka_bootstrap, saved))
-        for place, offset in saved.items():
+        for place, position in saved.items():
             extent = extents[place]
-            line = f"{place.topic}[{place.partition}]: saved {offset}, Kafka has {extent.first} to {extent.end}"
-            if extent.first <= offset <= extent.end:
+            line = (
+                f"{place.topic}[{place.partition}]: saved {position.offset}, Kafka has {extent.first} to {extent.end}"
+            )
+            where = position.trouble(extent)
+            if not where:
                 lines.append(line)
                 continue
-            where = "before its beginning" if offset < extent.first else "behind its end"
             if whence is None:
                 missing += 1
                 lines.append(f"{line}: {where}")
                 continue
-            to = goal(offset, extent, whence)
+            to = goal(position, extent, whence)
             moved = connection.execute(
                 statements.move.encode(),
-                {"topic": place.topic, "partition": place.partition, "saved": offset, "goal": to},
+                {"topic": place.topic, "partition": place.partition, "saved": position.offset, "goal": to},
             )
             missing += not moved.rowcount
             said = f"moved to {to}" if moved.rowcount else "not moved: somebody else did meanwhile"
@@ -129,8 +149,11 @@ async def _extents(bootstrap: str, places: Collection[Place]) -> Mapping[Place, 
                 raise KafkaUnavailable(f"Kafka has no topic {', '.join(absent)}: python -m services.registry topics")
             asked = [TopicPartition(*place) for place in places]
             firsts, ends = await consumer.beginning_offsets(asked), await consumer.end_offsets(asked)
+            ids = {topic: await topic_id(bootstrap, topic) for topic in sorted({place.topic for place in places})}
     except (TimeoutError, KafkaError, OSError) as error:
         raise KafkaUnavailable(f"no answer from Kafka at {bootstrap}: {type(error).__name__}") from error
     finally:
         await stop_consumer(consumer)
-    return {Place(place.topic, place.partition): Extent(firsts[place], ends[place]) for place in asked}
+    return {
+        Place(place.topic, place.partition): Extent(firsts[place], ends[place], ids[place.topic]) for place in asked
+    }

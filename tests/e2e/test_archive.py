@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.stack.firenet import SAMPLE_PACK
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS, all_topics
+from schemas.topics import LOGGED, all_topics
 from services.compliance.adapters.archive_reader import ArchiveReader, BadArchive
 from services.runtime.clock import SystemClock
 from tests.system import System, broker_options, message, running, wait_for
@@ -26,7 +26,7 @@ FAULT = "SELECT health_now FROM rules.units_now WHERE unit_id = 'U000002'"
 async def log_of_kafka(bootstrap: str, end: datetime) -> bytes:
     """Return everything recorded before `end` as one log, straight from Kafka and without a line of the product."""
     many = {topic.name: topic.partitions for topic in all_topics().values()}
-    places = [TopicPartition(topic, n) for topic in (SIGNALS, EXCHANGES, REGISTRY) for n in range(many[topic])]
+    places = [TopicPartition(topic, n) for topic in LOGGED for n in range(many[topic])]
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:

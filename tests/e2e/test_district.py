@@ -1,15 +1,25 @@
 """One district, end to end: real broker, Kafka and PostgreSQL, all services as processes, a simulated fleet."""
 
 import json
+import re
+import subprocess
+import sys
 import urllib.request
+import zipfile
 from collections.abc import Iterator
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.stack.webhook import Received
 from schemas import codec
+from services.documents.adapters.typesetter import find_fonts
 from services.kernel.synthetic import SYNTHETIC
+from tests.integration.alerts.test_documents import number_in_pdf, text_of
 from tests.system import System, broker_options, message, running, wait_for
 
 HOSPITAL = "U000001"
@@ -18,15 +28,22 @@ COMMISSIONED = "SELECT count(*) FROM registry.in_force WHERE kind = 'unit' AND b
 PEOPLE = """SELECT array_agg(DISTINCT contact_id ORDER BY contact_id) FROM alerts.notices
     WHERE case_id = %s AND purpose = %s"""
 HEALTH = "SELECT health_now FROM rules.units_now WHERE unit_id = 'U000002'"
+SUBMISSION = """SELECT document_id, submission_id
+    FROM documents.submissions JOIN documents.documents USING (document_id) WHERE case_id = %s"""
 STEPS = ["H0", "H1", "H2", "H3", "H4"]
+PATIENCE = {"ALERTS_DOCUMENT_WAIT_S": "3600", "DOCUMENTS_PDF_TIMEOUT_S": "60", "DOCUMENTS_PDF_WITHIN_S": "600"}
+"""On a busy machine the short text would leave before its document is made, and the document without its PDF."""
 RATE = "SELECT in_scope, connected, unknown FROM rules.rates_now WHERE scope = %s AND dimension = 'district'"
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     options = broker_options(supervision_rate=20, ladder_rate=4800, mailbox=True, local_webhooks=True)
-    with running(tmp_path_factory.mktemp("district"), options, UNITS) as one:
-        yield one
+    with pytest.MonkeyPatch.context() as environment:
+        for name, limit in PATIENCE.items():
+            environment.setenv(name, limit)
+        with running(tmp_path_factory.mktemp("district"), options, UNITS) as one:
+            yield one
 
 
 def rate(system: System, scope: str = "S1") -> tuple[int, int, int]:
@@ -40,7 +57,7 @@ def tells_of_fire(one: Received) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_story_of_the_demo(system: System) -> None:
+def test_the_story_of_the_demo(system: System, tmp_path: Path) -> None:
     system.simulate("run", "--timeline", "demo", "--clock-rate", "20", "--ladder-rate", "4800", name="story")
     speaking = system.value(COMMISSIONED)
     online = "SELECT count(*) FROM rules.units_now WHERE connection_now IN ('online', 'late')"
@@ -62,6 +79,11 @@ def test_the_story_of_the_demo(system: System) -> None:
     letter = "SELECT address FROM alerts.notices WHERE case_id = %s AND step = 'H4' AND body_code = 'health'"
     (address,) = system.rows(letter, case_id)[0]
     wait_for("the health department's letter", lambda: any(address in mail["envelope_to"] for mail in system.mails()))
+    copy_notice = copy_notice_to(system, address)
+    if find_fonts().complete:
+        number = letter.replace("SELECT address", "SELECT document_number")
+        assert system.value(number, case_id) == number_in_pdf(copy_notice)
+    signed_answered_and_accepted(system, text_of(copy_notice), case_id)
 
     wait_for("the hospital back", lambda: system.value(hospital, HOSPITAL) == "online")
     wait_for("the rate whole again", lambda: rate(system) == (in_scope, before, 0))
@@ -74,6 +96,43 @@ def test_the_story_of_the_demo(system: System) -> None:
     wait_for(
         "all told of the end", lambda: system.value(told, case_id, "all_clear") == system.value(told, case_id, "notice")
     )
+
+    bundle = tmp_path / "case.zip"
+    assert "check it with" in system.firenet.command("services.alerts", "bundle", case_id, str(bundle))
+    with zipfile.ZipFile(bundle) as files:
+        files.extract("verify.py", tmp_path)
+    checked = subprocess.run(
+        [sys.executable, "-I", str(tmp_path / "verify.py"), str(bundle)], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def copy_notice_to(system: System, address: str) -> EmailMessage:
+    """Return the newest mail to an address, as it came."""
+    key = next(mail["key"] for mail in system.mails() if address in mail["envelope_to"])
+    return message_from_bytes((system.firenet.mailbox.mails / f"{key}.eml").read_bytes(), policy=policy.default)
+
+
+def signed_answered_and_accepted(system: System, letter: str, case_id: str) -> None:
+    """As the reader of the letter without an account, by its link; the brigade's decision by the API of documents."""
+    firenet = system.firenet
+    (link,) = set(re.findall(rf"{re.escape(firenet.console_url)}/d/\S+", letter))
+    with httpx.Client(trust_env=False, timeout=60) as reader:
+        assert reader.get(link).status_code == 200
+        assert reader.post(f"{link}/sign", data={"name": "王科长"}).status_code == 303
+        form = {"kind": "reply", "seen": "0", "text": "已责成医院更换装置。", "name": "王科长"}
+        sent = reader.post(f"{link}/submissions", data=form, files={"files": ("photo.pdf", b"%PDF-1.7")})
+        assert sent.status_code == 303, sent.text
+        document_id, submission_id = system.rows(SUBMISSION, case_id)[0]
+        decided = reader.post(
+            f"http://127.0.0.1:{firenet.ports.documents}/v1/documents/{document_id}/submissions/{submission_id}/decision",
+            params={"account": "officer"},
+            json={"verdict": "accepted", "reasons": ""},
+            headers={"Authorization": f"Bearer {firenet.secret('documents-api')}"},
+        )
+        assert decided.status_code == 200, decided.text
+    told = "SELECT count(*) FROM alerts.audit WHERE case_id = %s AND action = 'document_reply_accepted'"
+    wait_for("the acceptance in the audit", lambda: system.value(told, case_id) == 1)
 
 
 def test_a_stranger_with_any_client_changes_the_figures(system: System) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from services.compliance.adapters.score_rows import score_text
 from services.compliance.domain.grades import Graded, GradeFinding, grade_findings, years_of
+from services.compliance.domain.listings import ListedAct
 from services.compliance.domain.period import Window
 from services.compliance.domain.scores import Cited, Entry, Score, Subject
 from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Unavailable, Waits
@@ -26,6 +27,7 @@ class MemoryLog:
     first: dict[Place, int] = field(default_factory=dict)
     noted: dict[Place, int] = field(default_factory=dict)
     withheld: set[Place] = field(default_factory=set)
+    topic_id: str | None = None
     down: bool = False
     opened: int = 0
     at_once: int = 3
@@ -42,7 +44,8 @@ class MemoryLog:
             raise Waits(Trouble.KAFKA, "down")
         self.opened += 1
         return {
-            place: Bounds(self.first.get(place, 0), self._end(place), self.noted.get(place)) for place in self.records
+            place: Bounds(self.first.get(place, 0), self._end(place), self.noted.get(place), self.topic_id)
+            for place in self.records
         }
 
     def seek(self, positions: Mapping[Place, int]) -> None:
@@ -85,6 +88,7 @@ class MemoryScores:
     def __init__(self) -> None:
         self.held: list[Cited] = []
         self.made: list[Entry] = []
+        self.acts: list[ListedAct] = []
         self.saved: list[Sequence[Score]] = []
         self.found: list[GradeFinding] = []
         self.away = False
@@ -92,7 +96,7 @@ class MemoryScores:
         self._told: dict[Subject, Graded] = {}
 
     async def entered(self) -> object:
-        return len(self.made)
+        return len(self.made), len(self.acts)
 
     async def figures(self, dimensions: Collection[str]) -> Sequence[Cited]:
         assert dimensions
@@ -100,6 +104,9 @@ class MemoryScores:
 
     async def entries(self) -> Sequence[Entry]:
         return self.made
+
+    async def listings(self) -> Sequence[ListedAct]:
+        return self.acts
 
     async def save(self, scores: Sequence[Score]) -> int:
         if self.away:

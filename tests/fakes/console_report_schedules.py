@@ -70,6 +70,7 @@ class FakeReportSchedules:
     _by: dict[int, str] = field(default_factory=dict)
     _removed: set[int] = field(default_factory=set)
     _to: dict[int, dict[str, _Recipient]] = field(default_factory=dict)
+    _former: dict[str, tuple[int, str]] = field(default_factory=dict)
     _mails: list[_Mail] = field(default_factory=list)
     _links: list[ScheduleLink] = field(default_factory=list)
 
@@ -136,6 +137,9 @@ class FakeReportSchedules:
     ) -> None:
         await self.one(schedule_id)
         former = self._to[schedule_id]
+        for one, recipient in former.items():
+            if one not in contacts:
+                self._former[recipient.key] = schedule_id, one
         self._to[schedule_id] = {one: former[one] for one in contacts if one in former}
         self._forget_stale(schedule_id, now)
         for one, key in zip(contacts, keys, strict=True):
@@ -175,6 +179,10 @@ class FakeReportSchedules:
             for each in recipients.values():
                 if each.key == key:
                     return self._made_again(number, each)
+        if key in self._former:
+            number, contact = self._former[key]
+            taken_out = _Recipient(contact, key, stopped=True)
+            return self._made_again(number, self._to[number].get(contact, taken_out))
         raise BadLink
 
     def _made_again(self, number: int, recipient: _Recipient) -> tuple[int, _Recipient]:

@@ -28,7 +28,7 @@ from deploy.stack.ports import HOST, free_ports
 from deploy.stack.postgres import Postgres
 from deploy.stack.service import ROOT, Service, http_ok
 from schemas import topics
-from schemas.topics import EXCHANGES, FIGURES, FINDINGS, REGISTRY, SIGNALS, all_topics
+from schemas.topics import FIGURES, FINDINGS, LOGGED, REGISTRY, SIGNALS, all_topics
 from services.compliance.adapters.kafka_copy import copy_of_kafka
 from services.compliance.adapters.log_fold import ArchiveFold
 from services.compliance.adapters.postgres_facts import PostgresFacts
@@ -49,7 +49,6 @@ from tests.month.script import LATE, Month, Pace, iso, month, stamp
 from tests.system import wait_for
 
 LIMIT_S = 900.0
-LOG_TOPICS = (SIGNALS, EXCHANGES, REGISTRY)
 UNDISTURBED = "undisturbed"
 """The database of a run without kills."""
 WORKED_OFF = "SELECT coalesce(sum(next_offset), 0) FROM rules.partitions"
@@ -305,7 +304,7 @@ def _without_kills(here: Site, terms: Terms, rows: Sequence[tuple[Any, ...]]) ->
 
 async def _close(here: Site, terms: Terms, dsn: str) -> None:
     with tempfile.TemporaryDirectory(dir=terms.folder) as root:
-        await copy_of_kafka(here.kafka.bootstrap, {name: _partitions(name) for name in LOG_TOPICS}, Path(root))
+        await copy_of_kafka(here.kafka.bootstrap, {name: _partitions(name) for name in LOGGED}, Path(root))
         async with open_pool(dsn, "undisturbed", 1, 2) as pool:
             places = [Place(SIGNALS, number) for number in range(_partitions(SIGNALS))]
             work = Closing(

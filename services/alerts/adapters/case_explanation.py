@@ -100,6 +100,9 @@ def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows, listing
     for row in listings:
         yield from _listing(row)
     yield from _letters(case)
+    for span in (each for each in case.guarded if each.times == 0):
+        days = f"from {span.first} to {span.last}"
+        yield f"  its clocks stand still {days}: {span.name_zh} {span.name_en} ({span.clause})"
     yield _next(case)
 
 

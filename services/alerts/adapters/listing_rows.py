@@ -100,6 +100,7 @@ def entry_row(entry: ListingEntry, case_id: CaseId) -> Row:
         "body_code": entry.body_code,
         "act": str(entry.act),
         "detail": dict(entry.detail),
+        "due_at": entry.due_at,
     }
 
 

@@ -9,7 +9,7 @@ from schemas.registry import PackRecord, PackVersion
 from services.alerts.domain.case.kinds import URGENT, CaseKind
 from services.alerts.domain.delivery.budgets import over_quota
 from services.alerts.domain.errors import NoPack
-from services.alerts.domain.escalation.guarded import GuardedTime
+from services.alerts.domain.escalation.guarded import AreaEvent, GuardedTime
 from services.alerts.domain.escalation.pack_rules import FlappingRules, GroupingRules, PackRules
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.escalation.triggers import (
@@ -139,6 +139,14 @@ def rules_of(pack: Pack, *, expired: bool) -> PackRules:
         flapping=_flapping(pack),
         guarded=tuple(
             GuardedTime(one.name_zh, one.name_en, one.first, one.last, one.times, one.clause) for one in pack.guarded
+        ),
+        area_events=tuple(
+            AreaEvent(
+                GuardedTime(one.name_zh, one.name_en, one.first, one.last, 0, one.clause),
+                frozenset(one.towns),
+                frozenset(CaseKind(kind) for kind in one.kinds),
+            )
+            for one in pack.area_events
         ),
         expired=expired,
         un_acknowledge={

@@ -1,10 +1,9 @@
 """The sealed audit chain and the figures of the escalation auditor, in PostgreSQL."""
 
+import json
 from collections import Counter
 from datetime import datetime
 from typing import Any
-
-from psycopg.types.json import Jsonb
 
 from services.alerts.adapters.postgres_cases import transaction_on, try_lock
 from services.alerts.adapters.statements import SQL
@@ -33,8 +32,8 @@ class PostgresAuditLog:
             last = await (await connection.execute(SQL["last_link"])).fetchone()
             seq, last_hash = last if last is not None else (0, GENESIS)
             entries = [AuditEntry(row[1], row[2], row[3], row[4], row[5]) for row in rows]
-            async with connection.cursor() as cursor:
-                await cursor.executemany(SQL["insert_link"], [_row(link) for link in chain(entries, seq, last_hash)])
+            links = chain(entries, seq, last_hash)
+            await connection.execute(SQL["insert_links"], tuple(map(list, zip(*map(_row, links), strict=True))))
             return len(rows)
 
     async def links(self, after_seq: int, limit: int) -> list[Link]:
@@ -56,7 +55,7 @@ def _row(link: Link) -> tuple[object, ...]:
         entry.actor,
         entry.action,
         entry.case_id,
-        Jsonb(entry.detail),
+        json.dumps(entry.detail),
         link.prev_hash,
         link.hash,
     )

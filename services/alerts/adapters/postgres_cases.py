@@ -24,6 +24,7 @@ from services.alerts.adapters.rows import (
     file_row,
     issued_row,
     notice_row,
+    opened_rows,
     receipt_rows,
     taken_row,
     to_json,
@@ -314,14 +315,17 @@ class PostgresCaseTransaction:
                 for case in changes.updated.values()
             ]
             await run(SQL["update_cases"], {"rows": to_json(rows), "ladders": ladders.json()})
+            clocks = to_json(clock_rows(changes.updated.values()))
+            ids = list(changes.updated)
+            await run(SQL["save_clocks"], {"case_ids": ids, "clocks": clocks, "kinds": sorted(CLOCKS)})
         if changes.opened:
-            rows = [case_row(case, ladders.number(case.ladder)) for case in changes.opened.values()]
+            rows, alike = opened_rows(changes.opened.values(), ladders)
             await run(SQL["insert_cases"], {"rows": to_json(rows), "ladders": ladders.json()})
-        written = {**changes.updated, **changes.opened}
-        if written:
-            clocks = to_json(clock_rows(written.values()))
-            await run(SQL["save_clocks"], {"case_ids": list(written), "clocks": clocks, "kinds": sorted(CLOCKS)})
-        if receipts := receipt_rows(written.values()):
+            if alike:
+                await run(SQL["insert_cases_like"], (to_json(alike),))
+            if new := clock_rows(changes.opened.values()):
+                await run(SQL["insert_clocks"], (to_json(new),))
+        if receipts := receipt_rows([*changes.updated.values(), *changes.opened.values()]):
             await run(SQL["insert_receipts"], (to_json(receipts),))
 
 

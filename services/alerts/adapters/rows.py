@@ -88,8 +88,29 @@ def ladder_of(text: str) -> tuple[LadderStep, ...]:
     return tuple(step_of_json(step) for step in json.loads(text))
 
 
+def opened_rows(cases: Iterable[Case], ladders: Ladders) -> tuple[list[Row], list[Row]]:
+    """Return the rows of new cases: of each ladder a first one that brings it, and those that name that one instead.
+
+    Cases opened under one pack share ladder and guarded times as objects, so that neither is compared.
+    """
+    firsts: dict[tuple[int, int], CaseId] = {}
+    with_ladder, alike = [], []
+    for case in cases:
+        first = firsts.setdefault((id(case.ladder), id(case.guarded)), case.case_id)
+        if first == case.case_id:
+            with_ladder.append(case_row(case, ladders.number(case.ladder)))
+        else:
+            alike.append({**_own_columns(case), "ladder": first})
+    return with_ladder, alike
+
+
 def case_row(case: Case, ladder: int | None) -> Row:
     """Return the row of a case. `ladder` is its number among `Ladders`, None where it is not written."""
+    return {**_own_columns(case), "guarded": [_guarded_json(one) for one in case.guarded], "ladder": ladder}
+
+
+def _own_columns(case: Case) -> Row:
+    """Return what is not the same for many cases."""
     facts, ack = case.facts, case.acknowledged
     return {
         "case_id": case.case_id,
@@ -144,8 +165,6 @@ def case_row(case: Case, ladder: int | None) -> Row:
         "listing_due_at": case.clocks.running[ClockKind.LISTING].due_at if case.is_listed else None,
         "listing_id": case.clocks.running[ClockKind.LISTING].step if case.is_listed else None,
         "cured_at": case.cured_at,
-        "guarded": [_guarded_json(one) for one in case.guarded],
-        "ladder": ladder,
     }
 
 

@@ -20,6 +20,7 @@ from services.alerts.worker.interim import DECIDE_S, Interim
 from services.runtime.kafka_loop import KafkaLoop
 from services.runtime.lifecycle import Stop
 from services.runtime.postgres import Pool
+from services.runtime.topic_ids import SavedTopicIds, topic_id_statements
 
 SIDE_BY_SIDE = 3
 """Partitions whose fires are taken in at the same time: half of the fire lane's connections, delivery has the rest."""
@@ -112,6 +113,9 @@ class FireLane:
             noted=handler.saved,
             worked_off=handler.saved,
             begins_at=handler.begins_at,  # a log that was made anew, or restored, must not keep a fire from being told
+            topic_ids=SavedTopicIds(
+                settings.kafka_bootstrap, self._pool, topic_id_statements("alerts"), limit_s=DECIDE_S
+            ),
             static=True,  # back after kill -9 a fire must not wait until Kafka has given the dead member up
         )
         parts.consumers.watch(loop)

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from schemas.codec import HEADERS
-from schemas.topics import DOCUMENTS, FINDINGS, REQUESTS
+from schemas.topics import DOCUMENTS, FINDINGS, LISTINGS, REQUESTS
 from services.alerts.adapters.delivery_report_port import DeliveryReportPort
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.kafka_notices import KafkaNoticeStream
 from services.alerts.adapters.kafka_requests import document_of_record
+from services.alerts.adapters.listing_acts import PostgresListingActs
 from services.alerts.adapters.postgres_audit import PostgresAuditLog, PostgresAuditor
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_delivery_reports import PostgresDeliveryReports
@@ -28,7 +29,7 @@ from services.alerts.worker.delivery_reports import DeliveryReportIntake, Delive
 from services.alerts.worker.document_intake import DocumentIntake
 from services.alerts.worker.grouping import GroupingWorker
 from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
-from services.alerts.worker.ladder import LadderWorker
+from services.alerts.worker.ladder import GROUP_EVERY, LadderWorker
 from services.alerts.worker.recounting import RecountingWorker
 from services.kernel.retention import kept_from
 from services.runtime.kafka import BatchProducer
@@ -38,6 +39,7 @@ from services.runtime.logging import get_logger
 from services.runtime.postgres import Pool
 from services.runtime.public_http import PublicServer
 from services.runtime.retention import Counters, Retention
+from services.runtime.topic_ids import SavedTopicIds, topic_id_statements
 
 PUBLISH_EVERY_S = 0.25
 """Nobody waits for firenet.notices.v1: what ended meanwhile is sent together."""
@@ -142,6 +144,7 @@ class OrdinaryLane:
             poll_records=poll_records,
             static=True,
             worked_off=handler.saved,
+            topic_ids=SavedTopicIds(settings.kafka_bootstrap, self._work, topic_id_statements("alerts")),
         )
         parts.consumers.watch(loop)
         await loop.run(stop)
@@ -156,6 +159,7 @@ class OrdinaryLane:
             clock=parts.clock,
             wake=parts.wake_all,
             fire_priority=parts.fire_priority,
+            group_every=GROUP_EVERY,
         )
         await parts.turns.run("ladder", worker.turn, stop)
 
@@ -180,12 +184,13 @@ class OrdinaryLane:
         settings = self._parts.settings
         producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-notices", headers=HEADERS)
         outbox = self._parts.delivery_workers.outbox(self._post)
-        stream = KafkaNoticeStream(producer)
+        stream, acts = KafkaNoticeStream(producer), PostgresListingActs(self._work)
+        of_listings = KafkaNoticeStream(producer, LISTINGS)
 
         async def turn() -> int:
             await stream.start()
             await stop.wait_for(PUBLISH_EVERY_S)
-            return await publish_turn(outbox, stream)
+            return await publish_turn(outbox, stream) + await publish_turn(acts, of_listings)
 
         try:
             await self._parts.turns.run("publish", turn, stop)
@@ -237,6 +242,7 @@ class OrdinaryLane:
             poll_records=DOCUMENTS_HELD // 4,
             static=True,
             worked_off=handler.saved,
+            topic_ids=SavedTopicIds(settings.kafka_bootstrap, self._work, topic_id_statements("alerts")),
         )
         parts.consumers.watch(loop)
         await loop.run(stop)

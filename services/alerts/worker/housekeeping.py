@@ -7,7 +7,8 @@ from services.alerts.ports import AuditLog, Auditor, NoticeStream, Unpublished
 from services.kernel.words import AlarmState
 from services.runtime.clock import Clock
 
-SEAL_AT_ONCE = 2000
+SEAL_AT_ONCE = 500
+"""Some 10 ms in which the process does nothing else: a fire may wait for that long."""
 PUBLISH_AT_ONCE = 1000
 OVERDUE_GRACE = timedelta(seconds=60)
 REMEMBER_EVENTS = timedelta(days=30)

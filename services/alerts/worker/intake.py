@@ -103,7 +103,8 @@ class CaseIntake:
         for subject, district in batch.without_pack:
             get_logger().warning("case_without_pack", subject=subject.id, district=district)
         self._metrics.written_down.inc(len(batch.changes.brought))
-        if batch.changes.leaves_work:
+        # a storm that woke every task with every batch would have them ask the database for nothing, batch by batch
+        if batch.changes.leaves_work or batch.changes.has_step_due(self._clock.now()):
             self._wake()
 
     async def _take_once(self, claim: PartitionClaim, events: Sequence[Event], next_offset: int) -> _Batch:

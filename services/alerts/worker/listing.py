@@ -145,7 +145,7 @@ class ListingService:
         changes.listings[listing.listing_id] = listing
         body = who.body_code or ""
         changes.listing_entries.append(
-            ListingEntry(listing.listing_id, listing.revision, now, who.account, body, act, detail)
+            ListingEntry(listing.listing_id, listing.revision, now, who.account, body, act, detail, listing.due_at)
         )
         about = {"listing": listing.listing_id, "state": str(listing.state), "via": who.via, "body": who.body_code}
         changes.audit.append(

@@ -36,6 +36,7 @@ from services.alerts.domain.delivery.letters import (
 from services.alerts.domain.delivery.notice import About, Notice, notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import reply_due
+from services.alerts.domain.escalation.guarded import standing_still
 from services.alerts.domain.escalation.ladder import Pace, climb
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.ids import ContactId
@@ -218,6 +219,7 @@ class NoticeComposer:
         case = decision.case
         if case is not None:
             self._note_calendar(case)
+        held = None if case is None else standing_still(case.guarded, now.astimezone(CHINA).date())
         changes.audit.append(
             AuditEntry(
                 now,
@@ -232,6 +234,8 @@ class NoticeComposer:
                     "evidence": f"{event.proof.topic}/{event.proof.partition}/{event.proof.offset}",
                     "pack": f"{case.pack_id}@{case.pack_version}" if case else None,
                     "clause": case.clause if case else None,
+                    # why nobody is told of it yet
+                    **({} if held is None else {"declared": f"{held.name_zh} {held.first} - {held.last}"}),
                 },
             )
         )

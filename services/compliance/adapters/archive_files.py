@@ -17,6 +17,8 @@ DIGITS = 20
 UNFINISHED = ".unfinished"
 LOCK = "LOCK"
 """Held by the one process that writes. A folder without it is no archive."""
+TOPIC_ID = "TOPIC_ID"
+"""In the folder of a topic: which one of that name its files are of, as Kafka calls it."""
 _NAME = re.compile(r"^([0-9]{20})-([0-9]{20})\.jsonl\.gz$")
 _DAY = re.compile(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
 _TOPIC = re.compile(r"^firenet\.[a-z]+\.v[0-9]+$")

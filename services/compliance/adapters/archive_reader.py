@@ -8,12 +8,22 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from schemas.topics import REGISTRY, SIGNALS
+from schemas.topics import LISTINGS, REGISTRY, SIGNALS
 from services.compliance.adapters import archive_lines
-from services.compliance.adapters.archive_files import ArchivedFile, days, files, files_of_day, folder_of, places
+from services.compliance.adapters.archive_files import (
+    TOPIC_ID,
+    ArchivedFile,
+    days,
+    files,
+    files_of_day,
+    folder_of,
+    places,
+)
 from services.compliance.adapters.archive_lines import Line
 from services.compliance.ports import Place
 
+_WHOLE = frozenset({REGISTRY, LISTINGS})
+"""What holds on from long before: a unit that was registered, a listing whose deadline is in the span."""
 MAX_LINE = 16 * 1024 * 1024
 
 
@@ -46,6 +56,11 @@ class ArchiveReader:
             for place in wanted
         )
 
+    def topic_ids(self) -> Mapping[str, str]:
+        """Return Kafka's ids of the topics that the files are of, as far as they were known. Raises OSError."""
+        topics = {place.topic: self.root / place.topic / TOPIC_ID for place in self.places}
+        return {topic: path.read_text("ascii") for topic, path in topics.items() if path.exists()}
+
     def whole_until(self) -> bytes:
         """Return the instant before which everything is archived: where the first partition of the signals ends.
 
@@ -56,7 +71,10 @@ class ArchiveReader:
         return min(ends)
 
     def lines(self, start: bytes, end: bytes) -> Iterator[Line]:
-        """Yield lines recorded in [start, end), in order; of the registry all before `end`. Raises BadArchive."""
+        """Yield lines recorded in [start, end), in order; of registry and listings all before `end`.
+
+        Raises BadArchive.
+        """
         return heapq.merge(*(self._of_place(place, start, end) for place in self.places))
 
     def lines_from(self, offsets: Mapping[Place, int], end: bytes) -> Iterator[Line]:
@@ -72,7 +90,7 @@ class ArchiveReader:
         return heapq.merge(*(self._of_place(place, b"", end, (offsets or {}).get(place, 0)) for place in ours))
 
     def _of_place(self, place: Place, start: bytes, end: bytes, first: int = 0) -> Iterator[Line]:
-        since = b"" if place.topic == REGISTRY else start
+        since = b"" if place.topic in _WHOLE else start
         for file in self._files(place, since, end):
             if file.last < first:
                 continue

@@ -15,6 +15,7 @@ from schemas.inputs import EXIT_OF, InputError, lines
 from services.compliance.domain.adjustments import Adjustment, Adjustments
 from services.compliance.domain.checks import CheckStep
 from services.compliance.domain.knowledge import Known
+from services.compliance.domain.listings import ListedAct
 from services.compliance.domain.registry import GatewayRow, Registry, UnitRow
 from services.compliance.domain.signals import Pair, SignalFact
 from services.compliance.domain.visibility import NEVER, TickFact
@@ -35,6 +36,7 @@ class Facts:
     heartbeats: dict[Pair, tuple["array[int]", "array[int]"]] = field(default_factory=dict)
     replaced: list[tuple[int, Pair, int]] = field(default_factory=list)
     checks: list[tuple[int, CheckStep]] = field(default_factory=list)
+    listings: list[tuple[int, ListedAct]] = field(default_factory=list)
     records: list[tuple[int, wire_registry.RegistryData]] = field(default_factory=list)
 
     def take(self, fact: wire.Fact) -> None:
@@ -52,6 +54,8 @@ class Facts:
             case wire.CheckFact():
                 step = CheckStep(fact.command_id, fact.gateway_id, micros(fact.ordered_at), fact.step)
                 self.checks.append((micros(fact.recorded_at), step))
+            case wire.ListingFact():
+                self.listings.append((micros(fact.recorded_at), _listed_act(fact)))
             case wire.RecordFact():
                 self.records.append((micros(fact.recorded_at), fact.data))
 
@@ -144,6 +148,21 @@ def _signal(fact: wire.SignalFact) -> SignalFact:
         system="" if point is None else point.system or "",
         address=None if point is None else point.address,
         restores=None if fact.restores is None else fact.restores.value,
+    )
+
+
+def _listed_act(fact: wire.ListingFact) -> ListedAct:
+    data = fact.data
+    return ListedAct(
+        listing_id=data.listing_id,
+        number=data.number,
+        act=data.act,
+        at=micros(fact.at),
+        due_at=None if data.due_at is None else micros(data.due_at),
+        unit_id=data.unit_id,
+        district=data.district or "",
+        town=data.town or "",
+        department=data.lead_department or "",
     )
 
 

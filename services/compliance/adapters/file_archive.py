@@ -24,6 +24,7 @@ from schemas.topics import SIGNALS
 from services.compliance.adapters import archive_lines
 from services.compliance.adapters.archive_files import (
     LOCK,
+    TOPIC_ID,
     UNFINISHED,
     ArchivedFile,
     days,
@@ -79,6 +80,19 @@ class FileArchive:
         if gone:
             raise Waits(Trouble.MISSING, f"no file of {gone[0].topic}[{gone[0].partition}] is left in {self._root}")
         return found
+
+    def belongs_to(self, topic_ids: Mapping[str, str]) -> None:
+        with _translated():
+            for topic, now in topic_ids.items():
+                path = self._root / topic / TOPIC_ID
+                before = path.read_text("ascii") if path.exists() else ""
+                has_files = any(self._recorded_ms[place] for place in self._recorded_ms if place.topic == topic)
+                if before and before != now and has_files:
+                    raise Waits(Trouble.AHEAD, f"{topic} was made anew since it was archived to {self._root}")
+                if before != now:
+                    unfinished = path.with_name(f"{TOPIC_ID}{UNFINISHED}")
+                    unfinished.write_text(now, "ascii")
+                    unfinished.rename(path)
 
     def append(self, place: Place, first: int, records: Sequence[LogRecord]) -> Appended:
         with _translated():

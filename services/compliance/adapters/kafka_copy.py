@@ -58,7 +58,7 @@ class _Copy:
         async for place, records in self._read(places):
             found[place] += records
         for place, held in found.items():
-            first, end, _ = self._bounds[place]
+            first, end = self._bounds[place].first, self._bounds[place].end
             if held:
                 self._append(place, held if len(held) == end else dated_by_versions(held, first))
 

@@ -12,6 +12,7 @@ from aiokafka.errors import ConsumerStoppedError, KafkaError
 from services.compliance.ports import Bounds, LogRecord, Place, Trouble, Waits
 from services.runtime.kafka import stop_consumer
 from services.runtime.logging import get_logger
+from services.runtime.topic_ids import topic_id
 
 FETCH_BYTES = 1024 * 1024
 """Per partition: with 18 of them, some 20 MB wait for us at most. A larger record comes alone."""
@@ -45,9 +46,10 @@ class KafkaSource:
             places = self._places = await self._existing(self._consumer)
             firsts = await self._consumer.beginning_offsets(places)
             ends = await self._consumer.end_offsets(places)
+            ids = {topic: await topic_id(self._bootstrap, topic) for topic in self._topics}
             return {
                 Place(place.topic, place.partition): Bounds(
-                    firsts[place], ends[place], await self._consumer.committed(place)
+                    firsts[place], ends[place], await self._consumer.committed(place), ids[place.topic]
                 )
                 for place in places
             }

@@ -5,7 +5,7 @@ and depends on nothing but the log, so it is the same after a restart, on anothe
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from schemas import facts as wire
 from schemas.establishing import Establishing, LogLine, is_believable, is_passed_over
 from schemas.pack import Pack
 from schemas.registry import PackRecord, RegistryData
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS
+from schemas.topics import EXCHANGES, LISTINGS, REGISTRY, SIGNALS
 from services.compliance.adapters import archive_lines
 from services.compliance.adapters.archive_lines import Line
 from services.compliance.adapters.archive_reader import ArchiveReader, BadArchive
@@ -34,6 +34,7 @@ CODECS: dict[str, codec.Codec[Any]] = {
     SIGNALS: codec.signals,
     EXCHANGES: codec.exchanges,
     REGISTRY: codec.registry,
+    LISTINGS: codec.listings,
 }
 MS = 1000
 FORM = 3
@@ -57,6 +58,7 @@ class ArchiveFold:
         self._end_ms: int = said.get("end_ms", 0)
         self._offsets = {Place(topic, number): offset for topic, number, offset in said.get("offsets", ())}
         self._pack_offsets = {Place(topic, number): offset for topic, number, offset in said.get("pack_offsets", ())}
+        self._topic_ids: dict[str, str] = said.get("topic_ids", {})
         self._floor_ms: int = said.get("floor_ms", 0)
         self._is_of_before = state is not None and said.get("form") != FORM
         self._pack_records: dict[str, str] = said.get("packs", {})
@@ -128,7 +130,23 @@ class ArchiveFold:
             reader = ArchiveReader(self._root, lambda what: self._tell("figures_log_gap", what=what))
         except BadArchive:
             return None  # nothing is archived yet
-        return reader if reader.has_all_of(self._places) else None
+        if not reader.has_all_of(self._places):
+            return None
+        self._follow_topics(reader.topic_ids())
+        return reader
+
+    def _follow_topics(self, now: Mapping[str, str]) -> None:
+        """Read a topic that was made anew, in an archive that was begun anew, from its beginning: what we have read of
+        the one before has numbers that mean other records now.
+        """
+        for topic, topic_id in now.items():
+            if self._topic_ids.get(topic, topic_id) != topic_id:
+                self._tell("figures_topic_made_anew", topic=topic)
+                self._offsets = {place: offset for place, offset in self._offsets.items() if place.topic != topic}
+                self._pack_offsets = {
+                    place: offset for place, offset in self._pack_offsets.items() if place.topic != topic
+                }
+        self._topic_ids = {**self._topic_ids, **now}
 
     def _next_end(self, reader: ArchiveReader) -> int | None:
         """Return the end of the next cell of the grid that holds anything, None while it is not archived whole."""
@@ -240,6 +258,7 @@ class ArchiveFold:
                 "end_ms": self._end_ms,
                 "offsets": [(*place, offset) for place, offset in sorted(self._offsets.items())],
                 "pack_offsets": [(*place, offset) for place, offset in sorted(self._pack_offsets.items())],
+                "topic_ids": self._topic_ids,
                 "floor_ms": self._floor_ms,
                 "packs": self._pack_records,
                 "seen_before": self._seen_before,
@@ -282,6 +301,7 @@ class _Taken:
             signals=[(signal, raw) for (_, signal), raw in zip(facts.signals, self._signals, strict=True)],
             checks=[check for _, check in facts.checks],
             records=self._records,
+            listings=[act for _, act in facts.listings],
             anew=anew,
             all_units=all_units,
         )

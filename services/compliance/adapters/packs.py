@@ -80,7 +80,13 @@ def _scheme(name: str, said: Evaluation, pack: wire.Pack) -> Scheme:
 
 def _criterion(code: str, said: WireCriterion) -> Criterion:
     called = Named(said.name_zh, said.name_en, said.clause)
-    rate = said.rate
+    rate, listings = said.rate, said.listings
+    if listings is not None:
+        none_at, full_at = Fraction(listings.none_at), Fraction(listings.full_at)
+        return Criterion(
+            code, said.points, called, none_at=none_at, full_at=full_at,
+            left_out_if_empty=listings.left_out_if_empty, listings=True,
+        )  # fmt: skip
     if rate is None:
         return Criterion(code, said.points, called)
     return Criterion(

@@ -12,6 +12,7 @@ from services.compliance.adapters import kept
 from services.compliance.adapters.facts import registry_of
 from services.compliance.adapters.figure_rows import body_event, figure_event, figure_row, published_of
 from services.compliance.adapters.outage_rows import outage_row, standing_outage
+from services.compliance.adapters.score_rows import listed_act_row
 from services.compliance.adapters.statements import SQL
 from services.compliance.domain.attribution import Lost
 from services.compliance.domain.bodies import About, Assessment, Standing
@@ -86,6 +87,7 @@ class PostgresFacts:
                 await connection.execute(SQL["forget_registry"])
             await self._take_registry(connection, step, before)
             late = await self._take_facts(connection, step)
+            await _many(connection, SQL["add_listing_act"], [listed_act_row(act) for act in step.listings])
             await connection.execute(SQL["drop_carries"], (sorted(late),))
             if step.all_units or step.anew:
                 await connection.execute(SQL["drop_all_carries"])

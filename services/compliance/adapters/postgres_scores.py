@@ -4,9 +4,17 @@ from collections.abc import Collection, Sequence
 
 from services.compliance.adapters.grade_rows import grade_event, graded_of, graded_row
 from services.compliance.adapters.postgres_facts import translated
-from services.compliance.adapters.score_rows import cited_of, entry_of, score_row, score_text, withdrawn_row
+from services.compliance.adapters.score_rows import (
+    cited_of,
+    entry_of,
+    listed_act_of,
+    score_row,
+    score_text,
+    withdrawn_row,
+)
 from services.compliance.adapters.statements import SQL
 from services.compliance.domain.grades import grade_findings, years_of
+from services.compliance.domain.listings import ListedAct
 from services.compliance.domain.scores import Cited, Entry, Score
 from services.kernel.calendar import micros
 from services.kernel.words import FindingKind, Period
@@ -34,6 +42,12 @@ class PostgresScores:
         with translated():
             async with self._pool.connection() as connection:
                 return [entry_of(row) for row in await (await connection.execute(SQL["entries"])).fetchall()]
+
+    async def listings(self) -> Sequence[ListedAct]:
+        with translated():
+            async with self._pool.connection() as connection:
+                rows = await (await connection.execute(SQL["listing_acts"])).fetchall()
+        return [listed_act_of(row) for row in rows]
 
     async def save(self, scores: Sequence[Score]) -> int:
         with translated():

@@ -8,13 +8,14 @@ from typing import Any
 from schemas.inputs import json_line
 from services.compliance.adapters.figure_rows import figure_id
 from services.compliance.domain.formulas.score import Span, part_of_whole
+from services.compliance.domain.listings import DueListing, ListedAct, in_time
 from services.compliance.domain.period import Window
 from services.compliance.domain.publishing import Key
 from services.compliance.domain.scheme import Named
 from services.compliance.domain.scores import Cited, Entry, Mark, Part, Score
 from services.kernel.calendar import day_number, micros, moment, text
 from services.kernel.ratio import Ratio, percent
-from services.kernel.words import Period
+from services.kernel.words import ListingAct, Period
 
 
 def cited_of(row: Sequence[Any]) -> Cited:
@@ -27,6 +28,19 @@ def entry_of(row: Sequence[Any]) -> Entry:
     entry_id, district, scheme_id, body_id, criterion_id, month, points, most, account, reason = row
     given = None if points is None else Fraction(points)
     return Entry(entry_id, district, scheme_id, body_id, criterion_id, day_number(month), given, most, account, reason)
+
+
+def listed_act_of(row: Sequence[Any]) -> ListedAct:
+    listing_id, number, act, at, due_at, *whose = row
+    due = None if due_at is None else micros(due_at)
+    return ListedAct(listing_id, number, ListingAct(act), micros(at), due, *whose)
+
+
+def listed_act_row(act: ListedAct) -> tuple[Any, ...]:
+    return (
+        act.listing_id, act.number, act.act.value, moment(act.at), None if act.due_at is None else moment(act.due_at),
+        act.unit_id, act.district, act.town, act.department,
+    )  # fmt: skip
 
 
 def score_row(score: Score, revision: int) -> tuple[Any, ...]:
@@ -97,14 +111,25 @@ def _mark(mark: Mark) -> dict[str, Any]:
         "id": criterion.criterion_id,
         "called": _called(criterion.called),
         "points": criterion.points,
-        "manual": criterion.metric is None,
+        "manual": criterion.is_manual,
         "low": low,
         "high": high,
         "gap": None if mark.gap is None else mark.gap.value,
         "left_out": mark.is_left_out,
         "figure": None if mark.figure is None else _figure(mark.figure),
         "entry": None if mark.entry is None else _entry(mark.entry),
+        **({"listings": _listings(mark.listings)} if criterion.listings else {}),
     }
+
+
+def _listings(listings: Sequence[DueListing]) -> dict[str, Any]:
+    """Return the listings that were due; `low` and `high`: what share of them was in time, per cent."""
+    ratio = in_time(listings)
+    due = [
+        {"id": each.listing_id, "unit": each.listed.unit_id, "due": text(each.due_at), "outcome": each.outcome.value}
+        for each in listings
+    ]
+    return {"low": percent(ratio.low), "high": percent(ratio.high), "due": due}
 
 
 def _figure(cited: Cited) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def evaluate_answer(inputs: Inputs) -> dict[str, Any]:
     known_at = None if asked.known_at is None else to_micros(asked.known_at)
     knowledge = inputs.knowledge(known_at, adjusted=asked.adjusted)
     figures = [cited for window in asked_months(asked) for cited in month_figures(knowledge, window)]
-    scores = evaluated(knowledge.policies, figures, asked_entries(asked, known_at))
+    scores = evaluated(knowledge.policies, figures, asked_entries(asked, known_at), inputs.listings(known_at))
     return {
         "known_at": None if known_at is None else text(known_at),
         "through": text(knowledge.visibility.through),

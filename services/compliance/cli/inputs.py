@@ -8,6 +8,7 @@ from schemas.inputs import MAX_ASK, InputError, read_bytes, read_packs, read_reg
 from services.compliance.adapters.facts import Facts, known, read_facts
 from services.compliance.adapters.packs import policies
 from services.compliance.domain.knowledge import Knowledge
+from services.compliance.domain.listings import ListedAct
 
 MAX_INSTANTS = 4
 """Of so many instants of knowledge everything is kept at once: a year of daily publications must not pile up."""
@@ -39,6 +40,10 @@ class Inputs:
             found = known(self._registry, self._facts, known_at, adjusted=adjusted)
             self._by_instant[key] = Knowledge(found, self._packs)
         return self._by_instant[key]
+
+    def listings(self, known_at: int | None) -> list[ListedAct]:
+        """Return what was done with listings, as known at an instant."""
+        return [act for at, act in self._facts.listings if known_at is None or at <= known_at]
 
 
 def _facts(source: str, stdin: BinaryIO) -> Facts:

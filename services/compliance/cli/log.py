@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TextIO
 
 from schemas import codec
 from schemas.inputs import EXIT_OF, InputError
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS
+from schemas.topics import EXCHANGES, LISTINGS, REGISTRY, SIGNALS
 from services.compliance.adapters import archive_lines
 from services.compliance.adapters.archive_lines import Line
 from services.compliance.adapters.archive_reader import ArchiveReader, BadArchive
@@ -24,6 +24,7 @@ CODECS: dict[str, codec.Codec[Any]] = {
     SIGNALS: codec.signals,
     EXCHANGES: codec.exchanges,
     REGISTRY: codec.registry,
+    LISTINGS: codec.listings,
 }
 DAY_MS = 86_400_000
 

@@ -18,7 +18,7 @@ from typing import BinaryIO, TextIO
 from schemas.establishing import Establishing, is_passed_over
 from schemas.inputs import EXIT_OF, InputError, json_line, read_packs
 from schemas.pack import Pack
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS, all_topics
+from schemas.topics import LOGGED, all_topics
 from services.compliance.adapters import archive_lines
 from services.compliance.adapters.archive_reader import ArchiveReader, BadArchive
 from services.compliance.adapters.ask import to_micros
@@ -39,7 +39,6 @@ from services.kernel.calendar import day_of, text
 from services.runtime.settings import load
 
 MS = 1000
-TOPICS = (SIGNALS, EXCHANGES, REGISTRY)
 
 
 def run(arguments: list[str], out: BinaryIO, errors: TextIO) -> int:
@@ -63,7 +62,7 @@ def run(arguments: list[str], out: BinaryIO, errors: TextIO) -> int:
             root = options.archive or settings.archive_root
             if options.kafka:
                 root = Path(folder)
-                topics = {each.name: each.partitions for each in all_topics().values() if each.name in TOPICS}
+                topics = {each.name: each.partitions for each in all_topics().values() if each.name in LOGGED}
                 asyncio.run(copy_of_kafka(settings.kafka_bootstrap, topics, root))
             differing = _differing(ArchiveReader(root, tell), stored, packs)
             many = sum(1 for line in differing if out.write(json_line(line).encode()))

@@ -127,6 +127,11 @@ def tells(signal: SignalFact) -> bool:
     return signal.kind in (*KINDS, "restore") and "repeated" not in signal.flags
 
 
+def begins(signal: SignalFact) -> bool:
+    """Whether it may begin a trouble (R22)."""
+    return signal.kind in KINDS and tells(signal)
+
+
 @dataclass(frozen=True, slots=True)
 class _Coming:
     """Keys whose isolation begins later in the same instant, after the event number `after`."""

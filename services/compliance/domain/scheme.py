@@ -18,7 +18,10 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`metric` None: a person enters the points. `none_at`, `full_at`: the rates that give none and all of them."""
+    """Points by a published figure, by `listings`, or else a person enters them.
+
+    `none_at`, `full_at`: the rates that give none and all of them.
+    """
 
     criterion_id: str
     points: int
@@ -28,6 +31,11 @@ class Criterion:
     none_at: Fraction = Fraction(0)
     full_at: Fraction = Fraction(1)
     left_out_if_empty: bool = False
+    listings: bool = False
+
+    @property
+    def is_manual(self) -> bool:
+        return self.metric is None and not self.listings
 
 
 class ScoredBody(NamedTuple):
@@ -63,6 +71,10 @@ class Scheme:
 
     def grade(self, share: Fraction) -> Grade:
         return next((grade for grade, least in self.bands if share >= least), Grade.NOT_COMPETENT)
+
+    def slice_of(self, body_id: str) -> str:
+        """Return whose figures and listings are the body's; `body_id` without the district."""
+        return self.bodies[body_id].slice_id if self.bodies else body_id
 
     def uses(self, metric: str, scope: str) -> bool:
         return any((each.metric, each.scope) == (metric, scope) for each in self.criteria)

@@ -1,4 +1,4 @@
-"""Scores of bodies (考核): of a month from published figures and what people entered, of longer periods from months.
+"""Scores of bodies (考核): of a month from published figures, listings and what people entered, of more from months.
 
 Nothing that is missing is guessed. A criterion that is open may come to anything between none and all of its points, so
 a score lies between two bounds; where these have one grade it is that grade, provisional as long as anything is open.
@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.formulas.score import ANYTHING, Span, given, mean, of_points, weighted
+from services.compliance.domain.listings import DueListing, ListedAct, Owner, by_owner, due_listings, in_time, within
 from services.compliance.domain.period import Window, window_of, windows_between
 from services.compliance.domain.policy import Policies, Policy
 from services.compliance.domain.publishing import Key, is_published
@@ -59,10 +60,11 @@ class Mark(NamedTuple):
     is_left_out: bool = False
     figure: Cited | None = None
     entry: Entry | None = None
+    listings: Sequence[DueListing] = ()
 
     @property
     def is_open(self) -> bool:
-        return self.share is None and not self.is_left_out
+        return (self.share is None or self.gap is ScoreGap.NOT_DECIDED) and not self.is_left_out
 
 
 class Subject(NamedTuple):
@@ -134,10 +136,21 @@ Figures = Mapping[tuple[str, str], Cited | None]
 """Of one slice and month, by metric and scope. None: published, and nothing that it counts was ever in the slice."""
 
 
-def month_score(scheme: Scheme, body_id: str, window: Window, figures: Figures, entries: Mapping[str, Entry]) -> Score:
-    """Return a month's score from the figures of the body's slice, and its entries by criterion."""
-    marks = [_mark(each, figures, entries.get(each.criterion_id)) for each in scheme.criteria]
-    if all(mark.is_left_out for mark in marks if mark.criterion.metric is not None):
+def month_score(
+    scheme: Scheme,
+    body_id: str,
+    window: Window,
+    figures: Figures,
+    entries: Mapping[str, Entry],
+    listings: Sequence[DueListing] = (),
+) -> Score:
+    """Return a month's score from the figures of the body's slice, its entries by criterion, and its listings."""
+    due = within(listings, window)
+    marks = [
+        _mark_of_listings(each, due) if each.listings else _mark(each, figures, entries.get(each.criterion_id))
+        for each in scheme.criteria
+    ]
+    if all(mark.is_left_out for mark in marks if not mark.criterion.is_manual):
         # nothing was measured: what a person entered would be the whole score, and a slip in the register a sanction
         marks = [mark._replace(is_left_out=False) for mark in marks]
     counted = [(mark.criterion.points, mark.share or ANYTHING) for mark in marks if not mark.is_left_out]
@@ -160,6 +173,14 @@ def _mark(criterion: Criterion, figures: Figures, entry: Entry | None) -> Mark:
         return Mark(criterion, None, ScoreGap.NOTHING_COUNTED, left_out, cited)
     gap = None if share.low == share.high else ScoreGap.BLIND
     return Mark(criterion, share, gap, figure=cited)
+
+
+def _mark_of_listings(criterion: Criterion, due: Sequence[DueListing]) -> Mark:
+    ratio = in_time(due)
+    share = given(ratio, criterion.none_at, criterion.full_at)
+    if share is None:
+        return Mark(criterion, None, ScoreGap.NOTHING_COUNTED, criterion.left_out_if_empty)
+    return Mark(criterion, share, ScoreGap.NOT_DECIDED if ratio.unknown else None, listings=due)
 
 
 def rolled_up(scheme: Scheme, body_id: str, window: Window, months: Mapping[Window, Score]) -> Score:
@@ -197,11 +218,13 @@ def _scored(
     return Score(scheme, body_id, window, span, worst, best, is_open, marks, parts)
 
 
-def evaluated(policies: Policies, figures: Iterable[Cited], entries: Iterable[Entry]) -> list[Score]:
+def evaluated(
+    policies: Policies, figures: Iterable[Cited], entries: Iterable[Entry], acts: Iterable[ListedAct] = ()
+) -> list[Score]:
     """Return the score of every month that has published figures, and of every quarter and year that ends with one.
 
     Which scheme holds is said by the pack of the period's last day. `entries` in the order in which they were made: of
-    several for one criterion, body and month the last holds.
+    several for one criterion, body and month the last holds. `acts`: what was done with listings, in any order.
     """
     by_month: dict[Window, dict[tuple[str, str], dict[tuple[str, str], Cited | None]]] = {}
     for cited in figures:
@@ -212,6 +235,7 @@ def evaluated(policies: Policies, figures: Iterable[Cited], entries: Iterable[En
         # a body is called otherwise once another district has a pack, and what was entered for it stands
         of = entry.district, entry.scheme_id, entry.body_id.rpartition("/")[2], entry.month
         entered.setdefault(of, {})[entry.criterion_id] = entry
+    listings = by_owner(due_listings(acts))
     found: list[Score] = []
     for district in policies.districts():
         prefix = f"{district}/" if len(policies.districts()) > 1 else ""
@@ -222,6 +246,7 @@ def evaluated(policies: Policies, figures: Iterable[Cited], entries: Iterable[En
                 window,
                 _with_nothing(scheme, pack, by_slice),
                 entered.get((district, scheme.scheme_id, body_id, day_of(window.start)), {}),
+                listings.get(Owner(district, scheme.dimension, scheme.slice_of(body_id)), ()),
             )
             for window, slices in sorted(by_month.items())
             for pack in _pack(policies, district, window)

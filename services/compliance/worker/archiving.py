@@ -92,6 +92,8 @@ class Archiving:
     async def _open(self) -> None:
         bounds = await self._source.open()
         archived = await self._in_thread(self._archive.open, {place: each.noted for place, each in bounds.items()})
+        ids = {place.topic: each.topic_id for place, each in bounds.items() if each.topic_id is not None}
+        await self._in_thread(self._archive.belongs_to, ids)
         self._next = {place: self._beginning(place, archived[place], each) for place, each in bounds.items()}
         self._ends = {place: each.end for place, each in bounds.items()}
         self._held = {}

@@ -20,6 +20,7 @@ from services.compliance.domain.attribution import Attribution, Lost
 from services.compliance.domain.bodies import Assessment, findings
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.figure import Figure
+from services.compliance.domain.health import begins
 from services.compliance.domain.interruptions import Interruption, StandingOutage, interruptions, outage_of, revised
 from services.compliance.domain.knowledge import Cut, Knowledge, Known
 from services.compliance.domain.period import Window, window_of, windows_between
@@ -56,6 +57,8 @@ UNITS_AT_ONCE = 100
 """So many units are computed between two looks at everything else: some 100 ms of processor, some 20 MB."""
 WAIT_S = 1.0
 MAX_WAIT_S = 30.0
+LATE_TOLD = 20
+"""Of one step; all of them are counted."""
 FINAL_DAYS = 7
 """So many days become final at once: a few days of heartbeats of some units are read for it, not a year's."""
 RUNNING = (Period.DAY, Period.WEEK, Period.MONTH)
@@ -178,10 +181,23 @@ class Closing:
 
     async def _take(self, step: Step, kept_day: int) -> None:
         await self._store.take(step)
-        self._metrics.too_late.inc(_received_before(step, midnight(kept_day)) if kept_day else 0)
+        if kept_day:
+            self._metrics.too_late.inc(_received_before(step, midnight(kept_day)))
+            self._tell_late_troubles(step, midnight(kept_day))
         self._folded_to = step.known_at
         self._metrics.steps.inc()
         self._metrics.known_at.set(step.known_at / 1_000_000)
+
+    def _tell_late_troubles(self, step: Step, final: int) -> None:
+        """Say which signals of final days begin a trouble: what ended it may be gone, and then nothing of ours does."""
+        late = [signal for signal, _ in step.signals if signal.received < final and begins(signal)]
+        self._metrics.late_troubles.inc(len(late))
+        for signal in late[:LATE_TOLD]:
+            gateway_id, unit_id = signal.pair
+            received = moment(signal.received).isoformat()
+            self._tell(
+                "figures_trouble_too_late", unit_id=unit_id, gateway_id=gateway_id, kind=signal.kind, at=received
+            )
 
     async def _compute(self, position: Position) -> None:
         policies, visibility = self._policies(), self._log.visibility

@@ -1,4 +1,4 @@
-"""Bodies are scored anew when a figure of a month was published or revised, when somebody entered points, by new packs.
+"""Bodies are scored anew by new figures of a month, entered points, acts of listings, and packs.
 
 All scores are made of what stands, so that it does not matter in which order any of it came; a revision is stored of
 each that is another than before, and of each that is not made any more.
@@ -35,9 +35,10 @@ class Scoring:
             return 0
         figures = await self._store.figures({scheme.dimension.value for scheme in schemes}) if schemes else ()
         entries = await self._store.entries() if schemes else ()
+        acts = await self._store.listings() if schemes else ()
         self._made_of = made_of
         try:
-            scores = evaluated(policies, figures, entries)
+            scores = evaluated(policies, figures, entries, acts)
         except Exception as error:  # noqa: BLE001 - our bug about a score must stop neither figures nor the archive
             self._metrics.scoring_failures.inc()
             self._tell("scoring_failed", error=f"{type(error).__name__}: {str(error)[:200]}")

@@ -17,7 +17,7 @@ from schemas.document import (
     Standing,
 )
 from services.console.domain.errors import DocumentRefused
-from services.console.domain.evaluation import NewCircular, ScoredPeriod, ScoreRow, placed
+from services.console.domain.evaluation import NewCircular, ScoredPeriod, ScoredScheme, ScoreRow, placed
 from services.console.ports import CircularPrinter, ReadModel
 from services.kernel.calendar import CHINA
 from services.kernel.ids import derive
@@ -45,9 +45,10 @@ class Circulars:
         return await self._documents.draft(codec.requests.encode(request_of(asked, bodies)))
 
 
-def case_of(scheme_id: str, period: ScoredPeriod) -> str:
+def case_of(scheme: ScoredScheme, period: ScoredPeriod) -> str:
     """Return what stands in the place of a case: all circulars of a scheme and a period have it."""
-    return f"circular-{derive('circular', scheme_id, period.kind.value, period.first.isoformat())}"
+    district = (scheme.district,) if scheme.district else ()
+    return f"circular-{derive('circular', scheme.scheme_id, period.kind.value, period.first.isoformat(), *district)}"
 
 
 def request_of(asked: NewCircular, bodies: Bodies) -> DocumentRequest:
@@ -63,18 +64,20 @@ def request_of(asked: NewCircular, bodies: Bodies) -> DocumentRequest:
     ((pack_id, version),) = packs
     called = asked.rows[0].score["called"]
     revisions = sorted(f"{row.score['body']}@{row.revision}" for row in asked.rows)
-    request_id = derive("circular", asked.scheme_id, asked.period.kind.value, str(asked.period.first), *revisions)
+    request_id = derive(
+        "circular", asked.scheme.scheme_id, asked.period.kind.value, str(asked.period.first), *revisions
+    )
     office = bodies.get(OFFICE)
     data = DocumentRequestData(
         request_id=request_id,
-        case_id=case_of(asked.scheme_id, asked.period),
+        case_id=case_of(asked.scheme, asked.period),
         instrument=Instrument.CIRCULAR,
         issuer=IssuingBody(code=BRIGADE, name=_pair(bodies.get(BRIGADE, UNNAMED))),
         addressee=ADDRESSEE,
         copies=() if office is None else (_pair(office),),
         circular=Circular(
             period=period_name(asked.period),
-            measure=_called(called),
+            measure=_measure(called, asked.scheme.district),
             standings=tuple(_standing(row, place, bodies) for row, place in placed(asked.rows)),
         ),
         languages=(Language.ZH, Language.EN),
@@ -83,6 +86,12 @@ def request_of(asked: NewCircular, bodies: Bodies) -> DocumentRequest:
         evidence=None,
     )
     return DocumentRequest(id=request_id, source=SOURCE, subject=BRIGADE, time=asked.at, data=data)
+
+
+def _measure(called: Mapping[str, str], district: str) -> Named:
+    """Return what the scheme is called, with its district where there are several, which may call theirs the same."""
+    named = _called(called)
+    return Named(zh=f"{named.zh}（{district}）", en=f"{named.en} ({district})") if district else named
 
 
 def period_name(period: ScoredPeriod) -> Named:
@@ -119,7 +128,7 @@ def _standing(row: ScoreRow, place: int | None, bodies: Bodies) -> Standing:
 
 
 def _criterion(one: Mapping[str, Any]) -> Measured:
-    figure = one["figure"] or {}
+    figure = one["figure"] or one.get("listings") or {}  # one before listings had none to name
     return Measured(
         what=_called(one["called"]),
         rate_low=figure.get("low") or "",

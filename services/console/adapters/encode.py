@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from services.console.domain.cases import Fire
@@ -18,12 +19,22 @@ from services.kernel.ratio import percent, verdict
 BOARD_ROWS = 200
 
 
-def plain(value: Any) -> Any:
-    """Return `value` in JSON types: dataclasses as objects, instants in UTC, bytes in base64, fractions as text."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+def dumps(value: Any) -> str:
+    """Return JSON: dataclasses as objects, instants in UTC, bytes in base64, fractions as text.
+
+    Keys of mappings are texts. What has JSON's own types is left to the encoder in C: a picture of a large district has
+    ten thousand values, and the page of fires waits for each.
+    """
+    return json.dumps(value, default=_plain, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that has none of JSON's types in one that has; what it holds comes here in its turn."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if is_dataclass(value):
+        kind: Any = type(value)
+        return {name: getattr(value, name) for name in _names(kind)}
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Enum):
@@ -32,15 +43,12 @@ def plain(value: Any) -> Any:
         return b64encode(value).decode()
     if isinstance(value, Fraction):
         return str(value)
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    return value
+    raise TypeError(f"{type(value).__name__} is no JSON")
 
 
-def dumps(value: Any) -> str:
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))
 
 
 def rate(counts: RateCounts, names: Names) -> dict[str, Any]:
@@ -72,7 +80,10 @@ def rate(counts: RateCounts, names: Names) -> dict[str, Any]:
 
 
 class JsonEncoder:
-    """Implements the port `Encoder`."""
+    """Implements the port `Encoder`. Names are written once for each time that they were read."""
+
+    def __init__(self) -> None:
+        self._names: tuple[Names | None, str] = (None, "")
 
     def sections(self, snapshot: DashboardSnapshot, names: Names) -> dict[str, str]:
         headline = {row.scope: rate(row, names) for row in snapshot.headline if names.on_the_wall(row.scope)}
@@ -86,24 +97,28 @@ class JsonEncoder:
             for dimension, found in snapshot.boards.items()
         }
         return {
-            "names": dumps(
-                {
-                    "district": names.district,
-                    "bodies": dict(names.bodies),
-                    "categories": dict(names.categories),
-                    "scopes": dict(names.scopes),
-                    "all_scopes": dict(names.all_scopes),
-                    "packs": dict(names.packs),
-                    "steps": dict(names.steps),
-                    "people": dict(names.people),
-                }
-            ),
+            "names": self._written(names),
             "rates": dumps(headline),
             "boards": dumps(boards),
             "tally": dumps(snapshot.tally),
             "cases": dumps(snapshot.cases),
             "fires": self.fires(snapshot.fires),
         }
+
+    def _written(self, names: Names) -> str:
+        if self._names[0] is not names:
+            told = {
+                "district": names.district,
+                "bodies": dict(names.bodies),
+                "categories": dict(names.categories),
+                "scopes": dict(names.scopes),
+                "all_scopes": dict(names.all_scopes),
+                "packs": dict(names.packs),
+                "steps": dict(names.steps),
+                "people": dict(names.people),
+            }
+            self._names = (names, dumps(told))
+        return self._names[1]
 
     def fires(self, fires: Sequence[Fire]) -> str:
         return dumps(fires)

@@ -9,7 +9,7 @@ from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
 from services.console.domain.errors import NotFound
-from services.console.domain.evaluation import CircularRow, ScoredPeriod, ScoreRow, WaitingPoints
+from services.console.domain.evaluation import CircularRow, ScoredPeriod, ScoredScheme, ScoreRow, WaitingPoints
 from services.console.domain.viewer import WHOLE, Slice
 from services.kernel.calendar import CHINA
 from services.kernel.words import FileKind, Language, Period
@@ -42,9 +42,13 @@ class PostgresEvaluation:
     async def circulars(self, period: ScoredPeriod) -> Sequence[CircularRow]:
         begins = datetime.combine(period.first, time(), CHINA)
         found = await self._all(SQL["schemes_of_period"], WHOLE, kind=period.kind.value, begins=begins)
-        schemes = {case_of(scheme_id, period): scheme_id for (scheme_id,) in found}
+        schemes = {case_of(scheme, period): scheme for scheme in (ScoredScheme(*row) for row in found)}
         rows = await self._all(SQL["circulars"], WHOLE, cases=list(schemes), most=MOST_CIRCULARS)
-        return [CircularRow(row[0], schemes[row[1]], *row[2:]) for row in rows]
+        of = [schemes[row[1]] for row in rows]
+        return [
+            CircularRow(row[0], scheme.scheme_id, scheme.district, *row[2:])
+            for row, scheme in zip(rows, of, strict=True)
+        ]
 
     async def circular_file(self, document_id: str, language: Language, kind: FileKind) -> bytes:
         asked = {"document_id": document_id, "language": language.value, "file_kind": kind.value}

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from services.console.adapters.postgres_read import translated
-from services.console.adapters.rows import Row
+from services.console.adapters.rows import Row, all_rows
 from services.console.adapters.statements import SQL
 from services.console.domain.history import (
     CLOSED_RATE,
@@ -22,7 +22,7 @@ from services.console.domain.history import (
 from services.console.domain.viewer import BodyCode
 from services.kernel.ratio import Ratio, Reason, Verdict
 from services.kernel.words import Dimension, Period
-from services.runtime.postgres import Connection, Pool
+from services.runtime.postgres import Pool
 
 
 class PostgresHistory:
@@ -35,13 +35,13 @@ class PostgresHistory:
     async def subjects(self) -> Sequence[Subject]:
         wanted = {"dimensions": [dimension.value for dimension in DIMENSIONS]}
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            found = await _all(connection, SQL["history_subjects"], wanted)
+            found = await all_rows(connection, SQL["history_subjects"], **wanted)
         subjects = [Subject(Dimension(dimension), value) for dimension, value in found]
         return sorted(subjects, key=lambda each: (DIMENSIONS.index(each.dimension), each.value))
 
     async def is_town(self, body: BodyCode) -> bool:
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            ((found,),) = await _all(connection, SQL["is_town"], {"department": body})
+            ((found,),) = await all_rows(connection, SQL["is_town"], department=body)
         return bool(found)
 
     async def history(self, query: HistoryQuery) -> RateHistory:
@@ -56,17 +56,12 @@ class PostgresHistory:
         }
         async with translated(self._deadline_s), self._pool.connection() as connection:
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            periods = _periods(await _all(connection, SQL["history_published"], asked))
+            periods = _periods(await all_rows(connection, SQL["history_published"], **asked))
             closed = {each.first: each.publications for each in periods if each.kind is Period.DAY}
             asked["days"] = [day for day in query.days() if day not in closed]
-            samples = {row[0]: _sample(row) for row in await _all(connection, SQL["history_samples"], asked)}
+            samples = {row[0]: _sample(row) for row in await all_rows(connection, SQL["history_samples"], **asked)}
         days = [DayRate(day, closed.get(day, ()), samples.get(day)) for day in query.days()]
         return RateHistory(tuple(days), tuple(each for each in periods if each.kind is not Period.DAY))
-
-
-async def _all(connection: Connection, statement: str, parameters: dict[str, Any]) -> list[Row]:
-    cursor = await connection.execute(statement.encode(), parameters)
-    return await cursor.fetchall()
 
 
 def _sample(row: Row) -> Sample:

@@ -144,6 +144,7 @@ class PostgresReadModel:
             unit_id = found[0].unit_id
             phones = await self._telephones(reader, [unit_id] if unit_id else [])
             english = await self._english(reader, [unit_id] if unit_id else [])
+            premises = await reader.all(SQL["premises"], unit_id=unit_id) if unit_id else []
             (papers,) = await reader.all(SQL["case_papers"], case_id=case_id)
             sent = await reader.all(SQL["deliveries"], case_id=case_id, strength=list(PROOFS_BY_STRENGTH))
             deliveries = [Delivery(*row) for row in sent]
@@ -156,6 +157,7 @@ class PostgresReadModel:
                 pack_id=papers[3],
                 pack_version=papers[4],
                 telephones=phones[unit_id or ""],
+                premises=tuple(name for (name,) in premises),
                 comments=tuple(Comment(*row) for row in await reader.all(SQL["comments"], case_id=case_id)),
                 verifications=tuple(
                     Verified(*row[1:]) for row in await reader.all(SQL["verifications"], case_ids=[case_id])

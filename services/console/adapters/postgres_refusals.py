@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from services.console.adapters.postgres_read import translated
-from services.console.adapters.refusal_copy import all_rows
-from services.console.adapters.rows import Row
+from services.console.adapters.rows import Row, all_rows
 from services.console.adapters.statements import SQL
 from services.console.domain.errors import NotFound
 from services.console.domain.refusals import (
@@ -43,10 +42,10 @@ class PostgresRefusals:
             "top": TOP_GATEWAYS,
         }
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            ((total,),) = await all_rows(connection, SQL["refusal_total"], parameters)
-            found = await all_rows(connection, SQL["refusal_page"], parameters)
-            reasons = await all_rows(connection, SQL["refusal_reasons"], parameters)
-            gateways = await all_rows(connection, SQL["refusal_gateways"], parameters)
+            ((total,),) = await all_rows(connection, SQL["refusal_total"], **parameters)
+            found = await all_rows(connection, SQL["refusal_page"], **parameters)
+            reasons = await all_rows(connection, SQL["refusal_reasons"], **parameters)
+            gateways = await all_rows(connection, SQL["refusal_gateways"], **parameters)
         return RefusalPage(
             total,
             tuple(_row(row) for row in found),
@@ -57,7 +56,7 @@ class PostgresRefusals:
 
     async def one(self, refusal_id: str, lapsed: datetime) -> RefusalDetail:
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            found = await all_rows(connection, SQL["refusal_one"], {"refusal_id": refusal_id, "lapsed": lapsed})
+            found = await all_rows(connection, SQL["refusal_one"], refusal_id=refusal_id, lapsed=lapsed)
         if not found:
             raise NotFound
         *row, partition, offset, raw = found[0]
@@ -68,7 +67,7 @@ class PostgresRefusals:
     ) -> tuple[Place, ...]:
         async with translated(self._deadline_s), self._pool.connection() as connection:
             parameters = {"order_id": order_id, "ids": list(refusal_ids), "now": now, "lapsed": lapsed}
-            places = tuple(Place(*row) for row in await all_rows(connection, SQL["refusal_claim"], parameters))
+            places = tuple(Place(*row) for row in await all_rows(connection, SQL["refusal_claim"], **parameters))
             if places:
                 await connection.execute(
                     SQL["order_insert"],

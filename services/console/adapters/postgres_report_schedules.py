@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.console.adapters.postgres_read import translated
-from services.console.adapters.rows import Row
+from services.console.adapters.rows import Row, all_rows
 from services.console.adapters.statements import SQL
 from services.console.domain.errors import BadLink, NotFound, ScheduleExists
 from services.console.domain.history import Subject
@@ -234,10 +234,6 @@ class PostgresReportSchedules:
         for schedule_id, *period in await all_rows(connection, SQL["schedules_closed"], **asked):
             found[schedule_id].append(ClosedPeriod(*period))
         return found
-
-
-async def all_rows(connection: Connection, statement: str, **parameters: Any) -> list[Row]:
-    return await (await connection.execute(statement.encode(), parameters)).fetchall()
 
 
 async def _do(connection: Connection, statement: str, **parameters: Any) -> int:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from services.console.adapters.postgres_read import translated
-from services.console.adapters.refusal_copy import all_rows
+from services.console.adapters.rows import all_rows
 from services.console.adapters.statements import SQL
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.report_schedules import MailCounts
@@ -23,18 +23,16 @@ class PostgresSystem:
         self._deadline_s = deadline_s
 
     async def stored(self, now: datetime) -> Stored:
-        since = {"since": now - DAY}
         async with translated(self._deadline_s), self._pool.connection() as connection:
-            partitions = await all_rows(connection, SQL["visibility"], None)
-            ((waiting, due, tried, fire_tried),) = await all_rows(connection, SQL["system_deliveries"], None)
-            ((findings,),) = await all_rows(connection, SQL["system_findings"], None)
-            ((refused,),) = await all_rows(connection, SQL["system_refused"], since)
-            ((size,),) = await all_rows(connection, SQL["system_size"], None)
-            ((certificates, first_end),) = await all_rows(connection, SQL["system_certificates"], since)
-            ((report_mails, given_up, oldest),) = await all_rows(
-                connection, SQL["report_mails_counts"], {"since": now - WEEK}
-            )
-            synthetic = await all_rows(connection, SQL["system_synthetic"], None)
+            partitions = await all_rows(connection, SQL["visibility"])
+            ((waiting, due, tried, fire_tried),) = await all_rows(connection, SQL["system_deliveries"])
+            ((findings,),) = await all_rows(connection, SQL["system_findings"])
+            ((refused,),) = await all_rows(connection, SQL["system_refused"], since=now - DAY)
+            ((size,),) = await all_rows(connection, SQL["system_size"])
+            ((certificates, first_end),) = await all_rows(connection, SQL["system_certificates"], since=now - DAY)
+            mails = await all_rows(connection, SQL["report_mails_counts"], since=now - WEEK)
+            ((report_mails, given_up, oldest),) = mails
+            synthetic = await all_rows(connection, SQL["system_synthetic"])
         return Stored(
             partitions=tuple(PartitionVisibility(row[0], row[1], VisibilityState(row[2])) for row in partitions),
             waiting=waiting,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from services.console.adapters.postgres_read import translated
-from services.console.adapters.postgres_report_schedules import all_rows, append_audit
-from services.console.adapters.rows import Row
+from services.console.adapters.postgres_report_schedules import append_audit
+from services.console.adapters.rows import Row, all_rows
 from services.console.adapters.statements import SQL
 from services.console.domain.errors import NotFound, WhatIfRunning, WhatIfsWaiting
 from services.console.domain.report_schedules import ScheduleEntry

@@ -3,11 +3,11 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.refusal import Refusal, Replayed, ReplayOutcome
 from services.console.adapters.postgres_read import translated
-from services.console.adapters.rows import Row
+from services.console.adapters.rows import Row, all_rows
 from services.console.adapters.statements import SQL
 from services.console.domain.refusals import KEPT_BYTES, KEPT_PER_HOUR
 from services.runtime.partitions import PartitionTable
@@ -74,12 +74,6 @@ class RefusalCopy:
             await connection.execute(SQL["refusals_forget_counts_before"], [before])
 
 
-async def all_rows(connection: Connection, statement: str, parameters: Any) -> list[Row]:
-    """Return what a statement finds."""
-    cursor = await connection.execute(statement, parameters)
-    return await cursor.fetchall()
-
-
 async def _counted(connection: Connection, partition: int, came: Mapping[int, Refusal]) -> list[Row]:
     """Count all of them, and return the rows of those that are not beyond the bound of their hour."""
     hours: dict[datetime, set[str]] = defaultdict(set)
@@ -92,7 +86,7 @@ async def _counted(connection: Connection, partition: int, came: Mapping[int, Re
         groups[hour, name if name in named[hour] else OTHERS, event.data.reason.value].append((offset, event))
     rows: list[Row] = []
     for group, members in sorted(groups.items()):
-        ((refused,),) = await all_rows(connection, SQL["refusal_count"], [*group, len(members)])
+        ((refused,),) = await all_rows(connection, SQL["refusal_count"], *group, len(members))
         room = max(0, KEPT_PER_HOUR - (refused - len(members)))
         rows += [_columns(partition, offset, event) for offset, event in members[:room]]
     return rows
@@ -100,8 +94,8 @@ async def _counted(connection: Connection, partition: int, came: Mapping[int, Re
 
 async def _named(connection: Connection, hour: datetime, names: set[str]) -> set[str]:
     """Return which names are counted by themselves: anybody can invent gateways without end."""
-    known = {row[0] for row in await all_rows(connection, SQL["refusal_known"], [hour, sorted(names)])}
-    ((counted,),) = await all_rows(connection, SQL["refusal_names_counted"], [hour])
+    known = {row[0] for row in await all_rows(connection, SQL["refusal_known"], hour, sorted(names))}
+    ((counted,),) = await all_rows(connection, SQL["refusal_names_counted"], hour)
     room = max(0, NAMES_PER_HOUR - counted)
     return known | set(sorted(names - known)[:room])
 

@@ -13,6 +13,7 @@ from services.runtime.clock import Clock
 from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop, LogGap, Unavailable
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
+from services.runtime.topic_ids import TopicIds
 
 GROUP = "firenet-console-refusals"
 PRUNE_EVERY_S = 600.0
@@ -31,6 +32,7 @@ class RefusalFeed:
         keep: timedelta,
         keep_rows: int,
         watched: Callable[[KafkaLoop], None] = lambda _: None,
+        topic_ids: TopicIds | None = None,
     ) -> None:
         """`watched` gets each loop that is begun, to tell how far behind it is."""
         self._copy = copy
@@ -40,13 +42,23 @@ class RefusalFeed:
         self._keep = keep
         self._keep_rows = keep_rows
         self._watched = watched
+        self._topic_ids = topic_ids
         self._claims: dict[int, Claim] = {}
         self._prune_at = clock.monotonic()
 
     async def run(self, bootstrap: str, stop: Stop) -> None:
         """Follow the topic until stop. What the console keeps is a copy: when the log was made anew, so is the copy."""
         while not stop.is_set():
-            loop = KafkaLoop(bootstrap, REFUSALS, GROUP, self, self._owner, poll_records=500, poll_ms=200)
+            loop = KafkaLoop(
+                bootstrap,
+                REFUSALS,
+                GROUP,
+                self,
+                self._owner,
+                poll_records=500,
+                poll_ms=200,
+                topic_ids=self._topic_ids,
+            )
             self._watched(loop)
             try:
                 await loop.run(stop)

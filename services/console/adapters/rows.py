@@ -23,8 +23,14 @@ from services.console.domain.units import CaseMark, OutageRevision, UnitOutage, 
 from services.kernel.alarm_state import AlarmFact, alarm_state
 from services.kernel.calendar import day_number
 from services.kernel.policy import DatedPack, Packs, Target, target_for
+from services.runtime.postgres import Connection
 
 Row = tuple[Any, ...]
+
+
+async def all_rows(connection: Connection, statement: str, *listed: Any, **named: Any) -> list[Row]:
+    """Return what a statement finds; its parameters are listed or named."""
+    return await (await connection.execute(statement.encode(), named or listed or None)).fetchall()
 
 
 def unit_row(row: Row, mark: CaseMark | None) -> UnitRow:

@@ -22,6 +22,7 @@ WANTED = frozenset(
         "firenet_ingest_sequence_found_total",
         "firenet_ingest_counting_numbers",
         "firenet_archive_free_bytes",
+        "firenet_figures_late_troubles_total",
     }
 )
 
@@ -30,17 +31,20 @@ class StatusPages:
     """See ports.SystemProbe. Every look has a deadline and a bound; an answer that is none is no answer."""
 
     def __init__(
-        self, client: httpx.AsyncClient, services: Mapping[str, tuple[str, int]], broker: tuple[str, int] | None,
+        self,
+        client: httpx.AsyncClient,
+        services: Mapping[str, Sequence[tuple[str, int]]],
+        broker: tuple[str, int] | None,
         deadline_s: float,
-    ) -> None:  # fmt: skip
-        """`services`: host and port of each; the host's name may lead to several instances."""
+    ) -> None:
+        """`services`: hosts and ports of each; a host's name may lead to several instances."""
         self._client = client
         self._services = services
         self._broker = broker
         self._deadline_s = deadline_s
 
     async def services(self) -> Sequence[ServiceSeen]:
-        looks = (self._service(name, host, port) for name, (host, port) in self._services.items())
+        looks = (self._service(name, places) for name, places in self._services.items())
         return list(await asyncio.gather(*looks))
 
     async def broker_end(self) -> datetime | None:
@@ -53,14 +57,23 @@ class StatusPages:
         except (OSError, ValueError):  # TimeoutError and ssl.SSLError are OSErrors
             return None
 
-    async def _service(self, name: str, host: str, port: int) -> ServiceSeen:
+    async def _service(self, name: str, places: Sequence[tuple[str, int]]) -> ServiceSeen:
+        found = await asyncio.gather(*(self._addresses(host, port) for host, port in places))
+        shown = sorted({one for addresses in found for one in addresses})[:MAX_INSTANCES]
+        if not shown:
+            return ServiceSeen(name, ())
+        nowhere = [
+            InstanceSeen(f"{host}:{port}", None) for (host, port), led in zip(places, found, strict=True) if not led
+        ]
+        return ServiceSeen(name, (*await asyncio.gather(*(self._instance(*one) for one in shown)), *nowhere))
+
+    async def _addresses(self, host: str, port: int) -> Sequence[tuple[str, int]]:
         try:
             async with asyncio.timeout(self._deadline_s):
                 found = await asyncio.get_running_loop().getaddrinfo(host, port, type=2)
         except (OSError, UnicodeError):
-            return ServiceSeen(name, ())
-        addresses = sorted({str(entry[4][0]) for entry in found})[:MAX_INSTANCES]
-        return ServiceSeen(name, tuple(await asyncio.gather(*(self._instance(one, port) for one in addresses))))
+            return ()
+        return [(str(entry[4][0]), port) for entry in found]
 
     async def _instance(self, address: str, port: int) -> InstanceSeen:
         host = f"[{address}]" if ":" in address else address

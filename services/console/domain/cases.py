@@ -226,7 +226,10 @@ class CaseDocument:
 
 @dataclass(frozen=True, slots=True)
 class CaseDetail:
-    """Everything a reader may know about one case, with the log position that proves it."""
+    """Everything a reader may know about one case, with the log position that proves it.
+
+    `premises`: what the register says that its unit is, by the names of the fields that are true.
+    """
 
     case: CaseRow
     deliveries: tuple[Delivery, ...]
@@ -246,6 +249,7 @@ class CaseDetail:
     comments: tuple[Comment, ...] = ()
     verifications: tuple[Verified, ...] = ()
     telephones: tuple[Telephone, ...] = ()
+    premises: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

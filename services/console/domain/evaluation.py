@@ -21,12 +21,25 @@ class ScoredPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class ScoredScheme:
+    """A scheme of a district's pack: two districts may call theirs the same. `district` is "" where there is one."""
+
+    scheme_id: str
+    district: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreRow:
     """The revision of a score that stands; `score` as compliance published it."""
 
     revision: int
     published_at: datetime
     score: Mapping[str, Any]
+
+    @property
+    def scheme(self) -> ScoredScheme:
+        """Return whose scheme it is. A body's id begins with its district where there are several."""
+        return ScoredScheme(self.score["scheme"], str(self.score["body"]).rpartition("/")[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +48,7 @@ class CircularRow:
 
     document_id: str
     scheme_id: str
+    district: str
     number: str
     at: datetime
     files: Sequence[str]
@@ -92,7 +106,7 @@ class NewPoints:
 class NewCircular:
     """What a circular is to tell of: the scores of a scheme that stand for a period, none left out."""
 
-    scheme_id: str
+    scheme: ScoredScheme
     period: ScoredPeriod
     rows: Sequence[ScoreRow]
     at: datetime

@@ -152,6 +152,7 @@ def judged(seen: Seen, now: datetime) -> SystemHealth:
         _refusals(stored),
         _gaps(seen.services),
         _archive_room(seen.services),
+        _late_troubles(seen.services),
         _database_room(stored),
         _certificates(stored, now),
         _broker(seen.broker_end, now),
@@ -302,6 +303,14 @@ def _gaps(services: Sequence[ServiceSeen]) -> ItemRow:
     if not lost and not counting:  # several share the messages, and none of them can know
         return ItemRow(name, SystemState.UNKNOWN, runbook, {"counting": 0})
     return ItemRow(name, SystemState.ATTENTION if lost else SystemState.WELL, runbook, {"n": lost})
+
+
+def _late_troubles(services: Sequence[ServiceSeen]) -> ItemRow:
+    name, runbook = "late_troubles", "firenetfigureslatetrouble"
+    late = _total(services, "compliance", "firenet_figures_late_troubles_total")
+    if late is None:
+        return _unknown(name, runbook)
+    return ItemRow(name, SystemState.ATTENTION if late else SystemState.WELL, runbook, {"n": int(late)})
 
 
 def _archive_room(services: Sequence[ServiceSeen]) -> ItemRow:

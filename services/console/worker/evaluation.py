@@ -6,6 +6,7 @@ from services.console.domain.evaluation import (
     NewCircular,
     NewPoints,
     ScoredPeriod,
+    ScoredScheme,
     decidable,
     may_enter,
     require_enters,
@@ -40,12 +41,12 @@ class EvaluationDesk:
     async def decide(self, viewer: Viewer, entry_id: str, decision: ProposalDecision, note: str) -> str:
         return await self._orders.decide_points(decision, entry_id, require_enters(viewer), note)
 
-    async def circular(self, viewer: Viewer, scheme_id: str, period: ScoredPeriod) -> str:
+    async def circular(self, viewer: Viewer, scheme: ScoredScheme, period: ScoredPeriod) -> str:
         scores = await self._book.scores(require_enters(viewer).slice, period)
-        rows = [row for row in scores if row.score["scheme"] == scheme_id]
+        rows = [row for row in scores if row.scheme == scheme]
         if not rows:
             raise NotFound
-        return await self._drafts.draft(NewCircular(scheme_id, period, rows, self._clock.now()))
+        return await self._drafts.draft(NewCircular(scheme, period, rows, self._clock.now()))
 
     async def circular_file(self, viewer: Viewer, document_id: str, language: Language, kind: FileKind) -> bytes:
         require_enters(viewer)

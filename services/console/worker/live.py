@@ -24,7 +24,8 @@ from services.runtime.lifecycle import Stop
 class LiveBounds:
     """All in seconds but the counts. `spacing_s`: no slice is read more often; `refresh_s`: nor less often.
 
-    `fires_spacing_s`: the same for what burns.
+    `fires_spacing_s`: the same for what burns. `await_s`: how long a slice is kept up to date for a page that is on its
+    way to the reader, before its stream comes.
     """
 
     beat_s: float = 1.0
@@ -34,6 +35,7 @@ class LiveBounds:
     names_s: float = 10.0
     read_deadline_s: float = 5.0
     keep_idle_s: float = 60.0
+    await_s: float = 5.0
     parallel_reads: int = 3
     streams_total: int = 512
     streams_per_account: int = 16
@@ -52,6 +54,8 @@ class _Feed:
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     joined: tuple[int, int, str] = (-1, -1, "")
+    awaited_until: float = float("-inf")
+    """By the monotonic clock: a page that was sent is expected to follow until then."""
     fires_as_of: float = float("-inf")
     """When the newest read of fires began: what began before that says nothing about them any more."""
 
@@ -94,6 +98,7 @@ class LiveHub:
         self._dirty, self._fires_dirty = asyncio.Event(), asyncio.Event()
         self._reads, self._fire_reads = (asyncio.Semaphore(bounds.parallel_reads) for _ in range(2))
         self._stopped = False
+        self._expecting: set[asyncio.Task[None]] = set()
         self._names = Names()
         self._names_at = float("-inf")
         self._visibilities: tuple[PartitionVisibility, ...] = ()
@@ -124,20 +129,30 @@ class LiveHub:
             self._stopped = True
             for feed in self._feeds.values():
                 feed.ring()
-            for task in (*tasks, stopping):
+            every = (*tasks, *self._expecting, stopping)
+            for task in every:
                 task.cancel()
-            await asyncio.gather(*tasks, stopping, return_exceptions=True)
+            await asyncio.gather(*every, return_exceptions=True)
+
+    def expect(self, slice_: Slice) -> None:
+        """Begin to read the slice: while a browser fetches the page that follows it, the database is asked already."""
+        feed = self._feed(slice_)
+        known = self._is_kept(feed)
+        feed.awaited_until = self._clock.monotonic() + self._bounds.await_s
+        if not known and not self._stopped:
+            task = asyncio.create_task(self._ensure(feed, self._bounds.spacing_s))
+            self._expecting.add(task)
+            task.add_done_callback(self._expecting.discard)
 
     @asynccontextmanager
     async def follow(self, viewer: Viewer, last_id: str | None) -> AsyncIterator[AsyncIterator[LiveEvent]]:
         """Yield the viewer's events. See the port."""
         self._admit(viewer)
         feed = self._feed(viewer.slice)
+        kept = self._is_kept(feed)  # up to date: it is shown at once
         feed.followers += 1
         try:
-            # A picture that others follow is kept up to date for them: it is shown at once.
-            bounds = self._bounds
-            await self._ensure(feed, max_age_s=bounds.refresh_s if feed.followers > 1 else bounds.spacing_s)
+            await self._ensure(feed, max_age_s=self._bounds.refresh_s if kept else self._bounds.spacing_s)
             yield self._events(feed, self._resume(last_id))
         finally:
             feed.followers -= 1
@@ -193,6 +208,10 @@ class LiveHub:
         if feed is None:
             feed = self._feeds[slice_] = _Feed(slice_)
         return feed
+
+    def _is_kept(self, feed: _Feed) -> bool:
+        """Return whether the slice is read anew with each change: somebody follows it, or will in a moment."""
+        return feed.followers > 0 or self._clock.monotonic() < feed.awaited_until
 
     async def _ensure(self, feed: _Feed, max_age_s: float) -> None:
         async with feed.lock:
@@ -251,7 +270,8 @@ class LiveHub:
             await self._fires_dirty.wait()
             self._fires_dirty.clear()
             started = self._clock.monotonic()
-            await asyncio.gather(*(self._refresh_fires(feed) for feed in list(self._feeds.values()) if feed.followers))
+            kept = [feed for feed in self._feeds.values() if self._is_kept(feed)]
+            await asyncio.gather(*(self._refresh_fires(feed) for feed in kept))
             await stop.wait_for(max(self._bounds.fires_spacing_s, self._clock.monotonic() - started))
 
     async def _refresh_fires(self, feed: _Feed) -> None:
@@ -267,7 +287,7 @@ class LiveHub:
             self._publish(feed, {"fires": self._encoder.fires(fires)})
 
     async def _refresh_shared(self, feed: _Feed) -> None:
-        if feed.followers:
+        if self._is_kept(feed):
             async with feed.lock:
                 await self._refresh(feed)
         elif self._clock.monotonic() - feed.read_at > self._bounds.keep_idle_s and not feed.lock.locked():

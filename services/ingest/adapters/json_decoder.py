@@ -1,4 +1,7 @@
-"""Payloads of the JSON carrier to messages: one strict parse; when that fails the reason why, or what can be saved."""
+"""Payloads of the JSON carrier to messages: one strict parse; when that fails the reason why, or what can be saved.
+
+A heartbeat in its usual form is read without it (`plain_heartbeat`).
+"""
 
 from datetime import datetime
 
@@ -7,6 +10,7 @@ from pydantic import ValidationError
 from schemas.gateway import GatewayMessage, GatewayStatus
 from services.ingest.adapters.json_faults import find_fault
 from services.ingest.adapters.json_salvage import salvage
+from services.ingest.adapters.plain_heartbeat import read_plain_heartbeat
 from services.ingest.domain.directory import Sender
 from services.ingest.domain.errors import Unusable
 from services.ingest.domain.values import DecodedPayload, Measurement, Message, Point
@@ -17,25 +21,31 @@ class JsonDecoder:
     """Reads what gateways publish on `.../up/json` and `.../alarm/json`."""
 
     def decode(self, payload: bytes, sender: Sender, received_at: datetime) -> DecodedPayload:
-        try:
-            read = GatewayMessage.model_validate_json(payload, strict=True)
-        except ValidationError as error:
-            return _careful(payload, sender, find_fault(payload, error, GatewayMessage))
-        if _may_repeat_a_key(payload, read):
-            fault = find_fault(payload, None, GatewayMessage)
-            if fault is not None:
-                return _careful(payload, sender, fault)
-        message = Message(
-            read.kind,
-            read.seq,
-            read.occurred_at,
-            read.unit_id,
-            None if read.point is None else _point(read),
-            read.restores,
-            None if read.measurement is None else Measurement(read.measurement.value, read.measurement.unit),
-            read.text,
-        )
-        return DecodedPayload((message,))
+        heartbeat = read_plain_heartbeat(payload)
+        return read_by_schema(payload, sender) if heartbeat is None else DecodedPayload((heartbeat,))
+
+
+def read_by_schema(payload: bytes, sender: Sender) -> DecodedPayload:
+    """Return what any payload says, by the wire model. Raises Unusable."""
+    try:
+        read = GatewayMessage.model_validate_json(payload, strict=True)
+    except ValidationError as error:
+        return _careful(payload, sender, find_fault(payload, error, GatewayMessage))
+    if _may_repeat_a_key(payload, read):
+        fault = find_fault(payload, None, GatewayMessage)
+        if fault is not None:
+            return _careful(payload, sender, fault)
+    message = Message(
+        read.kind,
+        read.seq,
+        read.occurred_at,
+        read.unit_id,
+        None if read.point is None else _point(read),
+        read.restores,
+        None if read.measurement is None else Measurement(read.measurement.value, read.measurement.unit),
+        read.text,
+    )
+    return DecodedPayload((message,))
 
 
 def _careful(payload: bytes, sender: Sender, fault: Unusable) -> DecodedPayload:

@@ -137,8 +137,13 @@ class KafkaStore:
         return written, records
 
     def _records(self, outcome: Outcome, raw_limit: int) -> list[Record]:
-        refused = [outcome] if isinstance(outcome, Refused) else refusals_beside(outcome)
-        records = [] if isinstance(outcome, Refused) else self._signal_records(outcome)
+        if isinstance(outcome, Accepted):
+            records = self._signal_records(outcome)
+            if not outcome.undecodable:
+                return records
+            refused = refusals_beside(outcome)
+        else:
+            records, refused = [], [outcome]
         if outcome.arrival.replayed_at is None:  # else it stands on the topic already
             for one in refused:
                 records += self._ring_records(one)

@@ -101,7 +101,10 @@ class Message(NamedTuple):
     @property
     def concerns_fire(self) -> bool:
         """Whether the fast lane must have it: a fire, the end of one, or what may well have been one."""
-        if self.kind is SignalKind.FIRE or self.kind is SignalKind.UNREADABLE_ALARM:
+        kind = self.kind
+        if kind is SignalKind.HEARTBEAT:  # asked of every message
+            return False
+        if kind is SignalKind.FIRE or kind is SignalKind.UNREADABLE_ALARM:
             return True
         return not self.ends_no_fire and (self.restores is Restores.FIRE or self.restores is Restores.ALL)
 

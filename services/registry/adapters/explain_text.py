@@ -30,6 +30,16 @@ def unit_lines(found: UnitExplained) -> Iterator[str]:
             yield f"    {recipient.role.value}: {recipient.name} ({recipient.body_code}) -> {reached}"
 
 
+def _spans(policy: Policy) -> Iterator[str]:
+    for span in policy.guarded:
+        days = f"{span.first} to {span.last}"
+        yield f"guarded {span.name_zh} {span.name_en}: {days}, clocks run {span.times} times as fast [{span.clause}]"
+    for span in policy.area_events:
+        days, where = f"{span.first} to {span.last}", ", ".join(span.towns) or "the whole district"
+        held = ", ".join(span.kinds)
+        yield f"declared {span.name_zh} {span.name_en}: {days}, {where}: nobody is told of {held} [{span.clause}]"
+
+
 def pack_lines(found: PackExplained) -> Iterator[str]:
     """Yield the targets, who answers for what, the ladders and what is a proposal."""
     policy = found.policy
@@ -52,9 +62,7 @@ def pack_lines(found: PackExplained) -> Iterator[str]:
             yield f"    {step.code} {step.name_zh} {step.name_en}: {step.document} -> {told} [{step.clause}]"
     if policy.findings:
         yield f"a body below a target is a finding at the close of: {', '.join(policy.findings)}"
-    for span in policy.guarded:
-        days = f"{span.first} to {span.last}"
-        yield f"guarded {span.name_zh} {span.name_en}: {days}, clocks run {span.times} times as fast [{span.clause}]"
+    yield from _spans(policy)
     for profile in policy.profiles.values():
         default = ", the default" if profile.name == policy.default_profile else ""
         silence = f"{profile.offline_after.total_seconds():g} s"

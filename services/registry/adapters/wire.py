@@ -275,6 +275,10 @@ def policy_of(pack: wire_pack.Pack) -> Policy:
         guarded=tuple(
             GuardedSpan(one.name_zh, one.name_en, one.first, one.last, one.times, one.clause) for one in pack.guarded
         ),
+        area_events=tuple(
+            GuardedSpan(one.name_zh, one.name_en, one.first, one.last, 0, one.clause, one.towns, one.kinds)
+            for one in pack.area_events
+        ),
         evaluations={
             name: Evaluation(
                 {code: each.points for code, each in said.criteria.items() if each.manual}, frozenset(said.bodies)

@@ -128,6 +128,7 @@ _NUMBER_OF = {metric.value: number for metric, number in NUMBER_OF.items()}
 _NAMED = Said(
     "points of a person for `bodies` that are named, a town or a department", "人工评分仅限 bodies 所列机构、街镇或部门"
 )
+_LISTED = Said("a town or a department, whose listings are counted", "街镇或部门：挂牌督办按街镇、牵头部门统计")
 _KIND = Said("a kind of finding", "问题类型")
 
 
@@ -188,6 +189,8 @@ def _of_evaluations(pack: object, scopes: set[str]) -> Iterator[Fault]:
                     f"已发布的指标：请设定 publication 的 {number}",
                 )
                 yield Fault((*path, "rate", "metric"), expected, str(part(criterion, "rate", "metric")))
+            if criterion.get("listings") is not None and dimension in unnamed:
+                yield Fault((*path, "listings"), _LISTED, str(dimension))
             if criterion.get("manual") is True and dimension in unnamed and not said.get("bodies"):
                 yield Fault((*path, "manual"), _NAMED, str(dimension))
         points = [_number(criterion.get("points")) for _, criterion in named(said, "criteria")]

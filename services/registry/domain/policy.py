@@ -41,7 +41,10 @@ class LadderStep:
 
 @dataclass(frozen=True, slots=True)
 class GuardedSpan:
-    """Days on which clocks run so many `times` as fast, the last one included."""
+    """Days on which clocks run so many `times` as fast, the last one included.
+
+    `times` 0: a declared area event, in which they stand still; of `towns`, where there are any, and of `kinds`.
+    """
 
     name_zh: str
     name_en: str
@@ -49,6 +52,8 @@ class GuardedSpan:
     last: date
     times: int
     clause: str
+    towns: Sequence[str] = ()
+    kinds: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,7 @@ class Policy:
     findings: Sequence[Period] = field(compare=False, default=())
     """The closes at which a body below a target is a finding."""
     guarded: Sequence[GuardedSpan] = field(compare=False, default=())
+    area_events: Sequence[GuardedSpan] = field(compare=False, default=())
     evaluations: Mapping[str, Evaluation] = field(compare=False, default_factory=dict)
 
     @property

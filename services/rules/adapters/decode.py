@@ -26,18 +26,24 @@ MAX_RAW_SHOWN = 4096
 """Bytes of a salvaged payload that are stored beside its signal; the log has them all."""
 
 _ID = r"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})"
-_TIME = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?Z"
+_SECOND = r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)"
+_TIME = rf"{_SECOND}(?:\.(\d{{1,6}})|)Z"
 _TEXT = r"([ !#-\[\]-~]{1,128})"
+_SAID = r'"[^"\\\x00-\x1f]{%s}"'
+_NAME = _SAID % "0,64"
 _HEARTBEAT = re.compile(
     rf'{{"specversion":"1\.0","id":"{_TEXT}","source":"/gateways/[A-Za-z0-9_./-]{{1,117}}",'
     rf'"subject":"[ !#-\[\]-~]{{0,128}}","time":"{_TIME}","datacontenttype":"application/json",'
     rf'"data":{{"gateway_id":"{_ID}","unit_id":"{_ID}","kind":"heartbeat","carrier":"(?:mqtt_json|mqtt_gb26875|tcp_gb26875|udp_gb26875)",'
     rf'"lane":"(?:up|alarm|status)","instance":"[A-Za-z0-9][A-Za-z0-9_.-]{{0,63}}",'
-    rf'(?:"seq":(?:0|[1-9]\d{{0,15}}),)?(?:"occurred_at":"(\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{{1,6}})?Z",)?'
+    rf'(?:"seq":(?:0|[1-9]\d{{0,15}}),|)(?:"occurred_at":"{_SECOND}(?:\.\d{{1,6}}|)(?:Z|\+08:00)",|)'
+    rf'(?:"point":\{{"address":{_SAID % "1,64"}(?:,"system":{_NAME}|)(?:,"type":{_NAME}|)'
+    rf'(?:,"label":{_SAID % "0,200"}|)\}},|)(?:"text":{_SAID % "0,200"},|)'
     rf'"flags":\[((?:"(?:clock_ahead|clock_behind|no_device_time|redelivered)"'
-    rf'(?:,"(?:clock_ahead|clock_behind|no_device_time|redelivered)")*)?)\]}},"type":"cn\.firenet\.signal\.v1"}}',
+    rf'(?:,"(?:clock_ahead|clock_behind|no_device_time|redelivered)")*|))\]}},"type":"cn\.firenet\.signal\.v1"}}',
     re.ASCII,
 ).fullmatch
+"""`(?:x|)` costs less than `(?:x)?`."""
 
 _REDELIVERED = Flag.REDELIVERED.value
 
@@ -66,7 +72,7 @@ class SignalDecoder:
     def heartbeat(self, value: bytes, offset: int) -> Heartbeat | None:
         """Return a live heartbeat in the very form that our encoder writes; None for anything else."""
         try:
-            found = _HEARTBEAT(value.decode("ascii"))
+            found = _HEARTBEAT(value.decode())
             if found is None:
                 return None
             signal_id, second, fraction, gateway_id, unit_id, occurred, flags = found.groups()

@@ -125,23 +125,23 @@ def pack(head: Plain, units: Sequence[SavedUnit]) -> bytes:
 def unpack(partition: int, bodies: Sequence[bytes]) -> tuple[Plain, list[SavedUnit]]:
     """Return head and units of a base and the deltas after it. Raises StateDamaged."""
     head: Plain = None
-    units: dict[str, SavedUnit] = {}
+    units: dict[str, str] = {}
     try:
         for body in bodies:
             text = zlib.decompress(body).decode()
             head, touched = _with_positions(text) if text.startswith("[") else _lines(text)
-            units |= {unit.unit_id: unit for unit in touched}
+            units.update(touched)
     except (zlib.error, ValueError, TypeError, KeyError, IndexError) as error:
         raise StateDamaged(f"saved state of partition {partition} cannot be read: {type(error).__name__}") from error
-    return head, list(units.values())
+    return head, list(map(SavedUnit._make, units.items()))
 
 
-def _lines(text: str) -> tuple[Plain, Iterable[SavedUnit]]:
+def _lines(text: str) -> tuple[Plain, dict[str, str]]:
     head, *lines = text.split("\n")
-    return json.loads(head), [SavedUnit._make(line.split("\t", 1)) for line in lines]
+    return json.loads(head), dict([line.split("\t", 1) for line in lines])
 
 
-def _with_positions(text: str) -> tuple[Plain, Iterable[SavedUnit]]:
+def _with_positions(text: str) -> tuple[Plain, dict[str, str]]:
     """Read what formats 1 and 2 wrote: one list of a head and of units, each a list that begins with its id."""
     head, units = json.loads(text)
-    return head, [SavedUnit(unit[0], json.dumps(unit, ensure_ascii=False)) for unit in units]
+    return head, {unit[0]: json.dumps(unit, ensure_ascii=False) for unit in units}

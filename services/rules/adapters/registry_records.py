@@ -109,16 +109,11 @@ def _unit(version: UnitVersion) -> facts.UnitVersion:
     return facts.UnitVersion(
         valid_from=version.valid_from,
         recorded_at=micros(version.recorded_at),
-        name=version.name,
-        name_en=version.name_en,
-        district=intern(version.district),
-        town=intern(version.town),
-        community=intern(version.community),
-        category=intern(version.category),
-        address=version.address,
-        lead_department=intern(version.lead_department),
-        copy_departments=version.copy_departments,
-        routed=version.routed,
+        packed_texts=facts.pack_texts(version.name, version.name_en, version.address),
+        place=facts.Place(
+            intern(version.district), intern(version.town), intern(version.community), intern(version.category)
+        ),
+        route=facts.Route(intern(version.lead_department), version.copy_departments, version.routed),
         facts=true_facts([name for name in FLAGS if getattr(version, name)], version.construction),
         accepted_on=version.accepted_on,
         commissioned_on=version.commissioned_on,

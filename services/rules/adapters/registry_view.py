@@ -53,18 +53,19 @@ class CompactedRegistryView:
             self.refused += 1
             get_logger().warning("registry_record_refused", key=key[:160], detail=error.detail)
             return
-        match record:
-            case Units(name, units):
-                position = self._partition_of(name)
-                self._all[position].units[name] = self._news[position].units[name] = units
-            case Gateways(name, gateways):
-                for position in {self._partition_of(version.unit_id) for version in gateways}:
-                    self._all[position].gateways[name] = self._news[position].gateways[name] = gateways
-            case Adjustments(name, excuses):
-                position = self._partition_of(excuses[0].unit_id)
-                self._all[position].adjustments[name] = self._news[position].adjustments[name] = excuses
-            case Packs(name, packs):
-                self._all[EVERY_PARTITION].packs[name] = self._news[EVERY_PARTITION].packs[name] = packs
+        # Not by `match`: of the many records that a start reads its patterns would be a twentieth.
+        if isinstance(record, Units):
+            position = self._partition_of(record.id)
+            self._all[position].units[record.id] = self._news[position].units[record.id] = record.versions
+        elif isinstance(record, Gateways):
+            for position in {self._partition_of(version.unit_id) for version in record.versions}:
+                self._all[position].gateways[record.id] = self._news[position].gateways[record.id] = record.versions
+        elif isinstance(record, Adjustments):
+            position = self._partition_of(record.versions[0].unit_id)
+            self._all[position].adjustments[record.id] = self._news[position].adjustments[record.id] = record.versions
+        elif isinstance(record, Packs):
+            shared, news = self._all[EVERY_PARTITION], self._news[EVERY_PARTITION]
+            shared.packs[record.id] = news.packs[record.id] = record.versions
 
     def rows(self, partition: int) -> Rows:
         self._news.pop(partition, None)  # told with the rest

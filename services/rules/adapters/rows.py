@@ -106,21 +106,21 @@ def rate_rows(partition: int, rates: Iterable[RateRow]) -> Iterator[Row]:
 
 def unit_rows(partition: int, rows: Iterable[UnitRow]) -> Iterator[Row]:
     for one in rows:
-        facts = one.facts
+        texts, place, route = one.facts.texts(), one.facts.place, one.facts.route
         yield _row(
             (
                 one.unit_id,
                 partition,
-                facts.name,
-                facts.name_en,
-                facts.district,
-                facts.town,
-                facts.community,
-                facts.category,
-                facts.address,
-                facts.lead_department,
-                facts.copy_departments,
-                facts.routed,
+                texts.name,
+                texts.name_en,
+                place.district,
+                place.town,
+                place.community,
+                place.category,
+                texts.address,
+                route.lead_department,
+                route.copy_departments,
+                route.routed,
                 one.carriers,
                 one.scopes,
                 one.connection,

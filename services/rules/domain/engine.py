@@ -363,17 +363,18 @@ class Engine:
         profile, before = unit.registration.profile, unit.registration.facts
         if self.registrations.read(unit, now):
             self._follow_facts(unit, before, now)
-        self._follow_test_duty(unit, now)
+        if unit.registration.test_duty is not None or unit.testing is not None:
+            self._follow_test_duty(unit, now)
         if unit.registration.profile is not profile and unit.registration.profile != profile:
             for link in unit.connection.links:
                 if link.timer:
                     self.deadlines.add_link(unit, link)
-        self.deadlines.add_unit(unit)
+        if unit.connection.never_from:
+            self.deadlines.add_unit(unit)
 
     def _follow_test_duty(self, unit: Unit, now: int) -> None:
-        if unit.registration.test_duty is not None or unit.testing is not None:
-            self._findings.follow_test_duty(unit, Moment(now, now, Cause.REGISTRY, FROM_REGISTRY))
-            self.deadlines.add_test(unit)
+        self._findings.follow_test_duty(unit, Moment(now, now, Cause.REGISTRY, FROM_REGISTRY))
+        self.deadlines.add_test(unit)
 
     def _follow_facts(self, unit: Unit, before: UnitVersion | None, now: int) -> None:
         facts = unit.registration.facts
@@ -402,9 +403,11 @@ class Engine:
     def _is_settled(unit: Unit) -> bool:
         """Return whether the facts leave everything as it is, which is cheaper to ask than when they changed."""
         connection, registration = unit.connection, unit.registration
-        as_is = (connection.state, connection.shown, connection.partly) == unit.wanted_connection()
+        of_links, shown, partly = unit.wanted_connection()
         return (
-            as_is
+            of_links is connection.state
+            and shown is connection.shown
+            and partly == connection.partly
             and registration.duty is registration.written_duty
             and must_connect(unit) == bool(connection.never_from)
         )

@@ -27,21 +27,49 @@ def begins(version: Recorded) -> int:
     return max(version.recorded_at, day_start(version.valid_from))
 
 
-class UnitVersion(NamedTuple):
-    """Facts of a unit. `facts` holds the names of UnitFact that are true of it."""
+class Place(NamedTuple):
+    """Where a unit lies, and of which category it is."""
 
-    valid_from: date
-    recorded_at: int
-    name: str
     district: str
     town: str
     community: str
     category: str
+
+
+class Route(NamedTuple):
+    """Which department is responsible for a unit, and which others are told."""
+
     lead_department: str
-    name_en: str = ""
-    address: str = ""
     copy_departments: tuple[str, ...] = ()
     routed: bool = True
+
+
+class Texts(NamedTuple):
+    """What is shown of a unit and decides nothing."""
+
+    name: str
+    name_en: str
+    address: str
+
+
+def pack_texts(name: str, name_en: str = "", address: str = "") -> bytes:
+    """Return the texts as one object, the same for the same texts: those of each unit are held, and read only when its
+    row is written.
+    """
+    return f"{len(name)} {len(name_en)} {name}{name_en}{address}".encode()
+
+
+class UnitVersion(NamedTuple):
+    """Facts of a unit. `facts` holds the names of UnitFact that are true of it, `packed_texts` is what `texts` reads.
+
+    Many units have the same place, route, facts and days: whoever makes versions makes each of these once.
+    """
+
+    valid_from: date
+    recorded_at: int
+    packed_texts: bytes
+    place: Place
+    route: Route
     facts: frozenset[str] = frozenset()
     accepted_on: date | None = None
     commissioned_on: date | None = None
@@ -49,6 +77,11 @@ class UnitVersion(NamedTuple):
     exempt_from: date | None = None
     exempt_until: date | None = None
     profile: str | None = None
+
+    def texts(self) -> Texts:
+        first, second, joined = self.packed_texts.decode().split(" ", 2)
+        name_ends, name_en_ends = int(first), int(first) + int(second)
+        return Texts(joined[:name_ends], joined[name_ends:name_en_ends], joined[name_en_ends:])
 
     def accepted(self, at: int) -> bool:
         return self.accepted_on is not None and at >= day_start(self.accepted_on)

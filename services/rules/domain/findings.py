@@ -40,7 +40,7 @@ class Findings:
     ) -> None:
         """Add a finding. Its event id depends on the problem, the phase and the cause, never on when it is told."""
         cause = moment.signal_id or f"{moment.effective}:{moment.detected}"
-        event_id = derive("finding-event", f"{problem_id}|{phase}|{cause}")
+        event_id = derive("finding-event", "|".join((problem_id, phase, cause)))
         pack = unit.registration.pack
         self._effects.findings.append(
             Finding(
@@ -153,11 +153,13 @@ def clause_of(unit: Unit, kind: FindingKind) -> str:
     """Return the clause that a finding stands on: the duty to test or to be connected, or the ladder of its kind."""
     if kind is FindingKind.TEST_OVERDUE and unit.testing is not None and unit.testing.duty is not None:
         return unit.testing.duty.clause
-    ladder = unit.registration.pack.ladder_clauses.get(kind, "")
+    pack, scopes = unit.registration.pack, unit.registration.scopes
+    ladder = pack.ladder_clauses.get(kind, "")
     if ladder and kind in TROUBLES:
         return ladder
-    duties = {scope.name: scope.clause for scope in unit.registration.pack.scopes}
-    for name in unit.registration.pack.union:
-        if name in unit.registration.scopes and name in duties:
-            return duties[name] or ladder or "no policy pack"
+    for name in pack.union:
+        if name in scopes:
+            duty = next((scope for scope in pack.scopes if scope.name == name), None)
+            if duty is not None:
+                return duty.clause or ladder or "no policy pack"
     return ladder or "no policy pack"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from typing import NamedTuple
 
 from services.kernel.calendar import day_of
 from services.kernel.policy import Packs
@@ -14,6 +15,7 @@ from services.rules.domain.facts import (
     DutyToTest,
     GatewayVersion,
     PackVersion,
+    Profile,
     UnitVersion,
     begins,
     holding,
@@ -22,7 +24,6 @@ from services.rules.domain.time.instants import day_start
 from services.rules.domain.time.watch import DEFAULT_BLIND_AFTER
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.duty import duty_by
-from services.rules.domain.unit.registration import Registration
 from services.rules.domain.unit.state import Unit
 from services.rules.domain.words import Cause
 
@@ -34,6 +35,15 @@ def passed(watermark: int | None) -> int:
     return (watermark or 0) - 1
 
 
+class _Reading(NamedTuple):
+    """What a pack says of a unit."""
+
+    pack: PackVersion
+    profile: Profile
+    scopes: tuple[str, ...]
+    test_duty: DutyToTest | None
+
+
 class Registrations:
     """Registry rows of one partition, and what they say of a unit at an instant."""
 
@@ -41,7 +51,7 @@ class Registrations:
         self._packs: dict[str, tuple[PackVersion, ...]] = {}
         self._by_district: dict[str, PackVersion] = {}
         self._lapses: dict[str, list[int]] = {}
-        self._scopes: dict[tuple[str, frozenset[str], bool], tuple[str, ...]] = {}
+        self._readings: dict[tuple[str, str, frozenset[str], str | None, bool, Duty], _Reading] = {}
 
     def put_unit(self, unit: Unit, versions: tuple[UnitVersion, ...], watermark: int | None) -> Iterable[int]:
         """Take all versions of a unit; return the instants to come at which they say something new.
@@ -50,7 +60,10 @@ class Registrations:
         """
         registration = unit.registration
         registration.versions = versions
-        registration.known_at = min([version.recorded_at for version in versions])
+        if len(versions) == 1:
+            registration.known_at = versions[0].recorded_at
+        else:
+            registration.known_at = min([version.recorded_at for version in versions])
         return self._to_come(unit, versions, watermark)
 
     def put_gateway(
@@ -74,7 +87,8 @@ class Registrations:
         watermark: int | None,
     ) -> Iterable[int]:
         now = self.as_of(unit, watermark)
-        return {at for version in versions for at in version.turning_points() if at > now}
+        points = [at for version in versions for at in version.turning_points() if at > now]
+        return set(points) if points else ()  # mostly: all that a unit's versions say began long ago
 
     def put_pack(self, pack_id: str, versions: tuple[PackVersion, ...], watermark: int | None) -> Iterable[int]:
         """Take all versions of a pack; return the instants to come at which one begins or ends.
@@ -97,7 +111,7 @@ class Registrations:
         changed = chosen != self._by_district
         if changed:
             self._by_district = chosen
-            self._scopes.clear()
+            self._readings.clear()
         return changed
 
     def packs(self) -> Mapping[str, PackVersion]:
@@ -123,10 +137,11 @@ class Registrations:
         if facts is None:
             return False
         registration.facts = facts
-        registration.pack = self._by_district.get(facts.district, NO_PACK)
-        registration.profile = registration.pack.profile(facts.profile)
         registration.commissioned = facts.commissioned(now)
         registration.duty = duty_by(facts, now, excused=registration.excused(now))
+        registration.pack, registration.profile, registration.scopes, registration.test_duty = self._reading(
+            facts, now, registration.duty
+        )
         carriers = []
         scoped: list[Link] = []
         for gateway_id, versions in registration.gateways:
@@ -140,20 +155,22 @@ class Registrations:
             scoped = [link for link in connection.links if not registration.names(link.gateway_id)]
         counted = tuple(scoped)
         connection.scoped = connection.links if counted == connection.links else counted  # mostly: held once
-        registration.carriers = _one_for_all(*sorted(set(carriers)))
-        registration.scopes = self._scopes_of(registration, facts, now)
-        registration.test_duty = _test_duty(registration, facts)
+        registration.carriers = _one_for_all(*(carriers if len(carriers) == 1 else sorted(set(carriers))))
         return True
 
-    def _scopes_of(self, registration: Registration, facts: UnitVersion, now: int) -> tuple[str, ...]:
-        if registration.duty is Duty.RETIRED:
-            return ()
-        key = (facts.district, facts.facts, facts.accepted(now))
-        found = self._scopes.get(key)
-        if found is None:  # many units have the same facts
-            found = self._scopes[key] = tuple(
-                scope.name for scope in registration.pack.scopes if scope.holds(facts, now)
-            )
+    def _reading(self, facts: UnitVersion, now: int, duty: Duty) -> _Reading:
+        """Return what the pack of its district says of a unit: the same of very many units, so it is kept."""
+        place = facts.place
+        accepted = facts.accepted(now)
+        key = (place.district, place.category, facts.facts, facts.profile, accepted, duty)
+        found = self._readings.get(key)
+        if found is None:
+            pack = self._by_district.get(place.district, NO_PACK)
+            scopes: tuple[str, ...] = ()
+            if duty is not Duty.RETIRED:
+                scopes = tuple(scope.name for scope in pack.scopes if scope.holds(facts, now))
+            test_duty = _test_duty(pack, scopes, place.category) if duty is Duty.DUE else None
+            found = self._readings[key] = _Reading(pack, pack.profile(facts.profile), scopes, test_duty)
         return found
 
     @staticmethod
@@ -175,12 +192,9 @@ class Registrations:
         return Moment(changed_at, changed_at, Cause.REGISTRY, FROM_REGISTRY)
 
 
-def _test_duty(registration: Registration, facts: UnitVersion) -> DutyToTest | None:
-    """Return the duty to test, the first of the pack that fits; none of a unit that owes no connection either."""
-    if registration.duty is not Duty.DUE:
-        return None
-    fitting = (each for each in registration.pack.test_duties if each.fits(registration.scopes, facts.category))
-    return next(fitting, None)
+def _test_duty(pack: PackVersion, scopes: tuple[str, ...], category: str) -> DutyToTest | None:
+    """Return the duty to test, the first of the pack that fits."""
+    return next((each for each in pack.test_duties if each.fits(scopes, category)), None)
 
 
 @lru_cache(maxsize=4096)

@@ -77,6 +77,7 @@ class RulesWorker:
         """
         saved = await self.store.claim(partition, self.owner)
         rows = self.registry.rows(partition)
+        gc.collect()  # what is garbage when the heap is frozen is never looked at again: a consumer that was given up
         gc.disable()  # a load makes very many objects and no garbage: nothing to look for while it runs, nor later
         try:
             engine = self._revive(partition, saved, rows)
@@ -132,7 +133,7 @@ class RulesWorker:
                 continue
             records = self._in_position(held, batch)
             for first in range(0, len(records), AT_A_TIME):
-                self._feed(held, records[first : first + AT_A_TIME])
+                self._feed_in_one_go(held, records[first : first + AT_A_TIME])
                 await asyncio.sleep(0)  # a checkpoint under way takes its next step
 
     def _in_position(self, held: OwnedPartition, records: Sequence[LogRecord]) -> Sequence[LogRecord]:
@@ -143,6 +144,15 @@ class RulesWorker:
         if records and records[0].offset > held.next_offset > 0:
             raise OutOfPlace(f"partition {held.number}: {records[0].offset} after {held.next_offset}")
         return records
+
+    def _feed_in_one_go(self, held: OwnedPartition, records: Sequence[LogRecord]) -> None:
+        """Look for garbage after the records, not among them: when very many units are lost with one tick, each look
+        would go through all that was said so far, which is still to be saved and none."""
+        gc.disable()
+        try:
+            self._feed(held, records)
+        finally:
+            gc.enable()
 
     def _feed(self, held: OwnedPartition, records: Sequence[LogRecord]) -> None:
         """Bring records to the engine. A partition where that ends half way is forgotten, so that nobody saves what it

@@ -1,5 +1,5 @@
 """A district over the turn of a year, fast: random closes, cures, receipts, replies, acknowledgements, fires, edits of
-pack and register, and crashes; and what must hold.
+pack, register and calendar, and crashes; and what must hold.
 
 Whatever comes in whatever order: each step of a case once, none outside its case, no open case that nothing would
 happen to or that nobody answers for, no notice without a cause or after an acknowledgement, no decision without an
@@ -9,6 +9,7 @@ entry, and each fire told to the centre, over or not. Nothing but memory is used
 import contextlib
 import random
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -22,8 +23,8 @@ from services.alerts.domain.case.subject import Subject, SubjectKind
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.delivery.consent import may_send_notice
 from services.alerts.domain.delivery.documents import DocumentChange
-from services.alerts.domain.escalation.guarded import GuardedTime
-from services.alerts.domain.escalation.ladder import following
+from services.alerts.domain.escalation.guarded import AreaEvent, GuardedTime
+from services.alerts.domain.escalation.ladder import Pace, following
 from services.alerts.domain.escalation.steps import LadderStep, StepTaken
 from services.alerts.domain.escalation.triggers import OnCondition, OnEvent, Overdue, PeriodClose
 from services.alerts.domain.ids import CaseId
@@ -53,6 +54,23 @@ HAZARD = (
     step("H7L", 0, Recipient.BRIGADE, trigger=Overdue(ClockKind.LISTING)),
 )
 GUARDED = (GuardedTime("春节", "Spring Festival", date(2027, 2, 6), date(2027, 2, 12), 2, "proposal"),)
+
+
+class Calendar:
+    """Monday to Friday without `free`; of versions by their numbers."""
+
+    def __init__(self, version: int, free: Collection[date] = ()) -> None:
+        self.version = str(version)
+        self._free = free
+
+    def is_working(self, day: date) -> bool:
+        return day.weekday() < 5 and day not in self._free
+
+    def supersedes(self, version: str) -> bool:
+        return int(self.version) > int(version)
+
+    def confirmed(self, year: int) -> bool:
+        return True
 
 
 @dataclass
@@ -89,6 +107,9 @@ class Simulation:
         self.harness.carrier.watch = self.watch
         # of its own: what people, packs and crashes do leaves the story of closes and answers as it is
         self.people = random.Random(seed + 1000)
+        self.calendars = random.Random(seed + 2000)
+        self.calendar = Calendar(1)
+        self.harness.calendar, self.harness.pace = self.calendar, Pace(calendar=self.calendar)
         self.sent_although: list[str] = []
         self.ladders: dict[CaseId, tuple[LadderStep, ...]] = {}
         self.fires = 0
@@ -140,6 +161,10 @@ class Simulation:
                 await self.move(what)
         if self.people.random() < 0.1:
             self.harness.kill()
+        if self.calendars.random() < 0.05:
+            await self.move(self.edit_calendar)
+        if self.calendars.random() < 0.05:
+            await self.move(self.declare)
 
     async def move(self, what: object) -> None:
         """Let one thing happen, and look whether all that must hold does."""
@@ -243,6 +268,21 @@ class Simulation:
         """The street has no contact any more, or has one again."""
         directory = self.harness.directory
         directory.all, self.other_contacts = self.other_contacts, directory.all
+
+    async def edit_calendar(self) -> None:
+        """A better one is known: other days off than were thought."""
+        today = self.harness.clock.now().astimezone(CHINA).date()
+        free = {today + timedelta(days=n) for n in range(20) if self.calendars.random() < 0.4}
+        self.calendar = Calendar(int(self.calendar.version) + 1, free)
+        await self.harness.go_by(self.calendar)
+
+    async def declare(self) -> None:
+        """An event of the area is declared from today on: the clocks of what begins meanwhile stand still."""
+        today = self.harness.clock.now().astimezone(CHINA).date()
+        span = GuardedTime("台风", "Typhoon", today, today + timedelta(days=2), 0, "proposal")
+        pack = self.harness.directory.pack
+        event = AreaEvent(span, frozenset(), frozenset({CaseKind.FAULT, CaseKind.FIRE}))
+        self.harness.directory.pack = replace(pack, version=pack.version + 1, area_events=(event,))
 
     async def burn(self) -> None:
         """A fire begins, and may be over before anybody could be told."""
@@ -349,7 +389,7 @@ class Simulation:
 async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() -> None:
     taken: Counter[str] = Counter()
     acts: set[str] = set()
-    fires = 0
+    fires = held = 0
     listed: Counter[ListingState] = Counter()
     for seed in range(6):
         simulation = Simulation(seed)
@@ -363,12 +403,16 @@ async def test_whatever_happens_each_step_has_a_cause_and_each_case_goes_on() ->
             "shelved",
             "escalated",
             "acknowledged_after_end",
+            "clock_recounted",
         }
         fires += simulation.fires
+        held += sum(any(span.times == 0 for span in one.guarded) for one in simulation.cases)
         listed += simulation.listed
     assert fires > 20
+    assert held > 0, "no case fell into a declared event"
     assert set(ListingState) - {ListingState.PROPOSED} <= listed.keys(), "the story of listings is no story"
-    assert {"acknowledged", "signed", "acknowledgement_lapsed", "shelved", "escalated"} <= acts, "the story is no story"
+    told = {"acknowledged", "signed", "acknowledgement_lapsed", "shelved", "escalated", "clock_recounted"}
+    assert told <= acts, "the story is no story"
     assert {"O0", "O1", "O1R", "O2", "O4", "H0", "H4", "H4S", "H4R", "H6"} <= taken.keys(), "the story is no story"
 
 

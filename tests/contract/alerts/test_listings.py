@@ -1,10 +1,13 @@
 """Listings: memory and PostgreSQL keep the same promises; the tables hold what no program may write."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import psycopg
 import pytest
 
+from schemas import codec
+from services.alerts.adapters.listing_acts import PostgresListingActs
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
 from services.alerts.adapters.postgres_cases import PostgresCaseStore
 from services.alerts.adapters.postgres_evidence import PostgresEvidence
@@ -17,6 +20,7 @@ from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.domain.ids import CaseId
 from services.alerts.domain.listing.listing import LadderProposal, Listing, ListingId, NoListing, NotPossible
 from services.alerts.ports import CaseStore, Changes
+from services.alerts.worker.housekeeping import publish_turn
 from services.alerts.worker.listing import ListingService
 from services.alerts.worker.notice_composer import NoticeComposer
 from services.kernel.words import ListingAct, ListingState
@@ -120,6 +124,42 @@ async def test_a_step_proposes_once_and_nothing_beside_what_is_under_way(stores:
     _, listing = await of(stores.cases, one.case_id)
     assert (listing.listing_id, listing.proposed_by, listing.proposed_at) == (proposal.listing_id, "ladder", at(5))
     assert (await of(stores.cases, other.case_id))[1].proposed_by == "officer-a"
+
+
+async def test_each_act_goes_to_the_log_once_with_the_deadline_that_stood_then(migrated_database: str) -> None:
+    sent: list[tuple[str, bytes]] = []
+
+    class Stream:
+        async def send(self, records: Sequence[tuple[str, bytes]]) -> None:
+            sent.extend(records)
+
+    async with open_pool(migrated_database, "contract", 1, 2) as pool:
+        store, acts = PostgresCaseStore(pool), PostgresListingActs(pool)
+        one, other = case(seconds=-3600, step="H0"), case(of="U2")
+        await put(store, one, other)
+        listing = await walk(store, one)
+        changes = Changes()
+        changes.proposals.append(LadderProposal(other.case_id, "H7", at(5), "000 三 5"))
+        async with store.transaction() as transaction:
+            await transaction.save(changes)
+        assert [await publish_turn(acts, Stream()) for _ in range(2)] == [9, 0]
+    events = [codec.listings.decode(value) for _, value in sent]
+    ours = [each.data for each in events if each.data.listing_id == listing.listing_id]
+    assert [key for key, _ in sent] == [each.subject for each in events]
+    assert [each.number for each in ours] == list(range(1, 9))
+    assert [each.act for each in ours][:4] == [
+        ListingAct.PROPOSE, ListingAct.LIST, ListingAct.ASK_EXTENSION, ListingAct.GRANT_EXTENSION
+    ]  # fmt: skip
+    assert ours[0].due_at is None
+    assert ours[1].due_at == ours[2].due_at
+    assert ours[3].due_at == ours[-1].due_at == listing.due_at
+    assert ours[1].due_at < ours[3].due_at  # type: ignore[operator]  # both have one, as said above
+    facts = one.facts
+    assert (ours[0].unit_id, ours[0].town, ours[0].lead_department, ours[0].district) == (
+        facts.subject.id, facts.town or None, facts.lead_department or None, facts.district or None
+    )  # fmt: skip
+    (by_ladder,) = [each.data for each in events if each.data.listing_id != listing.listing_id]
+    assert (by_ladder.act, by_ladder.unit_id, by_ladder.due_at) == (ListingAct.PROPOSE, "U2", None)
 
 
 async def test_all_of_it_is_sealed_and_in_the_bundle_and_read_by_its_bodies_only(migrated_database: str) -> None:

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from schemas import codec
 from schemas.pack import Pack
 from schemas.registry import PackRecord, PackVersion, RegistryData, RegistryEvent
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS
+from schemas.topics import EXCHANGES, LISTINGS, REGISTRY, SIGNALS
 from services.compliance.adapters.file_archive import FileArchive
 from services.compliance.adapters.log_fold import ArchiveFold
 from services.compliance.adapters.postgres_facts import PostgresFacts
@@ -70,8 +70,10 @@ def sent(told: Scenario, pack: str = PACK) -> list[Sent]:
 class Archived:
     """An archive that grows; each `put` makes it whole up to the last record."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, topic_id: str = "a") -> None:
+        """`topic_id`: Kafka's of every topic; another one where the topics were made anew."""
         self.root = root
+        self._topic_id = topic_id
         self._next: dict[Place, int] = defaultdict(int)
 
     def put(self, records: Sequence[Sent]) -> None:
@@ -84,13 +86,14 @@ class Archived:
         )
         # as the service does: first what signals are read by
         by_place: dict[Place, list[LogRecord]] = {
-            place: [] for place in [Place(REGISTRY, 0), Place(EXCHANGES, 0), *PLACES]
+            place: [] for place in [Place(REGISTRY, 0), Place(EXCHANGES, 0), Place(LISTINGS, 0), *PLACES]
         }
         for each in records:
             place = Place(each.topic, each.partition)
             by_place[place].append(LogRecord(self._next[place], each.timestamp_ms, None, each.value))
             self._next[place] += 1
         archive.open(dict.fromkeys(by_place))
+        archive.belongs_to({place.topic: self._topic_id for place in by_place})
         for place, held in by_place.items():
             if held:
                 archive.append(place, held[0].offset, held)

@@ -251,6 +251,26 @@ async def test_days_whose_facts_are_gone_stay_as_published_and_later_ones_are_co
     assert registry.get_sample_value("firenet_figures_too_late_total") == 1
 
 
+async def test_a_fault_of_final_days_that_comes_now_is_counted_and_one_of_open_days_is_not(
+    pool: Pool, migrated_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "FINAL_DAYS", 1)
+    archived, told, registry = Archived(tmp_path / "archive"), district(tmp_path), CollectorRegistry()
+    archived.put(sent(told, PUBLISHING))
+    work = closing(pool, archived.root, 4 * HOUR, registry, lambda *_: T0 + timedelta(days=2))
+    await until_done(work)
+    assert query(migrated_database, "SELECT kept_day FROM compliance.log_position") == [(day_of(micros(T0)) + 2,)]
+
+    told.log, after = [], 3 * DAY + 9 * HOUR
+    told.ticks(2 * DAY + 12 * HOUR + BEAT, 3 * DAY + 16 * HOUR, BEAT)
+    for at, kind in ((20.5 * HOUR, "fault"), (21 * HOUR, "restore"), (21 * HOUR, "heartbeat"), (3 * DAY, "fault")):
+        told.signal(at, gateway="G2", unit="U2", kind=kind, recorded=after, signal_id=f"late-{at}-{kind}")
+    archived.put(sent(told, PUBLISHING)[1:])
+    await until_done(work)
+    assert registry.get_sample_value("firenet_figures_late_troubles_total") == 1
+    assert registry.get_sample_value("firenet_figures_too_late_total") == 3
+
+
 async def test_a_log_that_is_folded_anew_without_its_beginning_restates_nothing_of_it(
     pool: Pool, migrated_database: str, tmp_path: Path
 ) -> None:
@@ -353,6 +373,30 @@ async def test_a_log_that_is_folded_anew_forgets_no_trouble_check_point_or_last_
     proofs = "SELECT gateway ->> 0, gateway ->> 1 FROM compliance.units, json_array_elements(kept) gateway ORDER BY 1"
     assert query(migrated_database, proofs) == query(other_database, proofs)
     assert [gateway_id for gateway_id, _ in query(migrated_database, proofs)] == ["G1", "G2"]
+
+
+async def test_figures_of_a_log_that_goes_on_in_topics_made_anew_are_those_of_one_log(
+    pool: Pool, migrated_database: str, other_database: str, tmp_path: Path
+) -> None:
+    """Kafka lost everything where a step of the figures ends; the register is published once more."""
+    records = sent(district(tmp_path), PUBLISHING)
+    lost_ms = int((T0 + timedelta(hours=32)).timestamp() * 1000)
+    whole = Archived(tmp_path / "whole")
+    register = [each._replace(timestamp_ms=lost_ms) for each in records if each.topic == REGISTRY]
+    after = [each for each in records if each.timestamp_ms >= lost_ms]
+    whole.put([each for each in records if each.timestamp_ms < lost_ms])
+    whole.put([*register, *after])
+    await until_done(closing(pool, whole.root, 4 * HOUR))
+
+    folder = tmp_path / "archive"
+    Archived(folder, "a").put([each for each in records if each.timestamp_ms <= lost_ms + BEAT * 1000])
+    async with open_pool(other_database, "test", 1, 3) as other:
+        await until_done(closing(other, folder, 4 * HOUR))
+        folder.rename(tmp_path / "archive-before")
+        Archived(folder, "b").put([*register, *after])
+        await until_done(closing(other, folder, 4 * HOUR))
+
+    assert stored(other_database) == stored(migrated_database)
 
 
 async def test_a_process_that_ends_after_any_turn_changes_nothing(

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from schemas import codec
+from schemas.listing import ListingActed, ListingActedData
+from schemas.topics import LISTINGS
 from services.compliance.adapters.log_fold import ArchiveFold
 from services.compliance.adapters.postgres_facts import PostgresFacts
 from services.compliance.adapters.postgres_scores import PostgresScores
@@ -19,7 +23,9 @@ from services.compliance.metrics import ClosingMetrics
 from services.compliance.worker.closing import Closing
 from services.compliance.worker.scoring import Scoring
 from services.kernel.ratio import Ratio
+from services.kernel.words import ListingAct
 from services.runtime.postgres import Pool, open_pool
+from tests.contract.compliance.archived import Sent, ms
 from tests.contract.compliance.closings import EVERYTHING, PLACES, Archived, sent, until_done
 from tests.contract.compliance.scenario import DAY, PACK, Scenario
 from tests.fakes.clock import ManualClock
@@ -71,6 +77,58 @@ def march(work: Path) -> Scenario:
     return told
 
 
+def acts(*made: tuple[ListingAct, str], listing_id: str = "L1") -> list[Sent]:
+    """Return acts of a listing of U1 that is due on 20 March, as alerts publishes them."""
+    found = []
+    for number, (act, at) in enumerate(made, 1):
+        due = None if act is ListingAct.PROPOSE else datetime.fromisoformat("2026-03-21T00:00:00+08:00")
+        data = ListingActedData(
+            listing_id=listing_id, number=number, act=act, case_id="c1", unit_id="U1", district="sample", town="T001",
+            lead_department="health", due_at=due,
+        )  # fmt: skip
+        event_id, when = f"{listing_id}-{number}", datetime.fromisoformat(at)
+        event = ListingActed(id=event_id, source="/alerts", subject=f"{listing_id}/{number}", time=when, data=data)
+        found.append(Sent(LISTINGS, 0, codec.listings.encode(event), ms(at)))
+    return found
+
+
+async def test_listings_on_the_log_are_scored_by_the_service_as_by_the_command_line(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    by_listings = SLOW.replace("points: 20, manual", "points: 10, manual").replace(
+        "      patrol:",
+        "      listed: {points: 10, listings: {left_out_if_empty: true}, name_zh: 按期, name_en: Listings, clause: x}\n"
+        "      patrol:",
+    )
+    open_still = acts(
+        (ListingAct.PROPOSE, "2026-03-02T01:00:00Z"), (ListingAct.LIST, "2026-03-03T01:00:00Z"),
+        (ListingAct.HAND_IN, "2026-03-18T01:00:00Z"),
+    )  # fmt: skip
+    late = acts(
+        (ListingAct.PROPOSE, "2026-03-02T01:00:00Z"), (ListingAct.LIST, "2026-03-03T01:00:00Z"), listing_id="L2"
+    )
+    told = sorted(
+        [*sent(march(tmp_path), by_listings), *open_still, *open_still, *late], key=lambda each: each.timestamp_ms
+    )
+    archived = Archived(tmp_path / "archive")
+    archived.put(told)
+    await until_done(scored(pool, archived.root))
+    await until_done(scored(pool, archived.root))  # a restart finds nothing new
+
+    first = stored(migrated_database)
+    assert [row[2] for row in first] == [1] * 4
+    score = next(row[3] for row in first if row[:2] == ("T001", "month"))
+    listed = score["criteria"][2]
+    assert (listed["id"], listed["low"], listed["high"], listed["gap"]) == ("listed", "0.0", "5.0", "not_decided")
+    assert listed["listings"]["due"] == [
+        {"id": "L1", "unit": "U1", "due": "2026-03-20T16:00:00.000000Z", "outcome": "undecided"},
+        {"id": "L2", "unit": "U1", "due": "2026-03-20T16:00:00.000000Z", "outcome": "late"},
+    ]
+    assert [row[3]["criteria"][2]["left_out"] for row in first if row[:2] == ("T002", "month")] == [True]
+    answers = answered(archived, tmp_path / "pipe", [], by_listings)
+    assert sorted(map(json.dumps, map(bare, answers))) == sorted(json.dumps(bare(row[3])) for row in first)
+
+
 def stored(dsn: str) -> list[tuple[str, str, int, dict[str, Any]]]:
     with psycopg.connect(dsn) as connection:
         return connection.execute(
@@ -92,8 +150,8 @@ def enter(dsn: str) -> None:
         )
 
 
-def answered(archived: Archived, work: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    facts = archived.facts(work, SLOW)
+def answered(archived: Archived, work: Path, entries: list[dict[str, Any]], pack: str = SLOW) -> list[dict[str, Any]]:
+    facts = archived.facts(work, pack)
     ask = {"from": "2026-01-01", "to": "2027-01-01", "entries": entries}
     (work / "ASK.json").write_text(json.dumps(ask), "utf-8")
     common = ["--pack", str(work / "PACK.yaml"), "--registry", str(work / "REGISTRY.jsonl")]

@@ -1,7 +1,8 @@
 """What another pack would have said of a closed period: the same as `replay --pack`, told beside what is published."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
+from deploy.stack.postgres import Postgres
 from services.compliance.adapters.log_fold import suppose
 from services.compliance.adapters.postgres_facts import PostgresFacts
 from services.compliance.adapters.postgres_what_ifs import PostgresWhatIfs
@@ -23,18 +25,13 @@ from tests.contract.compliance.closings import Archived, closing, sent, stored, 
 from tests.contract.compliance.scenario import DAY, Scenario
 from tests.contract.compliance.test_closing import HOUR, PUBLISHING, district, replayed
 from tests.fakes.clock import ManualClock
+from tests.parts import fresh_database
 
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 CHANGED = PUBLISHING.replace("    - key_unit\n    - auto_fire_facilities\n", "    - auto_fire_facilities\n").replace(
     "misses: 4", "misses: 40"
 )
 """Units that are no key units are in S1 too, and are lost much later."""
-
-
-@pytest.fixture
-async def pool(migrated_database: str) -> AsyncIterator[Pool]:
-    async with open_pool(migrated_database, "test", 1, 3) as opened:
-        yield opened
 
 
 class Site:
@@ -86,12 +83,31 @@ def five_units(work: Path) -> Scenario:
     return told.heartbeats(40, 2 * DAY, 1500, gateway="G5", unit="U5")
 
 
+@pytest.fixture(scope="module")
+def closed(
+    postgres_server: Postgres, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """The name of a database in which the days are closed, to copy, and their archive: to close them takes longest."""
+    work = tmp_path_factory.mktemp("closed")
+    archived = Archived(work / "archive")
+    archived.put(sent(five_units(work), PUBLISHING))
+
+    async def close(dsn: str) -> None:
+        async with open_pool(dsn, "test", 1, 3) as pool:
+            await until_done(closing(pool, archived.root, 4 * HOUR))
+
+    with fresh_database(postgres_server, migrated_template) as name:
+        asyncio.run(close(postgres_server.dsn(name)))
+        yield name, archived.root
+
+
 @pytest.fixture
-async def site(pool: Pool, migrated_database: str, tmp_path: Path) -> Site:
-    archived = Archived(tmp_path / "archive")
-    archived.put(sent(five_units(tmp_path), PUBLISHING))
-    await until_done(closing(pool, archived.root, 4 * HOUR))
-    return Site(pool, migrated_database, archived.root)
+async def site(postgres_server: Postgres, closed: tuple[str, Path]) -> AsyncIterator[Site]:
+    template, root = closed
+    with fresh_database(postgres_server, template) as name:
+        dsn = postgres_server.dsn(name)
+        async with open_pool(dsn, "test", 1, 3) as pool:
+            yield Site(pool, dsn, root)
 
 
 async def test_it_says_what_replay_says_with_the_same_pack(

@@ -290,8 +290,11 @@ async def test_a_case_tells_its_steps_notices_and_evidence(empty_scenario: Scena
     empty_scenario.take_step("C1", "H0", ["centre", "maintenance"])
     empty_scenario.notice("N1", "C1", "H0", "centre")
     empty_scenario.notice("N2", "C1", "H0", "maintenance", "dead", reason="mailbox_unknown")
-    async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
-        detail = await PostgresReadModel(pool, LIMIT_S).case(HEALTH, "C1")
+    with empty_scenario.added_to_registry():
+        empty_scenario.register("U02", fire_alarm_system=True, key_unit=True, crowded_place=False)
+        async with open_pool(empty_scenario.dsn, "test", max_size=2) as pool:
+            detail = await PostgresReadModel(pool, LIMIT_S).case(HEALTH, "C1")
+    assert detail.premises == ("key_unit", "fire_alarm_system")
     assert [step.code for step in detail.case.plan][:5] == ["H0", "H1", "H2", "H3", "H4"]
     assert detail.case.taken[0].recipients == ("centre", "maintenance")
     assert detail.case.deliveries == {"accepted": 1, "dead": 1}

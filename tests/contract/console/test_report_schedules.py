@@ -10,7 +10,7 @@ import pytest
 
 from services.console.adapters import postgres_report_schedules
 from services.console.adapters.postgres_report_schedules import PostgresReportSchedules
-from services.console.adapters.rows import Row
+from services.console.adapters.rows import Row, all_rows
 from services.console.domain.errors import BadLink, NotFound, ScheduleExists
 from services.console.domain.history import Subject
 from services.console.domain.report import period_of
@@ -147,7 +147,7 @@ async def test_however_many_are_scheduled_they_are_read_at_once(site: Site, monk
     site.publish(1, "S1")
     await site.scheduled()
     asked: list[str] = []
-    read = postgres_report_schedules.all_rows
+    read = all_rows
 
     async def counted(connection: Connection, statement: str, **parameters: Any) -> list[Row]:
         asked.append(statement)
@@ -326,6 +326,25 @@ async def test_an_old_key_stops_what_was_scheduled_again_in_the_place_of_what_wa
         "c-brigade": False, "c-centre": True
     }  # fmt: skip
     assert (await site.store.of_key(old)).stopped
+
+
+async def test_an_old_key_of_a_contact_taken_out_and_chosen_again_still_stops_his_mails(site: Site) -> None:
+    schedule = await site.scheduled()
+    old, brigades = f"key-c-centre-{'x' * 20}", f"key-c-brigade-{'x' * 20}"
+    await site.store.choose(schedule.schedule_id, ("c-brigade",), ["unused" * 5], "brigade", site.now)
+    assert (await site.store.of_key(old)).stopped, "he gets none, and reads so"
+    await site.store.stop(old, site.now)
+    again = ["unused" * 6, "later-key" * 4]
+    await site.store.choose(schedule.schedule_id, CONTACTS, again, "brigade", site.now)
+    assert not (await site.store.of_key(old)).stopped, "he gets them again"
+    await site.store.stop(old, site.now)
+    found = await site.recipients()
+    assert {name: each.stopped for name, each in found.items()} == {"c-brigade": False, "c-centre": True}
+    for key in (old, "later-key" * 4):
+        assert (await site.store.of_key(key)).stopped
+    assert not (await site.store.of_key(brigades)).stopped
+    links = await site.store.audited()
+    assert [one.entry.by for one in links if one.entry.action == "stop"] == ["contact:c-centre"]
 
 
 async def test_what_was_sent_long_ago_is_forgotten(site: Site) -> None:

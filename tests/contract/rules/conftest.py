@@ -1,3 +1,8 @@
-from tests.containers import docker_engine, timescaledb_container, timescaledb_database
+from tests.containers import (
+    docker_engine,
+    migrated_timescaledb_database,
+    migrated_timescaledb_template,
+    timescaledb_container,
+)
 
-__all__ = ["docker_engine", "timescaledb_container", "timescaledb_database"]
+__all__ = ["docker_engine", "migrated_timescaledb_database", "migrated_timescaledb_template", "timescaledb_container"]

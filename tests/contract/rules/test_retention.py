@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry, Counter
 
 from services.rules.adapters.retention import TABLES, Horizon
 from services.runtime.lifecycle import Stop
-from services.runtime.migrate import migrate
 from services.runtime.postgres import Connection, Pool, open_pool
 from services.runtime.retention import Aged, Counters, Retention, edition
 
@@ -86,13 +85,14 @@ def counters() -> Counters:
     return Counters(*[Counter(name, name, ["table"], registry=registry) for name in ("rows", "chunks", "failures")])
 
 
-@pytest.fixture(params=["plain", pytest.param("timescaledb", marks=pytest.mark.container)])
+@pytest.fixture(
+    params=[
+        pytest.param("migrated_database", id="plain"),
+        pytest.param("migrated_timescaledb_database", id="timescaledb", marks=pytest.mark.container),
+    ]
+)
 def dsn(request: pytest.FixtureRequest) -> str:
-    if request.param == "plain":
-        return str(request.getfixturevalue("migrated_database"))
-    found = str(request.getfixturevalue("timescaledb_database"))
-    migrate(found)
-    return found
+    return str(request.getfixturevalue(request.param))
 
 
 @pytest.fixture

@@ -3,15 +3,17 @@
 import pyotp
 import pytest
 from axe_core_python.base import AXE_SCRIPT
-from playwright.async_api import Page, ViewportSize, async_playwright, expect
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import Page, ViewportSize, expect
 from pydantic import SecretStr
 
-from tests.e2e.console.chromium import CHROMIUM, FLAGS
+from tests.e2e.console.chromium import CHROMIUM
 from tests.integration.console.harness import PASSWORD, console
 from tests.integration.console.scenario import Scenario
 from tests.integration.console.test_account_pages import add_administrator
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
@@ -34,13 +36,11 @@ async def sign_in(page: Page, url: str, code: str = "") -> None:
         await page.press("#code", "Enter")
 
 
-async def test_a_second_factor_is_turned_on_asked_for_and_turned_off(empty_scenario: Scenario) -> None:
+async def test_a_second_factor_is_turned_on_asked_for_and_turned_off(
+    empty_scenario: Scenario, chromium: Chromium
+) -> None:
     keys = SecretStr("a key that is long enough")
-    async with (
-        console(empty_scenario.dsn, second_factor_keys=keys, second_factor_required=True) as site,
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium,
-    ):
+    async with console(empty_scenario.dsn, second_factor_keys=keys, second_factor_required=True) as site:
         context = await chromium.new_context(viewport=PHONE, bypass_csp=True)
         page = await context.new_page()
         await page.goto(f"{site.url}/login")
@@ -78,17 +78,15 @@ async def test_a_second_factor_is_turned_on_asked_for_and_turned_off(empty_scena
         await expect(page.locator("#factor-begin")).to_be_visible()
 
 
-async def test_an_administrator_links_a_person_and_the_door_names_the_provider(empty_scenario: Scenario) -> None:
+async def test_an_administrator_links_a_person_and_the_door_names_the_provider(
+    empty_scenario: Scenario, chromium: Chromium
+) -> None:
     provider = {
         "oidc_issuer": "https://id.example",
         "oidc_client_id": "x",
         "oidc_console_url": "http://console.example",
     }
-    async with (
-        console(empty_scenario.dsn, **provider) as site,
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium,
-    ):
+    async with console(empty_scenario.dsn, **provider) as site:
         await add_administrator(empty_scenario.dsn)
         page = await (await chromium.new_context(viewport=PHONE, bypass_csp=True)).new_page()
         await page.goto(f"{site.url}/login?left&next=%2Faccount")

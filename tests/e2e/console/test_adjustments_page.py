@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from services.kernel.calendar import CHINA
 from services.runtime.clock import SystemClock
-from tests.e2e.console.chromium import CHROMIUM, FLAGS
+from tests.e2e.console.chromium import CHROMIUM, STILL
 from tests.integration.console.harness import PASSWORD
 from tests.integration.console.test_adjustments import NOBODY, Site, running
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
@@ -21,7 +22,7 @@ pytestmark = [
 
 async def opened(chromium: Chromium, site: Site, username: str, **context: Any) -> Page:
     """Sign in, and go to the page: by its link, which a phone has no room for."""
-    page = await (await chromium.new_context(**context)).new_page()
+    page = await (await chromium.new_context(**STILL, **context)).new_page()
     await page.goto(f"{site.console.url}/login")
     await page.fill("input[name=username]", username)
     await page.fill("input[name=password]", PASSWORD)
@@ -40,13 +41,11 @@ def wall(at: datetime) -> str:
     return at.astimezone(CHINA).strftime("%Y-%m-%dT%H:%M")
 
 
-async def test_one_person_asks_another_approves_and_the_board_shows_it(migrated_database: str) -> None:
+async def test_one_person_asks_another_approves_and_the_board_shows_it(
+    migrated_database: str, chromium: Chromium
+) -> None:
     now = SystemClock().now()
-    async with (
-        running(migrated_database, NOBODY, SystemClock()) as site,
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium,
-    ):
+    async with running(migrated_database, NOBODY, SystemClock()) as site:
         li = await opened(chromium, site, "brigade")
         await expect(li.locator("[data-for=correction]")).to_be_visible()
         await li.select_option("select[name=what]", "maintenance")

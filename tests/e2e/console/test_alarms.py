@@ -1,7 +1,6 @@
 """What may be a fire, on the page: alarms that nobody could read, alarms of strangers, what was salvaged."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,7 +8,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import expect
 
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario, district
 
@@ -113,18 +112,18 @@ async def test_a_fire_that_was_salvaged_says_so_and_what_was_dropped(
 
 @pytest.mark.parametrize("width", [1440, 320])
 async def test_it_fits_every_screen_and_both_themes(
-    chromium: Chromium, site: Console, scenario: Scenario, width: int, tmp_path: Path
+    chromium: Chromium, site: Console, scenario: Scenario, width: int
 ) -> None:
     scenario.open_case("F", "U00001", "fire")
     scenario.unread("Y", "U00000")
     scenario.unregistered("X", "G777")
-    async with live.desk(chromium, site, width=width, reduced_motion="reduce") as at:
+    async with live.desk(chromium, site, width=width) as at:
         await at.page.click("#language")
         await expect(at.page.locator("#fires .fire")).to_have_count(3)
-        await at.page.screenshot(path=tmp_path / f"alarms-{width}.png")
+        await picture(at.page, f"alarms-{width}")
         assert await at.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         assert await live._serious(at.page) == []
         await at.page.locator('.case[data-kind="unreadable_alarm"] .case-name').click()
         await expect(at.page.locator("#drawer .signals")).to_be_visible()
-        await at.page.screenshot(path=tmp_path / f"alarm-{width}.png")
+        await picture(at.page, f"alarm-{width}")
         assert await live._serious(at.page) == []

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
 from email.policy import SMTP
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -11,7 +10,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import FilePayload, expect
 
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS
+from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS, picture
 from tests.integration.console.harness import Console, console
 from tests.integration.console.letters import Letters, letters
 from tests.integration.console.scenario import Scenario, district
@@ -34,7 +33,7 @@ async def stand(empty_scenario: Scenario) -> AsyncIterator[tuple[Console, Letter
 
 
 async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_accepts(
-    chromium: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+    chromium: Chromium, stand: tuple[Console, Letters]
 ) -> None:
     site, book = stand
     await book.send()
@@ -55,13 +54,13 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
         await expect(page.locator("#rows .due.late")).to_have_count(1)
         await page.get_by_role("button", name="全部 2").click()
         await expect(page.locator("#rows li")).to_have_count(2)
-        await page.screenshot(path=tmp_path / "list.png")
+        await picture(page, "list")
         assert await live._serious(page) == []
         opener = page.locator("#rows li", has_text="〕1号").locator("button")
         await opener.focus()
         await page.keyboard.press("Enter")
         await at.has("#drawer .paper", "消监告〔2026〕1号")
-        await page.screenshot(path=tmp_path / "issued.png")
+        await picture(page, "issued")
         assert await live._serious(page) == []
         await page.focus("#sign-name")
         await page.keyboard.type("张三")
@@ -79,7 +78,7 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
         await page.click("text=提交回函")
         await at.has("#drawer .said", "回函已提交")
         await page.locator(".submission").scroll_into_view_if_needed()
-        await page.screenshot(path=tmp_path / "answered.png")
+        await picture(page, "answered")
         assert await live._serious(page) == []
         await page.keyboard.press("Escape")
         await expect(opener).to_be_focused()
@@ -95,7 +94,7 @@ async def test_a_department_signs_and_answers_with_the_keyboard_and_the_brigade_
             await page.click("text=维修记录.pdf")
         assert (await download.value).suggested_filename == "维修记录.pdf"
         await page.locator(".submission textarea").scroll_into_view_if_needed()
-        await page.screenshot(path=tmp_path / "deciding.png")
+        await picture(page, "deciding")
         await page.get_by_role("button", name="退回").click()
         await at.has(".submission .said.bad", "请填写审核意见")
         await page.get_by_role("button", name="采纳").click()
@@ -139,7 +138,7 @@ async def test_an_upheld_appeal_leads_to_the_correction_that_another_person_appr
 
 
 async def test_a_unit_reads_signs_and_answers_by_its_link_without_an_account_or_javascript(
-    chromium: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+    chromium: Chromium, stand: tuple[Console, Letters]
 ) -> None:
     width, lang = 390, "en"
     site, book = stand
@@ -155,7 +154,7 @@ async def test_a_unit_reads_signs_and_answers_by_its_link_without_an_account_or_
     await page.fill("#reply-text", "已修复。")
     await page.set_input_files("#reply-files", PDF)
     await page.fill("#reply-name", "王工")
-    await page.screenshot(path=tmp_path / f"link-{width}.png", full_page=True)
+    await picture(page, f"link-{width}", full_page=True)
     await page.locator("#reply-name ~ button").click()
     await expect(page.locator(".submission")).to_contain_text("维修记录.pdf")
     assert page.url.endswith("?lang=en")
@@ -165,15 +164,13 @@ async def test_a_unit_reads_signs_and_answers_by_its_link_without_an_account_or_
     await page.goto(f"{site.url}/d/{book.link(document_id)}?lang={lang}")
     wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, "nothing stands out to the side"
-    await page.screenshot(path=tmp_path / f"answered-{width}.png", full_page=True)
+    await picture(page, f"answered-{width}", full_page=True)
     assert await live._serious(page) == []
     await seeing.close()
 
 
 @pytest.mark.parametrize("width", [390])
-async def test_the_inbox_fits_every_screen(
-    chromium: Chromium, stand: tuple[Console, Letters], tmp_path: Path, width: int
-) -> None:
+async def test_the_inbox_fits_every_screen(chromium: Chromium, stand: tuple[Console, Letters], width: int) -> None:
     site, book = stand
     for serial in range(1, 6):
         await book.send(f"R{serial}", serial)
@@ -181,17 +178,17 @@ async def test_the_inbox_fits_every_screen(
         await at.page.goto(f"{site.url}/documents")
         await expect(at.page.locator("#rows li")).to_have_count(5)
         wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        await at.page.screenshot(path=tmp_path / f"inbox-{width}.png")
+        await picture(at.page, f"inbox-{width}")
         assert wide <= 0, "nothing stands out to the side"
         assert await live._serious(at.page) == []
         await at.page.locator("#rows button").first.click()
         await expect(at.page.locator("#drawer .paper")).to_be_visible()
-        await at.page.screenshot(path=tmp_path / f"sheet-{width}.png")
+        await picture(at.page, f"sheet-{width}")
         assert await live._serious(at.page) == []
 
 
 async def test_an_answer_by_mail_is_shown_as_text_joined_and_handed_in(
-    chromium: Chromium, stand: tuple[Console, Letters], tmp_path: Path
+    chromium: Chromium, stand: tuple[Console, Letters]
 ) -> None:
     site, book = stand
     await book.send()
@@ -209,7 +206,7 @@ async def test_an_answer_by_mail_is_shown_as_text_joined_and_handed_in(
         await expect(page.locator("#empty")).to_be_visible()
         await page.get_by_role("button", name="全部").click()
         await at.has("#rows .what", "<script>")
-        await page.screenshot(path=tmp_path / "mails.png")
+        await picture(page, "mails")
         assert await live._serious(page) == []
         await page.locator("#rows .what button").focus()
         await page.keyboard.press("Enter")

@@ -13,11 +13,13 @@ from services.compliance.adapters.score_rows import score_row
 from services.compliance.adapters.statements import SQL
 from services.compliance.domain.scores import evaluated
 from services.kernel.ratio import Ratio
+from services.kernel.words import ListingAct
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.integration.console.harness import Console, console
 from tests.integration.console.letters import letters
 from tests.integration.console.scenario import Scenario
+from tests.unit.compliance.test_listings import BY_LISTINGS, listing, on
 from tests.unit.compliance.test_scores import LONG, cited, entry, known, month
 
 pytestmark = [
@@ -26,12 +28,12 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 CHECKED = "    criteria:\n      ledger: {points: 1, manual: true, name_zh: 台账, name_en: Ledger, clause: x}\n"
-CITED = LONG.replace("clause: x", 'clause: "001 一(七)"')
+CITED = BY_LISTINGS.replace("clause: x", 'clause: "001 一(七)"')
 WIDTHS = (1920, 1366, 390)
 
 
-def put_scores(dsn: str, *, districts: int = 2) -> None:
-    """Store scores of a month anew, of one district or two."""
+def put_scores(dsn: str) -> None:
+    """Store scores of a month anew, of two districts that call their schemes the same."""
     march = month(3)
     other = (
         LONG.replace("pack_id: sample", "pack_id: zeta")
@@ -42,12 +44,18 @@ def put_scores(dsn: str, *, districts: int = 2) -> None:
     figures = [cited(ratio, march, town) for town, ratio in towns.items()]
     figures += [cited(ratio, march, town, metric="access_rate") for town, ratio in towns.items()]
     entries = [entry("20", march, "dongjie", "S2026-000001"), entry("0", march, "nanjie", "S2026-000002")]
-    # another district that calls its scheme the same, and has one criterion more
+    done = (
+        (ListingAct.HAND_IN, on("03-20")),
+        (ListingAct.PASS_RECHECK, on("03-21")),
+        (ListingAct.APPROVE_CLOSURE, on("03-22")),
+    )
+    acts = [*listing(*done, town="dongjie"), *listing(name="L2", town="nanjie")]
+    # the other has one criterion more
     scores = [
-        *evaluated(known(CITED), figures, entries),
+        *evaluated(known(CITED), figures, entries, acts),
         *evaluated(known(other), [cited(Ratio(1, 1), march, "zeta/T1")], []),
     ]
-    rows = [score_row(score, 1) for score in scores if districts > 1 or score.scheme.pack_id == "sample-2026"]
+    rows = [score_row(score, 1) for score in scores]
     with psycopg.connect(dsn) as connection:
         connection.execute("TRUNCATE compliance.scores")
         connection.cursor().executemany(SQL["add_score"].encode(), rows)
@@ -63,16 +71,13 @@ async def site(empty_scenario: Scenario) -> AsyncIterator[Console]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def with_documents(empty_scenario: Scenario) -> AsyncIterator[Console]:
-    """Scores of one district: two that call their schemes the same have no circular together."""
     empty_scenario.stay_fresh()
-    put_scores(empty_scenario.dsn, districts=1)
+    put_scores(empty_scenario.dsn)
     async with letters(empty_scenario.dsn) as book, console(empty_scenario.dsn, **book.settings) as running:
         yield running
 
 
-async def test_scores_are_read_by_period_in_both_languages_at_every_width(
-    chromium: Chromium, site: Console, tmp_path: Path
-) -> None:
+async def test_scores_are_read_by_period_in_both_languages_at_every_width(chromium: Chromium, site: Console) -> None:
     async with live.desk(chromium, site, username="brigade", width=1366) as at:
         page = at.page
         await page.click("#menu-open")
@@ -84,6 +89,9 @@ async def test_scores_are_read_by_period_in_both_languages_at_every_width(
         await at.has("#schemes section:nth-child(1) tbody tr:nth-child(2)", "未定（不称职至优秀）、暂定")
         await at.has("#schemes section:nth-child(1) tbody tr:nth-child(2)", "人工评分未录入")
         await at.has("#schemes section:nth-child(1) tbody tr:nth-child(1)", "S2026-000001")
+        await at.has("#schemes section:nth-child(1) tbody tr:nth-child(1)", "按期整改 1/1 件")
+        await at.has("#schemes section:nth-child(1) tbody", "按期整改 0/1 件")
+        await at.has("#schemes section:nth-child(2) h2", "zeta")
         await expect(page.locator("#enter select[name=criterion] option")).to_have_count(1)
         await expect(page.locator("#schemes section:nth-child(1) thead")).not_to_contain_text("台账")
         await at.has("#schemes section:nth-child(2) thead", "台账 (1)")
@@ -92,7 +100,7 @@ async def test_scores_are_read_by_period_in_both_languages_at_every_width(
             await page.set_viewport_size({"width": width, "height": 900})
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"nothing stands out to the side at {width}"
-            await page.screenshot(path=tmp_path / f"evaluation-{width}.png", full_page=True)
+            await picture(page, f"evaluation-{width}", full_page=True)
         assert await live._serious(page) == []
         await page.select_option("#period", "quarter:2026-01-01")
         await at.has("#schemes section:nth-child(1) thead", "2026-01")
@@ -125,12 +133,12 @@ async def test_a_circular_is_drafted_read_and_saved_and_a_clause_is_read_where_i
         await scheme.get_by_role("button", name="起草通报").click()
         await expect(page.locator("#said, [role=status]").first).to_be_attached()
         await expect(drawn).to_have_count(1)  # while no score changes there is one draft
-        await page.screenshot(path=tmp_path / "circular.png", full_page=True)
+        await picture(page, "circular", full_page=True)
         async with page.context.expect_page() as opening:
             await drawn.get_by_role("link", name="中文网页").click()
         paper = await opening.value
         await expect(paper.locator("body")).to_contain_text("考核情况的通报")
-        await paper.screenshot(path=tmp_path / "circular-paper.png", full_page=True)
+        await picture(paper, "circular-paper", full_page=True)
         for name, begins in (("zh.pdf", b"%PDF-"), ("zh.docx", b"PK")):
             link = drawn.get_by_role("link", name=name, exact=True)
             if await link.count():  # none where the machine has no Chinese font

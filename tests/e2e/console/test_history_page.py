@@ -10,7 +10,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import expect
 
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.integration.console.harness import Console, console
 from tests.integration.console.history import days_before, publish, sample
 from tests.integration.console.scenario import Scenario, district
@@ -86,7 +86,7 @@ async def test_a_month_is_drawn_walked_by_key_read_in_the_table_and_saved(
 
 @pytest.mark.parametrize("width", [1366, 390])
 async def test_it_fits_every_screen_and_both_themes(
-    chromium: Chromium, site: Console, scenario: Scenario, width: int, tmp_path: Path
+    chromium: Chromium, site: Console, scenario: Scenario, width: int
 ) -> None:
     for day in days_before(scenario.today() - timedelta(days=9), 20):
         publish(scenario, day, low=198, unknown=1)
@@ -95,7 +95,7 @@ async def test_it_fits_every_screen_and_both_themes(
         await at.page.goto(f"{site.url}/history")
         await expect(at.page.locator("#rows tr")).to_have_count(20)
         wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        await at.page.screenshot(path=tmp_path / f"history-{width}.png")
+        await picture(at.page, f"history-{width}")
         assert wide <= 0, "nothing stands out to the side"
         assert await live._serious(at.page) == []
         assert at.complaints == []

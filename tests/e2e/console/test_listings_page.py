@@ -1,7 +1,6 @@
 """Listings in a real Chromium: proposed at the case, listed, answered by the department, and a narrow screen."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -19,7 +18,7 @@ from services.kernel.uploads import JPEG, Upload
 from services.kernel.words import SubmissionKind
 from services.runtime.clock import SystemClock
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.integration.console.harness import Console, console
 from tests.integration.console.letters import Letters, letters
 from tests.integration.console.listings import listings
@@ -66,7 +65,7 @@ async def answered(book: Letters, case_id: CaseId) -> None:
 
 
 async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
-    chromium: Chromium, stand: tuple[Console, CaseId, Letters], tmp_path: Path
+    chromium: Chromium, stand: tuple[Console, CaseId, Letters]
 ) -> None:
     site, case_id, book = stand
     await answered(book, case_id)
@@ -82,7 +81,7 @@ async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
         await page.goto(f"{site.url}/listings")
         await at.has("#bridge", "未配置")
         await expect(page.locator("#rows li")).to_have_count(1)
-        await page.screenshot(path=tmp_path / "list.png")
+        await picture(page, "list")
         assert await live._serious(page) == []
         await page.locator("#rows button").click()
         form = page.locator("form[data-act=list]")
@@ -96,12 +95,12 @@ async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
         await at.has("#drawer .said", "已登记")
         await at.has("#drawer .facts", "鼓政办〔2026〕88号")
         await expect(page.locator("form[data-reply]")).to_have_count(1)
-        await page.screenshot(path=tmp_path / "listed.png", full_page=True)
+        await picture(page, "listed", full_page=True)
         assert await live._serious(page) == []
         assert [one for one in at.complaints if "409" not in one] == []
         await page.emulate_media(color_scheme="dark")
         await page.locator("#language").dispatch_event("click")  # the drawer lies over it
-        await page.screenshot(path=tmp_path / "listed-en-dark.png", full_page=True)
+        await picture(page, "listed-en-dark", full_page=True)
     async with live.desk(chromium, site, "health", width=390, color_scheme="dark") as at:
         page = at.page
         await page.goto(f"{site.url}/listings?list=listed")
@@ -111,18 +110,18 @@ async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
         await page.locator("#rows button").click()
         await expect(page.locator("form[data-act=hand_in]")).to_be_visible()
         await expect(page.locator("form[data-act=pass_recheck]")).to_have_count(0)
-        await page.screenshot(path=tmp_path / "phone.png", full_page=True)
+        await picture(page, "phone", full_page=True)
         assert await live._serious(page) == []
         await page.locator("form[data-reply] button").click()
         await at.has("#drawer .badge", "待复查")
         await at.has("#drawer", "来自回函：消监告〔2026〕1号")
-        await page.screenshot(path=tmp_path / "taken-over.png", full_page=True)
+        await picture(page, "taken-over", full_page=True)
         await page.set_input_files(
             "#evidence-files", {"name": "整改.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n"}
         )
         await page.locator("form[data-act=hand_in] button").click()
         await expect(page.locator("#drawer a[download]")).to_have_count(2)
-        await page.screenshot(path=tmp_path / "handed-in.png", full_page=True)
+        await picture(page, "handed-in", full_page=True)
         wide = await page.locator("#drawer .drawer-body").evaluate("(one) => one.scrollWidth - one.clientWidth")
         assert wide <= 0, "no hash stands out to the side"
         assert await live._serious(page) == []

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -16,8 +15,8 @@ from playwright.async_api import Locator, Page, Route, expect
 
 from services.kernel.calendar import CHINA
 from services.kernel.position import gcj02_of
-from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS
-from tests.integration.console.harness import PASSWORD, Console, console
+from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS, STILL, picture
+from tests.integration.console.harness import PASSWORD, Console, console, login
 from tests.integration.console.scenario import Scenario, Unit, district
 
 pytestmark = [
@@ -56,20 +55,25 @@ class ReaderPage:
 async def desk(
     chromium: Chromium, site: Console, username: str | None = "centre", width: int = 1280, **options: Any
 ) -> AsyncIterator[ReaderPage]:
-    context = await chromium.new_context(viewport={"width": width, "height": 900}, **options)
+    """Open the live page as `username`, or the door for nobody. Whoever comes in is known already: that takes one page
+    instead of three. The door has tests of its own."""
+    context = await chromium.new_context(viewport={"width": width, "height": 900}, **STILL, **options)
     context.set_default_timeout(LIMIT_MS)
+    if username is not None:
+        async with site.client() as client:
+            answer = await login(client, username, PASSWORD)
+            assert answer.status_code == 303, answer.text
+            found = client.cookies.items()
+        await context.add_cookies([{"name": name, "value": value, "url": site.url} for name, value in found])
     page = await context.new_page()
-    found = ReaderPage(page, [])
-    page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    page.on("console", lambda line: found.complaints.append(line.text) if line.type == "error" else None)
+    at = ReaderPage(page, [])
+    page.on("pageerror", lambda error: at.complaints.append(str(error)))
+    page.on("console", lambda line: at.complaints.append(line.text) if line.type == "error" else None)
     await page.goto(f"{site.url}/")
     if username is not None:
-        await page.fill("#username", username)
-        await page.fill("#password", PASSWORD)
-        await page.press("#password", "Enter")
         await expect(page.locator(".rate-percent, #none-of:not(:empty)").first).to_be_visible()
         await expect(page.locator(".chip b").first).not_to_have_text("–")
-    yield found
+    yield at
     await context.close()
 
 
@@ -153,7 +157,7 @@ async def test_a_fire_that_ended_untaken_stays_in_a_calm_row_until_somebody_ackn
     site.alerts.then = lambda case_id: scenario.execute(
         "UPDATE alerts.cases SET acknowledged_at = now(), acknowledged_by = 'centre' WHERE case_id = %s", [case_id]
     )
-    async with desk(chromium, site, reduced_motion="reduce") as at:
+    async with desk(chromium, site) as at:
         await expect(at.page).to_have_title(re.compile("火警 1 处"))
         scenario.end("F1")
         await at.has("#fires .fire.ended .fire-word", "火警已结束，待确认")
@@ -387,6 +391,15 @@ async def test_each_role_finds_its_own_work_first_and_a_department_is_given_no_f
         assert await _serious(at.page) == []
 
 
+FILLED = """() => {
+  const ground = document.querySelector("#ground").getBoundingClientRect();
+  const marks = [...document.querySelectorAll(".ground .mark-sign .under")].map((one) => one.getBoundingClientRect());
+  const span = (low, high) => Math.max(...marks.map((one) => one[high])) - Math.min(...marks.map((one) => one[low]));
+  return Math.max(span("left", "right") / ground.width, span("top", "bottom") / ground.height);
+}"""
+"""How much of the ground the marks lie over, in the direction in which they fill it."""
+
+
 async def test_the_map_shows_where_it_is_wrong_by_shape_and_word_and_follows_the_stream(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
@@ -405,6 +418,7 @@ async def test_the_map_shows_where_it_is_wrong_by_shape_and_word_and_follows_the
             assert await page.locator(".mark-sign.s-offline use").first.get_attribute("href") in await _signs(page)
             await page.get_by_role("button", name="按位置").click()
             await expect(page.locator(".ground .mark-sign")).to_have_count(2)
+            assert await page.evaluate(FILLED) > 0.75, "the marks lie over the whole ground, not over its middle"
             await at.has("#note", "198 家单位没有登记坐标")
             place = page.locator(".mark-sign.s-offline")
             before = await place.get_attribute("transform")
@@ -503,7 +517,7 @@ async def test_twenty_thousand_units_are_a_few_rows_and_every_row_can_be_reached
 @pytest.mark.parametrize("width", [1920, 360])
 async def test_axe_finds_nothing_serious(chromium: Chromium, site: Console, scenario: Scenario, width: int) -> None:
     _busy(scenario)
-    async with desk(chromium, site, width=width, reduced_motion="reduce") as at:
+    async with desk(chromium, site, width=width) as at:
         await expect(at.page.locator(".fire")).to_be_visible()
         await expect(at.page.locator(".unit").first).to_be_visible()
         assert await _serious(at.page) == []
@@ -522,7 +536,7 @@ async def test_axe_finds_nothing_serious_at_the_door_and_when_blind(
         assert await _serious(at.page) == []
     _busy(scenario)
     scenario.see(scenario.now() - timedelta(hours=1))
-    async with desk(chromium, site, reduced_motion="reduce") as at:
+    async with desk(chromium, site) as at:
         await expect(at.page.locator("#stale")).to_be_visible()
         assert await _serious(at.page) == []
 
@@ -624,11 +638,19 @@ async def test_the_banner_and_the_case_say_what_burns_where(
     scenario.open_case("F1", "U00016", "fire", burning=["1|5-021", "1|5-022"])
     for number, label in (("5-021", "住院部五层 护士站感烟"), ("5-022", "住院部五层 走廊"), ("6-001", "住院部六层")):
         scenario.signal("U00016", "fire", point={"system": "1", "address": number, "label": label})
+    with scenario.added_to_registry():
+        scenario.register("U00016", key_unit=True, crowded_place=True, flammable_place=False)
+        await _says_where(chromium, site)
+
+
+async def _says_where(chromium: Chromium, site: Console) -> None:
     async with desk(chromium, site) as at:
         await at.has("#fires .fire-parts", "住院部五层 护士站感烟（1 5-021）、住院部五层 走廊（1 5-022）")
         await at.page.locator(".fire-open").click()
         await expect(at.page.locator(".components .burning")).to_have_count(2)
         await at.has(".components li:last-child", "已结束")
+        await at.has("#drawer", "2 个部件同时报火警，互相印证")
+        await at.has("#drawer", "医疗卫生机构、消防安全重点单位、人员密集场所")
         assert at.complaints == []
 
 
@@ -703,7 +725,7 @@ LOST = """INSERT INTO alerts.synthetic_alarms (run_id, why, started_at, due_at, 
 
 
 async def test_the_brigade_sees_what_of_ourselves_fails_and_what_nobody_could_see(
-    chromium: Chromium, site: Console, scenario: Scenario, tmp_path: Path
+    chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
     scenario.execute("TRUNCATE alerts.synthetic_alarms")
     scenario.execute(LOST)
@@ -721,7 +743,7 @@ async def test_the_brigade_sees_what_of_ourselves_fails_and_what_nobody_could_se
             "看不到"
         )
         await expect(at.page.locator("#none")).to_be_visible()
-        await at.page.screenshot(path=tmp_path / "health.png", full_page=True)
+        await picture(at.page, "health", full_page=True)
         await at.page.click("#language")
         await at.has("#whole", "Something fails")
         assert at.complaints == []

@@ -1,11 +1,14 @@
 """The work queue in a real Chromium: each task of a duty officer, with the clicks that it takes."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+import yaml
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, expect
 
@@ -21,6 +24,12 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
 SCRIPT = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
+PACKS = Path(__file__).resolve().parents[3] / "deploy" / "packs"
+READ_CLAUSES = """async (parts) => {
+  const ours = document.querySelector("script[type=module]").src;
+  const { readClause } = await import(new URL("clauses.js", ours));
+  return parts.map((part) => readClause(part).name);
+}"""
 WORDS = {"zh": ("再次告知、核查任务", "消防控制室"), "en": ("Repeated notice and check task", "Control room")}
 COUNT_CLICKS = """if (!window.counted) {
   window.counted = true;
@@ -267,6 +276,22 @@ async def test_a_burning_unit_is_called_with_one_click_and_found_false_without_b
             await expect(own.page.locator('.call, [data-role="own"], [data-role="true_alarm"]')).to_have_count(0)
 
 
+def _cited_by_packs() -> list[str]:
+    """Return each source that a pack of this repository cites, and each remark beside one."""
+
+    def of(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                yield from inner.split(";") if name in ("clause", "hard_rule") and isinstance(inner, str) else of(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from of(inner)
+
+    packs = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(PACKS.glob("*.yaml"))]
+    assert len(packs) > 3
+    return sorted({part.strip() for pack in packs for part in of(pack)})
+
+
 async def test_every_step_recipient_scope_and_clause_is_said_in_words(
     chromium: Chromium, site: Console, scenario: Scenario
 ) -> None:
@@ -289,6 +314,8 @@ async def test_every_step_recipient_scope_and_clause_is_said_in_words(
             await at.page.click(".drawer .timeline summary >> nth=0")
             await at.has(".drawer .clause-text", "督促辖区内机关、团体、企业、事业单位全面提升消防安全")
             assert await clicks(at.page) == 1
+            said = await at.page.evaluate(READ_CLAUSES, _cited_by_packs())
+            assert [name for name in said if re.search("[A-Za-z]{3,}", re.sub("NFPA", "", name))] == []
             await goto(at, site, "?unit=U00003")
             await at.has(".drawer .facts", "重点单位")
             assert "S1" not in await at.page.locator(".drawer").inner_text()

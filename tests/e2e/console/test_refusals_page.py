@@ -12,7 +12,7 @@ from playwright.async_api import expect
 
 from services.runtime.clock import SystemClock
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.integration.console.harness import Console, console, until
 from tests.integration.console.refusals import IngestStandIn
 from tests.integration.console.scenario import Scenario, district
@@ -104,7 +104,7 @@ async def test_a_department_has_no_way_in(chromium: Chromium, site: Console) -> 
 
 @pytest.mark.parametrize("width", [1920, 1280, 390])
 async def test_it_fits_every_screen_and_both_themes(
-    chromium: Chromium, site: Console, ingest: IngestStandIn, width: int, tmp_path: Path
+    chromium: Chromium, site: Console, ingest: IngestStandIn, width: int
 ) -> None:
     for number, reason in enumerate(("unknown_gateway", "bad_frame", "not_json", "identity_mismatch", "too_large")):
         await ingest.refuse(number, reason, b"@@" + bytes(60))
@@ -112,10 +112,10 @@ async def test_it_fits_every_screen_and_both_themes(
         await at.page.goto(f"{site.url}/refusals?gateway={ingest.gateway_id}")
         await expect(at.page.locator(".refusal")).to_have_count(5)
         wide = await at.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        await at.page.screenshot(path=tmp_path / f"refusals-{width}.png")
+        await picture(at.page, f"refusals-{width}")
         assert wide <= 0, "nothing stands out to the side"
         assert await live._serious(at.page) == []
         await at.page.locator(".refusal .why button").first.click()
         await expect(at.page.locator("#drawer .hex")).to_be_visible()
-        await at.page.screenshot(path=tmp_path / f"refusal-{width}.png")
+        await picture(at.page, f"refusal-{width}")
         assert await live._serious(at.page) == []

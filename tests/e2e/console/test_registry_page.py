@@ -1,16 +1,18 @@
 """The register and accounts in a real Chromium: one changes a unit by its form, another approves on a telephone."""
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import expect
 
 from services.runtime.clock import SystemClock
-from tests.e2e.console.chromium import CHROMIUM, FLAGS
+from tests.e2e.console.chromium import CHROMIUM, STILL
 from tests.e2e.console.test_adjustments_page import opened
 from tests.integration.console.test_account_pages import add_administrator
 from tests.integration.console.test_adjustments import NOBODY, running
 from tests.integration.console.test_register import fill
 
 pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no Chromium at {CHROMIUM}"),
 ]
@@ -18,13 +20,9 @@ PHONE = {"width": 390, "height": 844}
 
 
 async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password_for_one_time(
-    migrated_database: str,
+    migrated_database: str, chromium: Chromium
 ) -> None:
-    async with (
-        running(migrated_database, NOBODY, SystemClock()) as site,
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS) as chromium,
-    ):
+    async with running(migrated_database, NOBODY, SystemClock()) as site:
         await fill(migrated_database)
         await add_administrator(migrated_database)
         li = await opened(chromium, site, "centre")
@@ -72,7 +70,7 @@ async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password
         await admin.goto(f"{site.console.url}/adjustments")
         await expect(admin.locator("#board li")).to_have_count(1)  # the page works without its form
         await expect(admin.locator("#ask")).to_have_count(0)
-        zhao = await (await chromium.new_context()).new_page()
+        zhao = await (await chromium.new_context(**STILL)).new_page()
         await zhao.goto(f"{site.console.url}/login")
         await zhao.fill("input[name=username]", "zhao")
         await zhao.fill("input[name=password]", password)
@@ -93,7 +91,7 @@ async def test_a_unit_changes_by_its_form_and_an_account_is_made_with_a_password
         await expect(admin.locator("#one-time")).to_be_empty()
         row = admin.locator("#rows li", has_text="hall")
         await expect(row.locator("small")).to_contain_text("密钥有效至")
-        wall = await (await chromium.new_context()).new_page()
+        wall = await (await chromium.new_context(**STILL)).new_page()
         await wall.goto(address)
         await expect(wall).to_have_url(f"{site.console.url}/wall")
         await row.locator("[data-act=revoke]").click()

@@ -1,7 +1,6 @@
 """The page of reports by mail in a real Chromium: schedule one, see what became of it, change and end it."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -9,7 +8,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import expect
 
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.integration.console.harness import Console
 from tests.integration.console.report_mails import Mailbox, mailing, publish_now
 from tests.integration.console.scenario import Scenario
@@ -30,7 +29,7 @@ async def site(
 
 
 async def test_a_report_is_scheduled_seen_to_be_sent_changed_and_removed(
-    chromium: Chromium, site: tuple[Console, Mailbox, Scenario], tmp_path: Path
+    chromium: Chromium, site: tuple[Console, Mailbox, Scenario]
 ) -> None:
     running, mailbox, scenario = site
     async with live.desk(chromium, running, username="brigade", width=1366) as at:
@@ -51,7 +50,7 @@ async def test_a_report_is_scheduled_seen_to_be_sent_changed_and_removed(
             await page.set_viewport_size({"width": width, "height": 900})
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"nothing stands out to the side at {width}"
-            await page.screenshot(path=tmp_path / f"schedules-{width}.png", full_page=True)
+            await picture(page, f"schedules-{width}", full_page=True)
         assert await live._serious(page) == []
         await page.click("#language")
         await at.has("#rows .recipients", "sent")

@@ -12,7 +12,7 @@ from playwright.async_api import expect
 from pypdf import PdfReader
 
 from tests.e2e.console import test_page as live
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.integration.console import reports as facts
 from tests.integration.console.harness import Console, console
 from tests.integration.console.letters import letters
@@ -51,7 +51,7 @@ async def test_a_month_is_found_read_in_both_languages_and_saved(
         await expect(page.locator('[data-kind="month"]')).to_have_count(2)
         await at.has('[data-kind="month"]:nth-child(1)', "未结算（暂定）")
         await at.has('[data-kind="month"]:nth-child(2)', "已修订 · 第 2 版")
-        await page.screenshot(path=tmp_path / "reports.png", full_page=True)
+        await picture(page, "reports", full_page=True)
         await page.click('[data-kind="month"]:nth-child(2) a')
         await at.has("#title", "全区联网监测月报")
         await at.has('[data-section="figures"]', "时间加权联网率")
@@ -64,7 +64,7 @@ async def test_a_month_is_found_read_in_both_languages_and_saved(
             await page.set_viewport_size({"width": width, "height": 900})
             wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert wide <= 0, f"nothing stands out to the side at {width}"
-            await page.screenshot(path=tmp_path / f"report-{width}.png", full_page=True)
+            await picture(page, f"report-{width}", full_page=True)
         assert await live._serious(page) == []
 
         for kind in ("pdf", "xlsx"):

@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, Error, Page, Route, expect
 
 from services.console import app
 from services.runtime.lifecycle import Stop
-from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS
+from tests.e2e.console.chromium import CHROMIUM, LIMIT_MS, STILL
 from tests.integration.console.harness import PASSWORD, Console, console, until
 from tests.integration.console.scenario import Scenario, district
 
@@ -53,7 +53,7 @@ async def site(scenario: Scenario) -> AsyncIterator[Console]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def browser(chromium: Chromium) -> AsyncIterator[BrowserContext]:
     """One browser: its tabs share cookies, workers and connections."""
-    context = await chromium.new_context(viewport={"width": 1280, "height": 900})
+    context = await chromium.new_context(viewport={"width": 1280, "height": 900}, **STILL)
     context.set_default_timeout(LIMIT_MS)
     yield context
     await context.close()

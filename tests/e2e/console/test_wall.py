@@ -1,6 +1,5 @@
 """The wall in a real Chromium: opened by its key, legible from afar on every size of glass, and nothing to press."""
 
-import os
 from typing import Any
 
 import pytest
@@ -9,7 +8,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, expect
 
 from services.console import app
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, STILL, picture
 from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario, district
 
@@ -43,7 +42,7 @@ def scenario(empty_scenario: Scenario) -> Scenario:
 
 async def opened(chromium: Chromium, site: Console, width: int, height: int, **options: Any) -> Page:
     key, _ = await app.add_screen(site.settings, name="hall", display_name="指挥大厅", days=365)
-    context = await chromium.new_context(viewport={"width": width, "height": height}, **options)
+    context = await chromium.new_context(viewport={"width": width, "height": height}, **STILL, **options)
     context.set_default_timeout(60_000)
     page = await context.new_page()
     await page.goto(f"{site.url}/wall?key={key}")
@@ -70,12 +69,10 @@ async def test_the_wall_is_legible_from_four_metres_with_and_without_fires(
         for name in (".fire-name", ".tile-name", ".rate h2", ".rate-counts"):
             size = await page.locator(name).first.evaluate("element => parseFloat(getComputedStyle(element).fontSize)")
             assert size >= NAME * height - 0.01, name
-        if folder := os.environ.get("FIRENET_SCREENSHOTS"):
-            await page.screenshot(path=f"{folder}/wall-{width}-fires.png")
+        await picture(page, f"wall-{width}-fires")
         scenario.execute("UPDATE alerts.cases SET state = 'closed', closed_at = now(), acknowledged_at = now()")
         await expect(page.locator(".fire")).to_have_count(0)
-        if folder:
-            await page.screenshot(path=f"{folder}/wall-{width}.png")
+        await picture(page, f"wall-{width}")
         await page.context.close()
 
 

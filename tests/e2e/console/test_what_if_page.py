@@ -18,7 +18,7 @@ from services.runtime.postgres import open_pool
 from tests.contract.compliance.closings import Archived, closing, sent, until_done
 from tests.contract.compliance.test_closing import HOUR, PUBLISHING
 from tests.contract.compliance.test_what_if import CHANGED, five_units
-from tests.e2e.console.chromium import CHROMIUM
+from tests.e2e.console.chromium import CHROMIUM, picture
 from tests.e2e.console.test_adjustments_page import opened
 from tests.integration.console.test_adjustments import NOBODY, running
 
@@ -67,7 +67,7 @@ async def test_the_brigade_asks_what_a_draft_would_have_said_of_a_closed_day(
         await expect(wang.locator("#said")).to_contain_text("还有一个回算没有完成")
         assert await what_ifs.turn()
         await _answered(wang)
-        await wang.screenshot(path=tmp_path / "what-if.png", full_page=True)
+        await picture(wang, "what-if", full_page=True)
         assert await _axe(wang) == []
         await wang.click("#language")
         await expect(wang.locator("#what-if-body th").nth(1)).to_have_text("Published")
@@ -77,7 +77,7 @@ async def test_the_brigade_asks_what_a_draft_would_have_said_of_a_closed_day(
         await phone.get_by_role("button", name="回算草稿").click()
         await phone.click("#what-if-rows button")
         await _answered(phone)
-        await phone.screenshot(path=tmp_path / "what-if-390.png", full_page=True)
+        await picture(phone, "what-if-390", full_page=True)
         assert await phone.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
         assert await _axe(phone) == []
 

@@ -21,6 +21,7 @@ RICH = (
     "gb26875.tcpPort=5200",
     "gb26875.udpPort=5200",
     "channelsSecret=channels",
+    "deliveryReports.port=9110",
     "ingress.enabled=true",
     "ingress.host=fire.example.cn",
     "ingress.tlsSecret=fire-tls",
@@ -225,6 +226,39 @@ def test_the_settings_of_an_operator_win_and_those_of_alerts_hold_for_fire_too()
     assert "ALERTS_SMTP_PORT" not in ordinary
 
 
+def test_providers_reach_the_port_of_delivery_reports_by_the_ingress_and_nothing_else_of_alerts() -> None:
+    rendered = template(*RICH, "deliveryReports.annotations.example=quiet")
+    services = {named(one): one["spec"] for one in of_kind(rendered, "Service")}
+    (port,) = services["firenet-delivery-reports"]["ports"]
+    assert services["firenet-delivery-reports"].get("type", "ClusterIP") == "ClusterIP"
+    assert services["firenet-delivery-reports"]["selector"]["app.kubernetes.io/component"] == "alerts"
+    of = {name: one for name, one, _ in containers(rendered)}
+    listens = {one["name"]: one["containerPort"] for one in of["firenet-alerts/alerts"]["ports"]}
+    assert listens == {"status": 9103, "reports": 9110}
+    assert port["targetPort"] == "reports"
+    assert environment(of["firenet-alerts/alerts"])["ALERTS_DELIVERY_REPORT_PORT"] == "9110"
+    assert environment(of["firenet-alerts-fire/alerts-fire"])["ALERTS_DELIVERY_REPORT_PORT"] == "0"
+    policies = {component_of(one): one["spec"]["ingress"] for one in of_kind(rendered, "NetworkPolicy")}
+    (rule,) = (one for one in policies["alerts"] if {"port": 9110} in one["ports"])
+    (source,) = rule["from"]
+    assert source["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "ingress-nginx"}
+    assert not any(
+        {"port": 9110} in one["ports"] for name, rules in policies.items() if name != "alerts" for one in rules or ()
+    )
+    (led,) = (one for one in of_kind(rendered, "Ingress") if named(one) == "firenet-delivery-reports")
+    assert led["metadata"]["annotations"] == {"example": "quiet"}
+    (rule,) = led["spec"]["rules"]
+    assert (rule["host"], rule["http"]["paths"][0]["path"]) == ("fire.example.cn", "/delivery-reports")
+    assert led["spec"]["tls"] == [{"hosts": ["fire.example.cn"], "secretName": "fire-tls"}]
+
+
+def test_without_a_port_for_delivery_reports_there_is_nothing_of_it() -> None:
+    rendered = template()
+    assert not any("delivery-reports" in named(one) for one in rendered)
+    of = {name: environment(one) for name, one, _ in containers(rendered)}
+    assert of["firenet-alerts/alerts"]["ALERTS_DELIVERY_REPORT_PORT"] == "0"
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -235,6 +269,8 @@ def test_the_settings_of_an_operator_win_and_those_of_alerts_hold_for_fire_too()
         ("services.rules.env.lower=1", "lower"),
         ("services.alerts.env.ALERTS_LANE=ordinary", "ALERTS_LANE"),
         ("services.rules.env.RULES_INSTANCE=a", "RULES_INSTANCE"),
+        ("services.alerts.env.ALERTS_DELIVERY_REPORT_PORT=9110", "ALERTS_DELIVERY_REPORT_PORT"),
+        ("deliveryReports.port=9103", "deliveryReports"),
         ("kafka.cluster.enabled=false", "kafka.bootstrap is needed"),
         ("database.cluster.enabled=false", "database.host is needed"),
         ("ingress.enabled=true", "ingress.host is needed"),

@@ -19,13 +19,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from deploy.stack.kafka import Kafka
 from deploy.stack.ports import HOST, free_ports
-from schemas.topics import EXCHANGES, REGISTRY, SIGNALS, all_topics
+from schemas.topics import LOGGED, REGISTRY, all_topics
 from services.registry.adapters.kafka import KafkaBus
 from tests.system import wait_for
 
-TOPICS = {
-    topic.name: topic.partitions for topic in all_topics().values() if topic.name in (SIGNALS, EXCHANGES, REGISTRY)
-}
+TOPICS = {topic.name: topic.partitions for topic in all_topics().values() if topic.name in LOGGED}
 Sent = tuple[str, int, bytes | None, int]
 """Topic, partition, value, timestamp in milliseconds."""
 

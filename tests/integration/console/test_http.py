@@ -609,9 +609,9 @@ async def test_the_system_s_health_is_the_brigade_s_and_names_every_instance(sce
         console(
             scenario.dsn,
             health_services={
-                "console": ("127.0.0.1", first.settings.status_port),
-                "rules": ("127.0.0.1", nobody),
-                "none": ("no-such-name.invalid", 1),
+                "console": [("127.0.0.1", first.settings.status_port)],
+                "rules": [("127.0.0.1", nobody)],
+                "none": [("no-such-name.invalid", 1)],
             },
         ) as site,
     ):

@@ -65,13 +65,15 @@ class Written:
         found = [signal.data for _, _, signal in self.signals if signal.data.gateway_id == gateway_id]
         return [data.seq for data in found if data.seq is not None]
 
-    def assert_no_tick_lies(self) -> int:
+    def assert_no_tick_lies(self, *, marked: bool = True) -> int:
         """Whatever an instance received before the `proven_until` of a tick stands before the tick.
 
         A process that stood still may write once more what another has stored under its name meanwhile (decision 95):
-        behind the tick stands only a delivery that stands before it too. Returns how many there were of these.
+        behind the tick stands only a delivery that stands before it too. Where the broker does not mark what it
+        delivers again (not `marked`), the message is known by its gateway's number. Returns how many there were of
+        these.
         """
-        first: dict[tuple[int, str, str], int] = {}  # the offset of each delivery
+        first: dict[tuple[int, str, str], int] = {}  # the offset of each delivery, or of each message
         ticks: dict[tuple[int, str], list[tuple[int, Tick]]] = {}
         furthest: dict[tuple[int, str], datetime] = {}
         again = 0
@@ -82,7 +84,8 @@ class Written:
                 ticks.setdefault(writer, []).append((offset, event))
                 furthest[writer] = max(event.data.proven_until, furthest.get(writer, event.data.proven_until))
                 continue
-            place = first.setdefault((partition, event.source, event.id[:DELIVERY_DIGITS]), offset)
+            known_by = event.id[:DELIVERY_DIGITS] if marked else f"{event.data.gateway_id} {event.data.seq}"
+            place = first.setdefault((partition, event.source, known_by), offset)
             if writer in furthest and event.time < furthest[writer]:
                 at, tick = next(one for one in ticks[writer] if one[1].data.proven_until > event.time)
                 assert place < at, f"tick {tick.data.number} at {partition}/{at} passed a signal of {event.time}"

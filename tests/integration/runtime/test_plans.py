@@ -60,6 +60,10 @@ SELECT 'N' || n, 'C' || n, 'H0', 'notice', 'b', 'c', 'email', 'a' || n % 50, 'zh
     CASE WHEN n % 20 = 0 THEN 'pending' ELSE 'accepted' END, 1,
     CASE WHEN n % 20 = 0 THEN TIMESTAMPTZ '2026-11-01Z' + n * interval '1 minute' END, n % 200 > 0
 FROM generate_series(1, 40000) n;
+INSERT INTO alerts.listings (listing_id, case_id, number, state, proposed_at, proposed_by, ended_at)
+SELECT 'L' || n, 'C' || n, 1, 'declined', now(), 'x', now() FROM generate_series(1, 20000) n;
+INSERT INTO alerts.listing_acts (listing_id, number, case_id, at, by, act, detail, published)
+SELECT 'L' || n, 1, 'C' || n, now(), 'x', 'propose', '{}', n % 2000 > 0 FROM generate_series(1, 20000) n;
 INSERT INTO alerts.digests (digest_id, body_code, contact_id, channel, address, lang, named, members, created_at, state,
     next_attempt_at)
 SELECT 'X' || n, 'b', 'c', 'email', 'a' || n % 50, 'zh', 20, 1, now(),
@@ -218,6 +222,12 @@ REPORT: Plan = {
             id="alerts: cases as they are now",
         ),
         pytest.param(
+            ALERTS["insert_cases_like"],
+            ('[{"case_id": "C900000", "ladder": "C200"}]',),
+            "cases_pkey",
+            id="alerts: ladder of a case that stands",
+        ),
+        pytest.param(
             ALERTS["save_clocks"],
             {"case_ids": ["C200"], "clocks": '[{"case_id": "C200", "kind": "step"}]', "kinds": ["step", "reply"]},
             "clocks_pkey",
@@ -251,6 +261,12 @@ REPORT: Plan = {
             ALERTS["awaiting"], (["Q200", "Q400"],), "notices_of_request", id="alerts: waiting for a document"
         ),
         pytest.param(ALERTS["unpublished_requests"], (100,), "requests_waiting", id="alerts: requests to send"),
+        pytest.param(
+            ALERTS["unpublished_listing_acts"],
+            (100,),
+            "listing_acts_unpublished",
+            id="alerts: acts of listings to send",
+        ),
         pytest.param(ALERTS["withdraw_requests"], (), "requests_waiting", id="alerts: requests of nobody"),
         pytest.param(DOCUMENTS["issued"], (["D200", "D400"],), "documents_pkey", id="documents: issued before"),
         pytest.param(DOCUMENTS["unpublished"], (100,), "documents_unpublished", id="documents: to be told of"),

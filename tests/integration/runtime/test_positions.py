@@ -1,5 +1,7 @@
 """`positions` of rules, alerts, documents beside a real Kafka: what it does not have is said, and moved when asked."""
 
+import asyncio
+import contextlib
 import secrets
 import subprocess
 import sys
@@ -7,11 +9,15 @@ from collections.abc import Sequence
 
 import psycopg
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from schemas.topics import SIGNALS
-from services.rules.adapters.positions import STATEMENTS
-from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
-from services.runtime.positions import Extent, Whence, goal
+from services.rules.adapters.positions import STATEMENTS, TOPIC_IDS
+from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record, TopicSpec, ensure_topics
+from services.runtime.positions import Extent, Saved, Whence, goal
+from services.runtime.postgres import open_pool
+from services.runtime.topic_ids import SavedTopicIds, topic_id, topic_id_statements
 
 
 @pytest.mark.parametrize(
@@ -25,18 +31,31 @@ from services.runtime.positions import Extent, Whence, goal
     ],
 )
 def test_only_what_kafka_has_not_is_moved(saved: int, whence: Whence, expected: int) -> None:
-    assert goal(saved, Extent(10, 50), whence) == expected
+    assert goal(Saved(saved), Extent(10, 50), whence) == expected
+
+
+@pytest.mark.parametrize(("whence", "expected"), [(Whence.BEGINNING, 0), (Whence.END, 50)])
+def test_a_position_of_a_topic_that_was_made_anew_is_moved_although_kafka_has_its_number(
+    whence: Whence, expected: int
+) -> None:
+    anew = Extent(0, 50, "b")
+    assert goal(Saved(20, "a"), anew, whence) == expected
+    assert goal(Saved(20, "b"), anew, whence) == 20
+    assert goal(Saved(20), anew, whence) == 20, "of which topic it is was never noted"
+    assert Saved(0, "a").trouble(anew) == "", "nothing was read of the one before"
 
 
 def test_rules_positions_are_of_the_signals_and_moved_only_from_where_they_were_seen(migrated_database: str) -> None:
     with psycopg.connect(migrated_database) as connection:
         connection.execute("INSERT INTO rules.partitions (partition, next_offset, owner_epoch) VALUES (3, 70, 1)")
-        assert connection.execute(STATEMENTS.read.encode()).fetchall() == [(SIGNALS, 3, 70)]
+        assert connection.execute(STATEMENTS.read.encode()).fetchall() == [(SIGNALS, 3, 70, None)]
+        connection.execute(TOPIC_IDS.write.encode(), {"topic_id": "a", "partitions": [3]})
+        assert connection.execute(TOPIC_IDS.read.encode()).fetchall() == [(3, "a")]
         place = {"topic": SIGNALS, "partition": 3, "goal": 50}
         assert connection.execute(STATEMENTS.move.encode(), {**place, "saved": 71}).rowcount == 0
         assert connection.execute(STATEMENTS.move.encode(), {**place, "saved": 70}).rowcount == 1
-        row = connection.execute("SELECT next_offset, owner_epoch FROM rules.partitions").fetchone()
-        assert row == (50, 2), "whoever owned it is fenced"
+        row = connection.execute("SELECT next_offset, owner_epoch, topic_id FROM rules.partitions").fetchone()
+        assert row == (50, 2, None), "whoever owned it is fenced; who reads on notes the topic that there is now"
 
 
 def positions(dsn: str, kafka: str, service: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -79,6 +98,50 @@ async def test_what_kafka_lost_is_said_and_moved_when_asked(
         none = positions(migrated_database, kafka_broker, service, "--move", "end")
         assert (none.returncode, none.stdout) == (2, "")
         assert f"Kafka has no topic {topic}-gone" in none.stderr
+
+
+async def test_kafka_tells_a_topic_from_one_of_the_same_name_that_was_made_anew(
+    migrated_database: str, kafka_broker: str
+) -> None:
+    topic = f"topic-id-{secrets.token_hex(4)}"
+    spec = TopicSpec(topic, 1, compact=False, retention_ms=None, max_message_bytes=1 << 20)
+    await ensure_topics(kafka_broker, [spec])
+    async with open_pool(migrated_database, "test") as pool:
+        ids = SavedTopicIds(kafka_broker, pool, topic_id_statements("alerts"))
+        before = await ids.now(topic)
+        assert before is not None
+        assert await ids.now(topic) == before
+        assert await ids.now(f"{topic}-none") is None
+        async with pool.connection() as connection:
+            insert = "INSERT INTO alerts.partitions (topic, partition, next_offset) VALUES (%s, 0, 2)"
+            await connection.execute(insert, [topic])
+        assert await ids.saved(topic) == {}
+        await ids.note(topic, [0], before)
+        assert await ids.saved(topic) == {0: before}
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker)
+    await admin.start()
+    await admin.delete_topics([topic])
+    await admin.close()
+    async with asyncio.timeout(60):
+        while await made_again(kafka_broker, spec) in (None, before):  # noqa: ASYNC110 - Kafka tells nobody
+            await asyncio.sleep(0.1)
+    await say(kafka_broker, topic, 3)  # it has grown past the saved offset
+    told = positions(migrated_database, kafka_broker, "alerts")
+    assert (told.returncode, told.stdout) == (
+        1,
+        f"{topic}[0]: saved 2, Kafka has 0 to 3: of a topic that was made anew since\n",
+    )
+    moved = positions(migrated_database, kafka_broker, "alerts", "--move", "beginning")
+    assert moved.stdout.endswith("moved to 0\n")
+    assert positions(migrated_database, kafka_broker, "alerts").returncode == 0
+
+
+async def made_again(kafka: str, spec: TopicSpec) -> str | None:
+    """Make a topic that is being deleted again, and return the id of the one that is there."""
+    with contextlib.suppress(KafkaError, KafkaUnavailable):
+        await ensure_topics(kafka, [spec])
+        return await topic_id(kafka, spec.name)
+    return None
 
 
 async def say(kafka: str, topic: str, count: int) -> None:

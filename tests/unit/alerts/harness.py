@@ -12,7 +12,7 @@ from services.alerts.domain.delivery.destinations import Destinations
 from services.alerts.domain.delivery.documents import DocumentChange, DocumentTerms, IssuedDocument
 from services.alerts.domain.escalation.ladder import Pace
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import PartitionClaim, Tray
+from services.alerts.ports import PartitionClaim, Tray, WorkingCalendar
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.delivery import DeliveryWorker, Lanes
 from services.alerts.worker.document_intake import DocumentIntake
@@ -22,6 +22,7 @@ from services.alerts.worker.handover import Handover
 from services.alerts.worker.intake import CaseIntake
 from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.notice_composer import NoticeComposer
+from services.alerts.worker.recounting import RecountingWorker
 from services.kernel.words import Channel
 from tests.fakes.alerts import EveryDay, FakeChannel, FakeDirectory, PlainWriter
 from tests.fakes.alerts_store import MemoryGroups, MemoryStore
@@ -30,8 +31,16 @@ from tests.unit.alerts.build import RULES, T0
 
 
 class Harness:
-    def __init__(self, *units: str, slots: int = 100, store: MemoryStore | None = None, **rules: object) -> None:
+    def __init__(
+        self,
+        *units: str,
+        slots: int = 100,
+        store: MemoryStore | None = None,
+        group_every: timedelta = timedelta(0),
+        **rules: object,
+    ) -> None:
         self._slots = slots
+        self._group_every = group_every
         self._handover = Handover()
         self.clock = ManualClock(T0)
         self.store = store or MemoryStore()
@@ -43,6 +52,8 @@ class Harness:
         self._claims: dict[str, PartitionClaim] = {}
         self._offset = 0
         self._documents = DocumentTerms()
+        self.pace = Pace()
+        self.calendar: WorkingCalendar = EveryDay()
         self.restart()
 
     def restart(self) -> None:
@@ -50,9 +61,9 @@ class Harness:
         self.composer = composer = NoticeComposer(
             directory=self.directory,
             writer=PlainWriter(),
-            calendar=EveryDay(),
+            calendar=self.calendar,
             metrics=self.metrics,
-            pace=Pace(),
+            pace=self.pace,
             documents=self._documents,
         )
         self.documents = DocumentIntake(
@@ -75,17 +86,17 @@ class Harness:
         self.delivery_workers = [self._delivery_worker(self.store, fire=fire) for fire in (True, False)]
         more = {"first_attempts": self.delivery_workers[0].first_attempts, "handover": self._handover}
         self.intake = CaseIntake(**common, **more)  # type: ignore[arg-type] # one set of arguments for two workers
-        self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
+        self.ladder = LadderWorker(**common, group_every=self._group_every)  # type: ignore[arg-type] # as above
         self.grouping = GroupingWorker(
             store=MemoryGroups(self.store),
             directory=self.directory,
             metrics=self.metrics,
             clock=self.clock,
-            pace=Pace(),
+            pace=self.pace,
             wake=lambda: None,
         )
         self.acknowledgements = AcknowledgementService(
-            store=self.store, directory=self.directory, clock=self.clock, pace=Pace()
+            store=self.store, directory=self.directory, clock=self.clock, pace=self.pace
         )
         self.store.retell = composer.retell
         self.store.write_digest = PlainWriter().write_digest
@@ -100,6 +111,15 @@ class Harness:
         """Start anew with notices that wait so long for a document."""
         self._documents = DocumentTerms(timedelta(seconds=seconds), "https://console.firenet-demo.cn")
         self.restart()
+
+    async def go_by(self, calendar: WorkingCalendar) -> None:
+        """Start anew with a calendar that is known better, and have what was counted by the last counted again."""
+        self.calendar = calendar
+        self.pace = replace(self.pace, calendar=calendar)
+        self.restart()
+        recounting = RecountingWorker(store=self.store, pace=self.pace, metrics=self.metrics, clock=self.clock)
+        while await recounting.turn():
+            pass
 
     async def issue(self, *documents: IssuedDocument | DocumentChange) -> None:
         """Take documents, and what became of them, in as they come on their topic."""

@@ -81,6 +81,7 @@ async def told_by(batches: Sequence[Sequence[Event]], *, together: bool) -> dict
     return dump(here.store.tables)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", range(60))
 async def test_a_batch_is_the_same_as_one_by_one(seed: int) -> None:
     batches = story(seed)

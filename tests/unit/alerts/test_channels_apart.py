@@ -106,6 +106,7 @@ def test_a_key_of_links_that_is_none_costs_the_links_alone(
     assert "hidden-key" not in str(said)
 
 
+@pytest.mark.thorough
 def test_files_that_can_be_used_break_nothing(monkeypatch: pytest.MonkeyPatch, environment: Path) -> None:
     path = environment / "sms.json"
     path.write_text(json.dumps(GOOD | {"templates": {"fire": {"code": "1", "text": "{1}发生{"}}}))
@@ -140,6 +141,7 @@ def test_a_containers_missing_file_of_one_channel_keeps_alerts_from_nothing(name
     assert f"entrypoint: {name} names no readable file" in done.stderr
 
 
+@pytest.mark.thorough
 async def test_channels_that_hang_keep_no_mail_of_a_fire_waiting() -> None:
     made = parts(CollectorRegistry())
     async with AsyncExitStack() as stack:

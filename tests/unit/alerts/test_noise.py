@@ -402,6 +402,7 @@ async def test_what_flaps_is_told_once_and_is_one_case_until_it_is_quiet() -> No
     assert harness.recipients("CLEAR").count("centre") == 2, "of the end before it flapped, and of this one"
 
 
+@pytest.mark.thorough
 async def test_what_flaps_climbs_the_ladder_although_it_never_stays_out_for_long() -> None:
     harness = Harness(flapping=FLAPS)
     await flap(harness, 30)

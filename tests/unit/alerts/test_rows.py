@@ -14,6 +14,7 @@ from services.alerts.adapters.rows import (
     clock_rows,
     ladder_text,
     notice_row,
+    opened_rows,
     receipt_rows,
     taken_row,
     to_json,
@@ -23,8 +24,9 @@ from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.case.case import Receipt
 from services.alerts.domain.case.event import Proof
 from services.alerts.domain.delivery.notice import About, Notice
+from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.steps import StepTaken
-from services.alerts.domain.ids import BodyCode, NoticeId
+from services.alerts.domain.ids import BodyCode, CaseId, NoticeId
 from services.kernel.words import Purpose
 from tests.unit.alerts.build import T0, address, case
 
@@ -77,3 +79,17 @@ def test_ladders_that_cases_share_are_written_once() -> None:
     ladders, other = Ladders(), replace(CASE, ladder=CASE.ladder[:1])
     assert [ladders.number(one.ladder) for one in (CASE, case(), other, CASE)] == [0, 0, 1, 0]
     assert json.loads(ladders.json()) == [json.loads(ladder_text(one.ladder)) for one in (CASE, other)]
+
+
+def test_new_cases_of_one_ladder_name_the_first_that_brings_it() -> None:
+    other = [replace(CASE, case_id=CaseId(f"C{number}")) for number in range(2)]
+    shorter = replace(CASE, case_id=CaseId("C9"), ladder=CASE.ladder[:1])
+    guarded = replace(
+        CASE, case_id=CaseId("C10"), guarded=(GuardedTime("节", "festival", T0.date(), T0.date(), 2, "c"),)
+    )
+    ladders = Ladders()
+    firsts, alike = opened_rows([CASE, other[0], shorter, guarded, other[1]], ladders)
+    assert [(row["case_id"], row["ladder"]) for row in firsts] == [(CASE.case_id, 0), ("C9", 1), ("C10", 0)]
+    assert [(row["case_id"], row["ladder"]) for row in alike] == [("C0", CASE.case_id), ("C1", CASE.case_id)]
+    assert [len(row["guarded"]) for row in firsts] == [0, 0, 1]
+    assert names(SQL["own_names"]) == [name for name in alike[0] if name != "ladder"]

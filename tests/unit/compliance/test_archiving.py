@@ -107,6 +107,20 @@ async def test_a_topic_that_was_made_anew_is_waited_for(scenario: Scenario) -> N
     assert len(kept(scenario.root)) == 4
 
 
+async def test_a_topic_that_was_made_anew_and_has_grown_past_the_archive_is_waited_for_too(scenario: Scenario) -> None:
+    scenario.log.topic_id = "a"
+    for total in (4, 5):
+        scenario.put(total - len(scenario.log.records.get(SIGNALS, [])))
+        async with scenario.running():
+            await eventually(caught_up(scenario, total))
+    scenario.log.topic_id = "b"
+    scenario.log.records[SIGNALS], scenario.log.noted = [], {}
+    scenario.put(9)
+    async with scenario.running():
+        await eventually(lambda: scenario.value("waiting", reason="ahead") == 1)
+    assert len(kept(scenario.root)) == 5, "two logs are not mixed"
+
+
 async def test_kafka_that_is_away_is_waited_for_said_once_and_goes_on(scenario: Scenario) -> None:
     scenario.put(2)
     async with scenario.running() as work:

@@ -53,6 +53,7 @@ def last_tests(found: list[SignalFact]) -> list[tuple[CountsAsTest, int]]:
     return sorted({counts: max(at for name, at in tests if name is counts) for counts, _ in tests}.items())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("block", range(10))
 def test_what_comes_later_does_not_hang_on_what_went(block: int) -> None:
     gone = 0

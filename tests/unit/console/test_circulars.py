@@ -19,6 +19,7 @@ from services.console.domain.evaluation import (
     NewCircular,
     NewPoints,
     ScoredPeriod,
+    ScoredScheme,
     ScoreRow,
     WaitingPoints,
     placed,
@@ -34,6 +35,7 @@ from tests.unit.compliance.test_scores import cited, entry, known, month
 
 NOW = datetime(2026, 11, 2, 1, tzinfo=UTC)
 OCTOBER = ScoredPeriod(Period.MONTH, date(2026, 10, 1))
+TOWNS = ScoredScheme("towns")
 BRIGADE = Viewer(Username("brigade"), Role.BRIGADE, None, "大队")
 OTHERS = (
     Viewer(Username("centre"), Role.CENTRE, None, "值班"),
@@ -57,7 +59,7 @@ def score(
 
 
 def asked(*rows: ScoreRow, at: datetime = NOW) -> NewCircular:
-    return NewCircular("towns", OCTOBER, rows, at)
+    return NewCircular(TOWNS, OCTOBER, rows, at)
 
 
 @dataclass
@@ -74,7 +76,7 @@ class Here:
         return self.rows
 
     async def circulars(self, period: ScoredPeriod) -> Sequence[CircularRow]:
-        return [CircularRow("D1", "towns", "", NOW, ["zh.pdf"])]
+        return [CircularRow("D1", "towns", "", "", NOW, ["zh.pdf"])]
 
     async def circular_file(self, document_id: str, language: Language, kind: FileKind) -> bytes:
         return b"%PDF"
@@ -126,9 +128,9 @@ def test_of_whom_nothing_counts_has_no_place_and_takes_none() -> None:
 async def test_the_brigade_asks_and_all_bodies_of_the_scheme_are_told_of() -> None:
     other = score("x", "1.0", scheme="departments")
     here = Here(
-        [score("d/dongjie", "70.0"), score("nanjie", "80.0", body_called={"zh": "南街所", "en": "Nanjie"}), other]
+        [score("dongjie", "70.0"), score("nanjie", "80.0", body_called={"zh": "南街所", "en": "Nanjie"}), other]
     )
-    assert await here.desk().circular(BRIGADE, "towns", OCTOBER) == "D1"
+    assert await here.desk().circular(BRIGADE, TOWNS, OCTOBER) == "D1"
     data = codec.requests.decode(here.sent[0]).data
     assert data.circular is not None
     assert [(one.body.zh, one.place) for one in data.circular.standings] == [("南街所", 1), ("东街", 2)]
@@ -141,7 +143,7 @@ async def test_the_brigade_asks_and_all_bodies_of_the_scheme_are_told_of() -> No
 async def test_nobody_else_may_ask_or_is_told_of_drafts(viewer: Viewer) -> None:
     desk = Here([score("dongjie", "70.0")]).desk()
     with pytest.raises(NotAllowed):
-        await desk.circular(viewer, "towns", OCTOBER)
+        await desk.circular(viewer, TOWNS, OCTOBER)
     with pytest.raises(NotAllowed):
         await desk.circular_file(viewer, "D1", Language.ZH, FileKind.PDF)
     assert (await desk.board(viewer, None)).circulars == []
@@ -151,7 +153,7 @@ async def test_nobody_else_may_ask_or_is_told_of_drafts(viewer: Viewer) -> None:
 async def test_of_a_scheme_without_scores_there_is_none() -> None:
     here = Here([score("dongjie", "70.0")])
     with pytest.raises(NotFound):
-        await here.desk().circular(BRIGADE, "departments", OCTOBER)
+        await here.desk().circular(BRIGADE, ScoredScheme("departments"), OCTOBER)
     assert here.sent == []
 
 
@@ -170,6 +172,29 @@ def test_bodies_of_several_packs_do_not_fit_under_one_clause() -> None:
     with pytest.raises(DocumentRefused) as refused:
         request_of(asked(score("a", "70.0"), other), {})
     assert refused.value.code == "document_several_packs"
+
+
+async def test_two_districts_that_call_their_schemes_the_same_have_a_circular_each() -> None:
+    other = {"pack_id": "d2-2026", "version": 3}
+    rows = [
+        score("d1/dongjie", "70.0"),
+        score("d2/dongjie", "80.0", pack=other),
+        score("d2/nanjie", "90.0", pack=other),
+    ]
+    here = Here(rows)
+    for district in ("d1", "d2"):
+        await here.desk().circular(BRIGADE, ScoredScheme("towns", district), OCTOBER)
+    first, second = (codec.requests.decode(each).data for each in here.sent)
+    assert first.circular is not None
+    assert second.circular is not None
+    assert [(one.body.zh, one.low, one.place) for one in first.circular.standings] == [("东街", "70.0", 1)]
+    assert [(one.low, one.place) for one in second.circular.standings] == [("90.0", 1), ("80.0", 2)]
+    assert (first.circular.measure.zh, second.circular.measure.en) == ("考核（d1）", "Evaluation (d2)")
+    assert (first.pack.pack_id, second.pack.pack_id) == ("sample-2026", "d2-2026")
+    assert first.case_id != second.case_id
+    assert first.request_id != second.request_id
+    with pytest.raises(NotFound):  # whose, of the two, is not guessed
+        await here.desk().circular(BRIGADE, TOWNS, OCTOBER)
 
 
 def test_more_bodies_than_a_circular_has_room_for_are_refused_and_none_is_left_out() -> None:
@@ -211,7 +236,7 @@ def test_every_score_that_compliance_publishes_fits_into_a_circular() -> None:
     assert by_period.keys() == {"month", "quarter"}
     for rows in by_period.values():
         newest = max(row.score["from"] for row in rows)
-        wanted = NewCircular("towns", OCTOBER, [row for row in rows if row.score["from"] == newest], NOW)
+        wanted = NewCircular(TOWNS, OCTOBER, [row for row in rows if row.score["from"] == newest], NOW)
         told = codec.requests.decode(codec.requests.encode(request_of(wanted, BODIES))).data.circular
         assert told is not None
         assert next((one.body.zh, one.place, one.provisional) for one in told.standings) == ("东街", 1, False)

@@ -45,6 +45,7 @@ def test_few_units_have_a_mark_each_the_worst_first() -> None:
     assert (found.units, found.placed, found.left_out) == (3, 1, 0)
 
 
+@pytest.mark.thorough
 def test_of_many_units_each_community_has_one_mark_and_no_unit_is_lost() -> None:
     units = [unit(number, "offline" if number == 4 else "online") for number in range(20_000)]
     found = map_of(units, {"U00004": (118.0, 26.0), "U00013": (118.2, 26.4)}, MapQuery())

@@ -143,6 +143,37 @@ async def test_who_comes_to_a_picture_that_others_follow_waits_for_no_read() -> 
             assert (await next_event(others, changed)).kind == "snapshot"
 
 
+async def test_a_page_that_was_sent_finds_the_picture_read_and_up_to_date() -> None:
+    slow = SlowPictures()
+    bounds = LiveBounds(beat_s=5, spacing_s=0.0, refresh_s=60, await_s=600)
+    async with Harness(bounds, slow).running() as harness:
+        harness.hub.expect(CENTRE.slice)
+        await slow.reading.wait()
+        slow.all_units.append(unit("U3"))
+        slow.reading.clear()
+        harness.changes.wake()  # nobody follows yet, and yet it is read
+        await slow.reading.wait()
+        harness.read.gate = asyncio.Event()  # which never opens
+        async with harness.hub.follow(CENTRE, None) as events:
+            body = json.loads((await next_event(events, changed)).body)
+            assert body["tally"]["total"] == 2
+
+
+async def test_a_page_that_never_came_is_read_for_no_longer() -> None:
+    slow = SlowPictures()
+    async with Harness(LiveBounds(beat_s=5, spacing_s=0.0, refresh_s=60, await_s=0.0), slow).running() as harness:
+        harness.hub.expect(CENTRE.slice)
+        await slow.reading.wait()
+        slow.all_units.append(unit("U3"))
+        slow.reading.clear()
+        harness.changes.wake()
+        async with harness.hub.follow(HEALTH, None) as events:  # of another slice: that wake has been dealt with
+            await next_event(events, changed)
+        async with harness.hub.follow(CENTRE, None) as events:
+            body = json.loads((await next_event(events, changed)).body)
+            assert body["tally"]["total"] == 2, "what nobody kept up to date is read anew"
+
+
 async def test_a_department_gets_its_slice_only() -> None:
     async with Harness().running() as harness, harness.hub.follow(HEALTH, None) as events:
         body = json.loads((await next_event(events, changed)).body)

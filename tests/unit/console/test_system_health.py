@@ -64,13 +64,30 @@ INGEST = ServiceSeen(
     ),
 )
 COMPLIANCE = ServiceSeen(
-    "compliance", (InstanceSeen("10.0.0.3:9107", True, {"archive": "turning"}, {"firenet_archive_free_bytes": 9e10}),)
+    "compliance",
+    (
+        InstanceSeen(
+            "10.0.0.3:9107",
+            True,
+            {"archive": "turning"},
+            {"firenet_archive_free_bytes": 9e10, "firenet_figures_late_troubles_total": 0.0},
+        ),
+    ),
 )
 WHOLE = Seen((INGEST, COMPLIANCE), STORED, NOW + 300 * DAY)
 
 
 def item(name: str, seen: Seen = WHOLE) -> ItemRow:
     return next(row for row in judged(seen, NOW).items if row.name == name)
+
+
+def test_a_trouble_that_came_after_its_days_were_final_is_said() -> None:
+    (one,) = COMPLIANCE.instances
+    late = replace(one, metrics={**one.metrics, "firenet_figures_late_troubles_total": 2.0})
+    health = judged(replace(WHOLE, services=(INGEST, ServiceSeen("compliance", (late,)))), NOW)
+    rows = {each.name: each for each in health.items}
+    assert (rows["late_troubles"].state, rows["late_troubles"].values) == (SystemState.ATTENTION, {"n": 2})
+    assert health.state is SystemState.ATTENTION
 
 
 def test_all_that_can_be_seen_is_well_and_the_disks_that_cannot_keep_the_whole_from_being_called_so() -> None:
@@ -243,7 +260,7 @@ def answers(request: httpx.Request) -> httpx.Response:
 
 async def test_every_instance_is_asked_and_whoever_answers_nonsense_does_not_answer() -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answers)) as client:
-        services = {name: ("127.0.0.1", port) for name, port in (("a", 9), ("b", 1), ("c", 2), ("d", 3), ("e", 4))}
+        services = {name: [("127.0.0.1", port)] for name, port in (("a", 9), ("b", 1), ("c", 2), ("d", 3), ("e", 4))}
         found = await StatusPages(client, services, None, 5).services()
     (well,), (sick,), *mute = [one.instances for one in found]
     assert (well.ready, well.metrics) == (True, {"firenet_ingest_sequence_missing_total": 5.0})
@@ -251,12 +268,23 @@ async def test_every_instance_is_asked_and_whoever_answers_nonsense_does_not_ans
     assert [one[0].ready for one in mute] == [None, None, None]
 
 
+async def test_a_service_that_is_named_several_times_has_so_many_instances() -> None:
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answers)) as client:
+        places = [("127.0.0.1", 9), ("127.0.0.1", 1), ("no-such-name.invalid", 5)]
+        (found,) = await StatusPages(client, {"rules": places}, None, 5).services()
+    assert [(one.address, one.ready) for one in found.instances] == [
+        ("127.0.0.1:1", False),
+        ("127.0.0.1:9", True),
+        ("no-such-name.invalid:5", None),
+    ]
+
+
 def test_addresses_are_read_or_refused_at_the_start() -> None:
     def settings(services: str, broker: str = "") -> ConsoleSettings:
         return ConsoleSettings(database_dsn="postgresql://x@y/z", health_services=services, health_broker=broker)
 
-    read = settings("rules=rules:9102, alerts-fire=[::1]:9103", "mosquitto:8883")
-    assert read.health_services == {"rules": ("rules", 9102), "alerts-fire": ("::1", 9103)}
+    read = settings("rules=rules:9102, alerts-fire=[::1]:9103, rules=b:9112", "mosquitto:8883")
+    assert read.health_services == {"rules": (("rules", 9102), ("b", 9112)), "alerts-fire": (("::1", 9103),)}
     assert read.health_broker == ("mosquitto", 8883)
     assert (settings("").health_services, settings("").health_broker) == ({}, None)
     for bad in ("rules", "rules=rules", "rules=rules:0", "rules=:9", "Rules=a:1"):

@@ -22,7 +22,7 @@ NAMED = set(re.findall(r"""(?:\bt\(|data-t(?:-label|-placeholder)?=)["']([a-z_]+
 CHOSEN = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""", SOURCES)) & set(CATALOGUE)
 # t(`kind.${row.kind}`) in the modules, t('error.' + code) in the templates
 FAMILIES = set(re.findall(r"\b(?:t|has)\([`']([a-z_.]+)\.(?:\$\{|' \+)", SOURCES)) | {"connection", "health"}
-FAMILIES |= set(re.findall(r"""keysOf\("([a-z_]+)"\)""", SOURCES))
+FAMILIES |= set(re.findall(r"""(?:keysOf|sentences)\("([a-z_]+)"[,)]""", SOURCES))
 
 
 # Words of a report are put together by the server, for the page and its files alike.

@@ -49,6 +49,11 @@ def test_each_process_has_a_name_and_a_port_of_its_own(tmp_path: Path) -> None:
     assert services["alerts-2"]._env["ALERTS_LANE"] == "ordinary"
     assert {services[name]._env.get("INGEST_INSTANCE") for name in names["ingest"]} == {None}
     assert services["ingest-2"]._env["INGEST_TCP_PORT"] == "0"
+    told = services["console"]._env["CONSOLE_HEALTH_SERVICES"].split(",")
+    for kind, processes in names.items():
+        assert [page for page in told if page.startswith(f"{kind}=")] == [
+            f"{kind}=127.0.0.1:{services[name]._env[f'{kind.upper()}_HTTP_PORT']}" for name in processes
+        ]
 
 
 def test_a_port_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ async def api(here: Scenario) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.mark.thorough
 async def test_what_is_asked_for_twice_is_one_draft_without_a_number_of_ours(
     here: Scenario, api: httpx.AsyncClient
 ) -> None:
@@ -73,6 +74,7 @@ async def test_what_is_asked_for_twice_is_one_draft_without_a_number_of_ours(
     assert here.counted("firenet_documents_duplicates_total") == 1
 
 
+@pytest.mark.thorough
 async def test_its_issuer_numbers_and_dates_it(here: Scenario) -> None:
     document_id = await here.issuing.issue(sample("I6"))
     drafts = DraftService(store=here.store, renderer=TemplateRenderer(), typesetter=None, clock=here.clock)
@@ -85,6 +87,7 @@ async def test_its_issuer_numbers_and_dates_it(here: Scenario) -> None:
     assert "2026年11月23日" in document.renditions[0].text
 
 
+@pytest.mark.thorough
 async def test_a_draft_is_numbered_in_the_wording_that_its_issuer_has_read(here: Scenario) -> None:
     """A release changed the wording while the draft lay there."""
     document_id = await here.issuing.issue(sample("I7"))
@@ -134,6 +137,7 @@ async def test_what_no_record_has_room_for_is_refused_and_counted() -> None:
     assert here.counted("firenet_documents_form_breaches_total", rule="too_long") == 1
 
 
+@pytest.mark.thorough
 def test_a_provisional_score_is_on_no_list_whatever_was_asked_for() -> None:
     said = texts(circular(OPEN))
     zh, en = said[Language.ZH], said[Language.EN]
@@ -146,6 +150,7 @@ def test_a_provisional_score_is_on_no_list_whatever_was_asked_for() -> None:
     assert "on neither list, and not judged: Dongjie." in en
 
 
+@pytest.mark.thorough
 def test_bounds_points_and_what_is_open_are_said_in_words() -> None:
     measured = [
         {"what": NETWORKING, "rate_low": "93.0", "rate_high": "97.5", "low": "26.0", "high": "35.0", "gap": "blind"},

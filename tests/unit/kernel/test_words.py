@@ -77,6 +77,7 @@ def test_every_closed_set_is_defined_once(ours: Sets) -> None:
     assert [pair for pair in repeated(ours) if pair not in ALLOWED] == [], "import it from services/kernel/words.py"
 
 
+@pytest.mark.thorough
 def test_nothing_is_allowed_that_is_not_there(ours: Sets) -> None:
     assert sorted(pair for pair in repeated(ours) if pair in ALLOWED) == sorted(ALLOWED)
 

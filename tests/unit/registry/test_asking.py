@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -221,6 +222,20 @@ async def test_explain_of_a_pack_says_targets_obligations_who_answers_and_what_i
     at = next(number for number, line in enumerate(lines) if line.startswith("proposals of ours"))
     assert lines[at].endswith(f": {len(gulou.proposals)}")
     assert len(lines) - at - 1 == len(gulou.proposals) > 10
+
+
+async def test_explain_of_a_pack_names_the_events_that_are_declared(tmp_path: Path) -> None:
+    event = "{name_zh: 台风, name_en: Typhoon, towns: [T01], first: 2026-07-01, last: 2026-07-03, clause: x}"
+    path = tmp_path / "pack.yaml"
+    path.write_text(f"{PACK_FILE.read_text('utf-8')}\narea_events: [{event}]\n", "utf-8")
+    declaring = LocalFiles().read_pack(str(path)).policy
+    store, out = MemoryStore(), io.StringIO()
+    async with store.transaction() as open_register:
+        await open_register.add(Kind.PACK, [Version(declaring, declaring.valid_from, T0)], None)
+    answers = Answers(store=store, clock=ManualClock(T0))
+    assert Printer(out).pack_explained(await answers.explain_pack("sample-2026"), "sample-2026")
+    said = "declared 台风 Typhoon: 2026-07-01 to 2026-07-03, T01: nobody is told of connection_lost, fault [x]"
+    assert said in out.getvalue().splitlines()
 
 
 async def test_explain_of_a_pack_names_its_guarded_times() -> None:

@@ -27,7 +27,13 @@ SAMPLE = PACK_FILE.read_text("utf-8")
          "evaluation.towns.criteria.access.rate.metric", "access_rate"),
         ('none_at: "0.8"', 'none_at: "1"', "      networking:", "evaluation.towns.criteria.networking.rate", "below"),
         ("patrol: {points: 20, manual: true", "patrol: {points: 20", "      patrol:",
-         "evaluation.towns.criteria.patrol", "one of the two"),
+         "evaluation.towns.criteria.patrol", "one of them"),
+        ("patrol: {points: 20, manual: true", "patrol: {points: 20, manual: true, listings: {}", "      patrol:",
+         "evaluation.towns.criteria.patrol", "one of them"),
+        ("patrol: {points: 20, manual: true", 'patrol: {points: 20, listings: {none_at: "1"}', "      patrol:",
+         "evaluation.towns.criteria.patrol.listings", "below"),
+        ("patrol: {points: 20, manual: true", "patrol: {points: 20, listings: {full_at: most}", "      patrol:",
+         "evaluation.towns.criteria.patrol.listings.full_at", ""),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_at_its_place(was: str, now: str, at: str, column: str, expected: str) -> None:
@@ -52,6 +58,25 @@ def test_nobody_can_enter_points_for_slices_that_are_no_bodies() -> None:
         "evaluation.towns.criteria.patrol.manual", "evaluation.towns.criteria.reports.manual"
     ]  # fmt: skip
     assert all("bodies" in error.expected for error in refused.value.errors)
+
+
+def test_no_listing_is_a_communitys() -> None:
+    by_community = (
+        SAMPLE.replace("dimension: town\n", "dimension: community\n")
+        .replace("dimensions: [district,", "dimensions: [community, district,")
+        .replace("points: 20, manual: true", "points: 20, listings: {}")
+        .replace("points: 10, manual: true", "points: 10, listings: {}")
+    )
+    with pytest.raises(FileRefused) as refused:
+        read_pack_text(by_community)
+    assert [error.column for error in refused.value.errors] == [
+        "evaluation.towns.criteria.patrol.listings", "evaluation.towns.criteria.reports.listings"
+    ]  # fmt: skip
+    assert all("department" in error.expected for error in refused.value.errors)
+
+
+def test_a_criterion_by_listings_is_taken() -> None:
+    read_pack_text(SAMPLE.replace("points: 20, manual: true", "points: 20, listings: {left_out_if_empty: true}"))
 
 
 def test_several_mistakes_are_told_together() -> None:

@@ -5,7 +5,16 @@ from datetime import date
 from services.kernel.words import FindingKind
 from services.rules.domain.effects import Effects, Finding, Transition
 from services.rules.domain.engine import Engine
-from services.rules.domain.facts import GatewayVersion, PackVersion, Profile, Scope, UnitVersion
+from services.rules.domain.facts import (
+    GatewayVersion,
+    PackVersion,
+    Place,
+    Profile,
+    Route,
+    Scope,
+    UnitVersion,
+    pack_texts,
+)
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.time.instants import SECOND, day_start
 
@@ -56,18 +65,19 @@ IN_S2 = frozenset({"new_build", "fire_alarm_system"})
 PLAIN = UnitVersion(
     valid_from=LISTED,
     recorded_at=day_start(LISTED),
-    name="第一医院",
-    district="sample",
-    town="town-1",
-    community="c-1",
-    category="HOSPITAL",
-    lead_department="health",
+    packed_texts=pack_texts("第一医院"),
+    place=Place("sample", "town-1", "c-1", "HOSPITAL"),
+    route=Route("health"),
     facts=IN_S1,
     commissioned_on=LISTED,
 )
 
 
 def unit_version(**changes: object) -> UnitVersion:
+    """Return the plain version with other fields, those of its place and route among them."""
+    place = {name: changes.pop(name) for name in Place._fields if name in changes}
+    route = {name: changes.pop(name) for name in Route._fields if name in changes}
+    changes |= {"place": PLAIN.place._replace(**place), "route": PLAIN.route._replace(**route)}  # type: ignore[arg-type] # names of their fields, checked by them
     return PLAIN._replace(**changes)  # type: ignore[arg-type] # names of its fields, checked by it
 
 

@@ -13,6 +13,7 @@ from schemas.gateway import Point
 from schemas.signal import Signal, SignalData, Tick, TickData, TickState
 from services.ingest.adapters.wire import Encoder
 from services.ingest.domain.values import Arrival, Message
+from services.ingest.domain.values import Point as At
 from services.ingest.domain.values import Signal as IngestSignal
 from services.kernel.words import Flag, Lane, SignalKind, Transport
 from services.rules.adapters.decode import SignalDecoder, point_in
@@ -30,6 +31,9 @@ instants = st.datetimes(
     max_value=datetime(2100, 1, 1),  # noqa: DTZ001
     timezones=st.sampled_from([UTC, timezone(timedelta(hours=8))]),
 )
+said = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+names = st.none() | said
+points = st.builds(Point, address=said.filter(bool), system=names, type=names, label=names)
 
 
 def data(**more: Any) -> dict[str, Any]:
@@ -54,14 +58,23 @@ def encoded(at: datetime = AT, name: str = "a" * 32, **more: Any) -> bytes:
     seq=st.none() | st.integers(0, 2**53),
     occurred=st.none() | instants,
     flags=st.lists(st.sampled_from(list(Flag)), max_size=3),
+    point=st.none() | points,
+    text=st.none() | said,
     carrier=st.sampled_from(list(Transport)),
     lane=st.sampled_from(list(Lane)),
 )
 def test_whatever_our_encoder_writes_both_ways_agree(
     name: str, unit: str, gateway: str, instance: str, at: datetime, seq: int | None, occurred: datetime | None,
-    flags: list[Flag], carrier: Transport, lane: Lane,
+    flags: list[Flag], point: Point | None, text: str | None, carrier: Transport, lane: Lane,
 ) -> None:  # fmt: skip
-    fields = {"seq": seq, "occurred_at": occurred, "flags": tuple(flags), "carrier": carrier, "lane": lane}
+    fields: dict[str, Any] = {
+        "seq": seq,
+        "occurred_at": occurred,
+        "flags": tuple(flags),
+        "carrier": carrier,
+        "lane": lane,
+    }
+    fields |= {"point": point, "text": text}
     raw = codec.signals.encode(
         Signal(
             id=name,
@@ -88,7 +101,13 @@ def test_what_the_broker_delivered_again_is_known_for_it(flags: tuple[str, ...])
 
 def test_a_heartbeat_goes_the_short_way_as_ingest_writes_it() -> None:
     came = Arrival(1, 1, "", b"{}", AT)
-    for message in (Message(SignalKind.HEARTBEAT), Message(SignalKind.HEARTBEAT, seq=5, occurred_at=AT)):
+    there = AT.astimezone(timezone(timedelta(hours=8)))
+    for message in (
+        Message(SignalKind.HEARTBEAT),
+        Message(SignalKind.HEARTBEAT, seq=5, occurred_at=AT),
+        Message(SignalKind.HEARTBEAT, seq=5, occurred_at=there, point=At("1-1", None, "主机", "三层"), text="正常"),
+        Message(SignalKind.HEARTBEAT, point=At("1-1", "A", None, None)),
+    ):
         signal = IngestSignal("G1", "U1", Lane.UP, Transport.MQTT_JSON, message, (), 0)
         raw = Encoder("i1").signal(signal, came)
         beat = decoder.heartbeat(raw, 3)
@@ -109,6 +128,12 @@ BENDS: list[tuple[bytes, bytes]] = [
     (b'"flags":[]', b'"flags":["retained"]'),
     (b'"flags":[]', b'"flags":[],"flags":[]'),
     (b'"flags":[]', b'"flags":[],"text":"x"'),
+    (b'"flags":[]', b'"text":"\xff","flags":[]'),
+    (b'"flags":[]', b'"text":"\n","flags":[]'),
+    (b'"flags":[]', b'"text":"x","text":"y","flags":[]'),
+    (b'"flags":[]', b'"point":{"address":""},"flags":[]'),
+    (b'"flags":[]', b'"point":{"address":"' + 65 * b"x" + b'"},"flags":[]'),
+    (b'"flags":[]', b'"occurred_at":"2026-02-30T00:00:00+08:00","flags":[]'),
     (b'"lane":"up"', b'"lane":"left"'),
     (b'"type"', b'"extra":1,"type"'),
     (b".123456Z", b".1234567Z"),

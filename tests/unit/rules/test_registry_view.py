@@ -41,7 +41,11 @@ def test_facts_keep_what_rules_decides_by() -> None:
     one.on_record("unit:U1", registry_event(record))
     (facts,) = one.rows(1).units["U1"]
     assert facts.facts == {"key_unit", "auto_fire_facilities", "fire_alarm_system", "new_build"}
-    assert (facts.accepted_on, facts.category, facts.lead_department) == (date(2026, 5, 1), "HOSPITAL", "health")
+    assert (facts.accepted_on, facts.place.category, facts.route.lead_department) == (
+        date(2026, 5, 1),
+        "HOSPITAL",
+        "health",
+    )
     assert facts.recorded_at == datetime(2026, 1, 1, tzinfo=UTC).timestamp() * SECOND
 
 

@@ -14,7 +14,15 @@ from services.rules.domain.effects import Effects
 from services.rules.domain.engine import Engine
 from services.rules.domain.facts import UnitVersion
 from services.rules.domain.inputs import Signal
-from services.rules.domain.snapshot import FORMAT, SavedUnit, UnknownFormat, restore, snapshot_head, snapshot_unit
+from services.rules.domain.snapshot import (
+    FORMAT,
+    ORDINARY,
+    SavedUnit,
+    UnknownFormat,
+    restore,
+    snapshot_head,
+    snapshot_unit,
+)
 from tests.unit.rules.scenario import Scenario, unit_version, when
 from tests.unit.rules.stories import GATEWAYS, GRACE, PACKS, UNITS, Row, Story, fresh, play, random_steps, tell
 
@@ -150,6 +158,36 @@ def test_whatever_stands_in_a_name_stays_on_its_line() -> None:
     again = restore(head, saved, never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
     assert [snapshot_unit(unit) for unit in again.units.values()] == saved
     assert again.units["U1"].condition.open_points(FindingKind.FAULT) == 5
+
+
+@pytest.mark.parametrize("beats", [1, 2])
+@pytest.mark.parametrize("lost", [False, True])
+def test_the_state_of_an_ordinary_unit_is_recognised_and_read_as_it_would_be_parsed(beats: int, *, lost: bool) -> None:
+    scenario = Scenario()
+    for number in range(beats):
+        scenario.beat(number, signal_id=f"b{number}")
+    if lost:
+        scenario.ticks(0, 100)
+    saved = snapshot_unit(scenario.engine.units["U1"])
+    assert ORDINARY(saved.state)
+    parsed = SavedUnit("U1", json.dumps({"of_the_next_version": 1, **json.loads(saved.state)}))
+    assert not ORDINARY(parsed.state)
+    assert [restored_state(scenario.engine, each) for each in (saved, parsed)] == [saved, saved]
+
+
+def test_whatever_a_story_saves_is_read_as_it_was_written_and_in_its_order() -> None:
+    for seed in range(6):
+        engine = fresh()
+        play(engine, tell(random_steps(Random(seed))).inputs)
+        saved = [snapshot_unit(unit) for unit in engine.units.values()]
+        nothing: dict[str, Any] = {"never_grace": GRACE, "unit_rows": {}, "gateway_rows": {}, "pack_rows": {}}
+        again = restore(snapshot_head(engine), saved, **nothing)
+        assert [snapshot_unit(unit) for unit in again.units.values()] == saved
+
+
+def restored_state(engine: Engine, saved: SavedUnit) -> SavedUnit:
+    again = restore(snapshot_head(engine), [saved], never_grace=0, unit_rows={}, gateway_rows={}, pack_rows={})
+    return snapshot_unit(again.units["U1"])
 
 
 def with_more(plain: Any) -> Any:

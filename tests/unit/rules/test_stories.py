@@ -70,7 +70,8 @@ def recount(units: list[Unit]) -> dict[RateKey, RateRow]:
         scopes = {*unit.registration.scopes, EVERY} | (
             {UNION} if set(unit.registration.scopes) & set(unit.registration.pack.union) else set()
         )
-        values = (facts.district, facts.town, facts.lead_department, facts.category)
+        place = facts.place
+        values = (place.district, place.town, facts.route.lead_department, place.category)
         for scope in scopes:
             for dimension, value in zip(("district", "town", "department", "category"), values, strict=True):
                 tallies.setdefault(RateKey(scope, dimension, value), Counter())[unit.connection.shown] += 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.words import VisibilityState
-from services.rules.domain.facts import holding
+from services.rules.domain.facts import holding, pack_texts
 from services.rules.domain.time.instants import DAY, day_end, day_start, instant, micros
 from services.rules.domain.time.watch import visibility_now
 from tests.unit.rules.scenario import unit_version
@@ -37,3 +37,10 @@ def test_the_last_version_that_is_known_and_valid_holds() -> None:
 )
 def test_behind_a_stalled_watermark_nobody_looks(watermark: int | None, now: int, shown: VisibilityState) -> None:
     assert visibility_now(VisibilityState.IMPAIRED, watermark, 10, now) is shown
+
+
+@pytest.mark.parametrize(
+    "texts", [("第一医院", "First Hospital", "人民路 1 号"), ("", "", ""), ("2 3 4", " ", "\n"), ("\x00", "", "7")]
+)
+def test_the_texts_of_a_unit_are_read_as_they_were_packed(texts: tuple[str, str, str]) -> None:
+    assert unit_version(packed_texts=pack_texts(*texts)).texts() == texts

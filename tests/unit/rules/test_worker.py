@@ -1,9 +1,12 @@
 """The loop around the engines: nothing lost or doubled when saving fails, restarts or is fenced."""
 
 import asyncio
+import gc
 import json
+import weakref
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -260,6 +263,25 @@ async def test_a_record_that_breaks_the_engine_is_passed_over_but_not_a_row_of_t
         await one.handle({0: log.records(2, len(log.items))})
 
 
+@pytest.mark.parametrize("error", [None, MemoryError()])
+async def test_garbage_is_looked_for_after_records_whatever_became_of_them(error: Exception | None) -> None:
+    looked: list[bool] = []
+
+    class Watched(Log):
+        def decode(self, value: bytes, offset: int) -> Input:
+            looked.append(gc.isenabled())
+            if error is not None:
+                raise error
+            return super().decode(value, offset)
+
+    log = Watched([Heartbeat("U1", "G1", "h", when(0), 0)])
+    one = worker(MemoryStore(), log, Clock())
+    await one.assigned(0)
+    with nullcontext() if error is None else pytest.raises(MemoryError):
+        await one.handle({0: log.records(0, 1)})
+    assert (looked, gc.isenabled()) == ([False], True)
+
+
 @pytest.mark.parametrize("error", [MemoryError(), ZeroDivisionError()])
 async def test_what_a_batch_did_before_it_ended_half_way_is_not_saved_and_counts_once(
     monkeypatch: pytest.MonkeyPatch, error: Exception
@@ -391,3 +413,20 @@ async def test_a_partition_where_only_time_passes_is_saved_while_another_presses
     quiet = one.views[1].watermark
     assert quiet is not None
     assert quiet >= when(30)
+
+
+class Given:
+    """A consumer that was given up: it holds itself, and buffers with it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def test_what_was_garbage_when_a_partition_is_loaded_does_not_stay_for_ever() -> None:
+    gc.disable()  # as between two collections
+    given_up = weakref.ref(Given())
+    one = worker(MemoryStore(), Log([]), Clock())
+    assert given_up() is not None
+    await one.assigned(0)
+    gc.collect()
+    assert given_up() is None, "frozen with the heap, never looked at again"

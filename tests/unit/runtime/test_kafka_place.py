@@ -155,3 +155,64 @@ async def test_behind_a_log_that_lost_its_beginning_all_is_recent() -> None:
     loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(10), "i", begins_at=lambda *place: began.append(place))
     await loop.on_assigned(cast(Any, client), {0})
     assert (began, client.sought) == ([(0, 20, 20)], [20])
+
+
+class Topics:
+    """Kafka's id of the topic, and what stands beside the saved offsets."""
+
+    def __init__(self, now: str | None, saved: dict[int, str] | None) -> None:
+        self.id = now
+        self.held = saved
+
+    async def now(self, _: str) -> str | None:
+        return self.id
+
+    async def saved(self, _: str) -> Mapping[int, str] | None:
+        return self.held
+
+    async def note(self, _: str, partitions: Sequence[int], topic_id: str) -> None:
+        assert self.held is not None
+        self.held |= dict.fromkeys(partitions, topic_id)
+
+
+def loop_over(saved: int, topics: Topics, **more: Any) -> KafkaLoop:
+    return KafkaLoop("nowhere", PLACE.topic, "g", Handler(saved), "i", topic_ids=topics, **more)
+
+
+async def test_a_topic_that_was_made_anew_and_has_grown_past_the_saved_offset_stops_the_loop() -> None:
+    topics = Topics("b", {0: "a"})
+    client = Client(0, 30)
+    with pytest.raises(LogGap, match="saved offset 10 is of a topic that was made anew since"):
+        await loop_over(10, topics).on_assigned(cast(Any, client), {0})
+    assert (client.sought, topics.held) == ([], {0: "a"}), "it stops again at the next start"
+
+
+async def test_who_must_go_on_reads_a_topic_that_was_made_anew_from_its_beginning_and_once() -> None:
+    topics, client, began = Topics("b", {0: "a"}), Client(0, 30), list[tuple[int, int, int]]()
+    client.since = [0, 0]
+    loop = loop_over(10, topics, begins_at=lambda *place: began.append(place))
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (began, client.sought, loop.gaps, topics.held) == ([(0, 0, 0)], [0], 1, {0: "b"})
+
+
+@pytest.mark.parametrize(("now", "saved"), [("a", {}), ("a", {0: "a"}), (None, {0: "a"}), ("a", None)])
+async def test_which_topic_it_is_need_not_be_known(now: str | None, saved: dict[int, str] | None) -> None:
+    topics, client = Topics(now, saved), Client(0, 30)
+    await loop_over(10, topics).on_assigned(cast(Any, client), {0})
+    assert client.sought == [10]
+    assert topics.held == (None if saved is None else {0: "a"})
+
+
+async def test_a_topic_of_which_nothing_was_read_may_be_made_anew() -> None:
+    topics, client = Topics("b", {0: "a"}), Client(0, 30)
+    await loop_over(0, topics).on_assigned(cast(Any, client), {0})
+    assert (client.sought, topics.held) == ([0], {0: "b"})
+
+
+async def test_a_topic_that_is_made_anew_while_we_read_stops_the_loop_although_it_has_grown_past_us() -> None:
+    topics, client = Topics("a", {}), Client(0, 30, [0, 1])
+    loop = loop_over(10, topics)
+    await loop.on_assigned(cast(Any, client), {0})
+    topics.id = "b"
+    with pytest.raises(LogGap, match="made anew while it was read"):
+        await loop._turn(cast(Any, client), Stop())

@@ -169,6 +169,7 @@ alerts: &alerts
     ALERTS_SYNTHETIC_MQTT_USERNAME: alerts
     ALERTS_SYNTHETIC_MQTT_PASSWORD_FILE: /run/secrets/mqtt_alerts
     ALERTS_SYNTHETIC_MQTT_TLS_CA: /run/secrets/ca.crt
+    ALERTS_DELIVERY_REPORT_PORT: {{ .Values.deliveryReports.port }}
     {{- if .Values.ingress.enabled }}
     ALERTS_CONSOLE_URL: https://{{ .Values.ingress.host }}
     {{- end }}
@@ -179,6 +180,7 @@ alerts-fire:
   env:
     <<: *alerts-env
     ALERTS_LANE: fire
+    ALERTS_DELIVERY_REPORT_PORT: 0
 documents:
   port: 9106
   asked: true

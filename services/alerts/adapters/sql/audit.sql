@@ -20,9 +20,12 @@ RETURNING id, at, actor, action, case_id, detail
 -- last_link --
 SELECT seq, hash FROM alerts.audit ORDER BY seq DESC LIMIT 1
 
--- insert_link --
+-- insert_links --
+-- All of a turn in one statement: one for each entry costs more than all else that is done about it.
 INSERT INTO alerts.audit (seq, at, actor, action, case_id, detail, prev_hash, hash)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+SELECT seq, at, actor, action, case_id, detail, prev_hash, hash
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[], %s::text[])
+  AS link (seq, at, actor, action, case_id, detail, prev_hash, hash)
 
 -- links --
 SELECT seq, at, actor, action, case_id, detail, prev_hash, hash FROM alerts.audit

@@ -154,13 +154,17 @@ UPDATE alerts.cases c SET
     cured_at = n.cured_at
 FROM jsonb_populate_recordset(NULL::alerts.cases, %(rows)s::jsonb) n WHERE c.case_id = n.case_id
 
--- names_but_ladder --
+-- own_names --
+-- All but what many cases have in common.
 case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detected_at, opened_at, closed_at,
 close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
 cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, step,
 held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
 alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes,
-lapse_delay_s, listing_due_at, listing_id, cured_at, guarded
+lapse_delay_s, listing_due_at, listing_id, cured_at
+
+-- names_but_ladder --
+{own_names}, guarded
 
 -- case_names --
 {names_but_ladder}, ladder
@@ -169,6 +173,16 @@ lapse_delay_s, listing_due_at, listing_id, cured_at, guarded
 INSERT INTO alerts.cases ({case_names})
 SELECT {names_but_ladder}, %(ladders)s::jsonb -> ladder::int
 FROM jsonb_populate_recordset(NULL::alerts.cases, %(rows)s::jsonb)
+
+-- insert_cases_like --
+-- Cases that have ladder and guarded times of one that stands already: `ladder` names it. What is taken out of a row
+-- comes as it lies there, compressed; kilobytes that come as JSON are compressed for each row anew, which costs the
+-- server as much as all else about it. OFFSET 0: each is looked up by its id, however small the table was once.
+INSERT INTO alerts.cases ({case_names})
+SELECT {own_names}, alike.guarded_of_first, alike.ladder_of_first
+FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n
+CROSS JOIN LATERAL (SELECT f.guarded AS guarded_of_first, f.ladder AS ladder_of_first FROM alerts.cases f
+                    WHERE f.case_id = n.ladder #>> '{}' OFFSET 0) alike
 
 -- clock_names --
 case_id, kind, due_at, step, calendar_version, counted_from
@@ -188,6 +202,11 @@ ON CONFLICT (case_id, kind) DO UPDATE
        counted_from = excluded.counted_from
    WHERE (k.due_at, k.step, k.calendar_version, k.counted_from) IS DISTINCT FROM
          (excluded.due_at, excluded.step, excluded.calendar_version, excluded.counted_from)
+
+-- insert_clocks --
+-- Of cases that were not there before, and have no others.
+INSERT INTO alerts.clocks ({clock_names})
+SELECT {clock_names} FROM jsonb_populate_recordset(NULL::alerts.clocks, %s::jsonb)
 
 -- receipt_names --
 case_id, body_code, step, at, by, via, note

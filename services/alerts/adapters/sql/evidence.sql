@@ -25,7 +25,7 @@ SELECT * FROM alerts.requests WHERE case_id = %s ORDER BY created_at, request_id
 SELECT * FROM alerts.listings WHERE case_id = %s ORDER BY number
 
 -- evidence_listing_acts --
-SELECT * FROM alerts.listing_acts WHERE case_id = %s ORDER BY listing_id, number
+SELECT {listing_act_names} FROM alerts.listing_acts WHERE case_id = %s ORDER BY listing_id, number
 
 -- evidence_listing_files --
 SELECT * FROM alerts.listing_files WHERE case_id = %s ORDER BY listing_id, number, sha256

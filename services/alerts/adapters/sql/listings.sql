@@ -40,7 +40,19 @@ SELECT proposed_at, 'alerts', 'listing_propose', case_id,
        jsonb_build_object('listing', listing_id) || detail FROM said
 
 -- listing_act_names --
-listing_id, number, case_id, at, by, body_code, act, detail
+listing_id, number, case_id, at, by, body_code, act, detail, due_at
+
+-- unpublished_listing_acts --
+-- An act of a version before has no deadline of its own: that of the listing, as it stands.
+SELECT a.listing_id, a.number, a.act, a.at, a.case_id, c.subject_id, c.district, c.town, c.lead_department,
+       CASE WHEN a.act = 'propose' THEN NULL ELSE coalesce(a.due_at, l.due_at) END
+FROM alerts.listing_acts a JOIN alerts.listings l USING (listing_id) JOIN alerts.cases c ON c.case_id = a.case_id
+WHERE NOT a.published ORDER BY a.at, a.listing_id, a.number LIMIT %s
+
+-- mark_listing_acts_published --
+UPDATE alerts.listing_acts a SET published = true
+FROM unnest(%s::text[], %s::integer[]) AS n (listing_id, number)
+WHERE (a.listing_id, a.number) = (n.listing_id, n.number)
 
 -- insert_listing_acts --
 INSERT INTO alerts.listing_acts ({listing_act_names})

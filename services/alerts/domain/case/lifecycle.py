@@ -31,6 +31,7 @@ from services.alerts.domain.case.event import Event, Happening
 from services.alerts.domain.case.fire import FireState
 from services.alerts.domain.case.kinds import PASSING, URGENT, CaseKind
 from services.alerts.domain.case.subject import SubjectFacts
+from services.alerts.domain.escalation.guarded import GuardedTime
 from services.alerts.domain.escalation.ladder import Pace, clock_from, fallback_ladder, held_back
 from services.alerts.domain.escalation.pack_rules import PackRules
 from services.alerts.domain.noise.flapping import Flapping
@@ -157,7 +158,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         fire=_fire_at(_component_key(event)) if event.kind is CaseKind.FIRE else FireState(),
         flapping=_begun(Flapping(), event, rules),
         closes=_closes((), event),
-        guarded=rules.guarded,
+        guarded=rules.spans_of(event.kind, terms.facts.town),
     )
     return clock_from(case, now, rules.first_wait(event.kind), terms.pace)
 
@@ -321,5 +322,12 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
         clocks=case.clocks.set(ClockKind.UN_ACKNOWLEDGE, None),
         flapping=_begun(case.flapping, event, terms.rules),
         closes=_closes(case.closes, event),
+        guarded=case.guarded + _declared_since(case, event, terms),
     )
     return clock_from(opened, now, terms.rules.first_wait(event.kind), terms.pace)
+
+
+def _declared_since(case: Case, event: Event, terms: Terms) -> tuple[GuardedTime, ...]:
+    """Return the area events that a case that begins anew falls into; its guarded times stay those of its opening."""
+    spans = terms.rules.spans_of(event.kind, terms.facts.town)
+    return tuple(one for one in spans if one.times == 0 and one not in case.guarded)

@@ -64,11 +64,11 @@ def working_time_end(
     """
     day = _first_working(start.astimezone(CHINA).date(), is_working)
     at = max(start, midnight(day))
-    while span > (left := (midnight(day + _DAY) - at) * pace_on(guarded, day)):
-        span -= left
+    while not (pace := pace_on(guarded, day)) or span > (midnight(day + _DAY) - at) * pace:
+        span -= (midnight(day + _DAY) - at) * pace
         day = _first_working(day + _DAY, is_working)
         at = midnight(day)
-    return at + span / pace_on(guarded, day)
+    return at + span / pace
 
 
 def _first_working(day: date, is_working: Callable[[date], bool]) -> date:

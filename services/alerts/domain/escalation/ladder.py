@@ -67,6 +67,8 @@ def ladder_behind(case: Case) -> tuple[LadderStep, ...]:
 
 def taken(case: Case) -> tuple[LadderStep, ...]:
     """Return the steps up to the last one taken."""
+    if case.step is None:
+        return ()
     codes = [step.code for step in case.ladder]
     return case.ladder[: codes.index(case.step) + 1] if case.step in codes else ()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.alerts.domain.case.kinds import CaseKind
-from services.alerts.domain.escalation.guarded import GuardedTime
+from services.alerts.domain.escalation.guarded import AreaEvent, GuardedTime
 from services.alerts.domain.escalation.steps import LadderStep
 from services.kernel.words import ListingLevel, Recipient
 
@@ -64,11 +64,16 @@ class PackRules:
     grouping: GroupingRules | None = None
     flapping: FlappingRules | None = None
     guarded: tuple[GuardedTime, ...] = ()
+    area_events: tuple[AreaEvent, ...] = ()
     expired: bool = False
     over_quota: frozenset[CaseKind] = frozenset()
     un_acknowledge: Mapping[CaseKind, timedelta] = field(default_factory=dict)
     levels: tuple[ListingLevel, ...] = tuple(ListingLevel)
     listing_clause: str = ""
+
+    def spans_of(self, kind: CaseKind, town: str) -> tuple[GuardedTime, ...]:
+        """Return the days on which clocks of such a case run otherwise."""
+        return self.guarded + tuple(one.span for one in self.area_events if one.holds(kind, town))
 
     def first_wait(self, kind: CaseKind) -> timedelta:
         """Return how long the first notice of a case waits; a lost connection as long as a cause may show itself."""

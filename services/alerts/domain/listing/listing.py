@@ -170,7 +170,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class ListingEntry:
-    """One act, as it is kept. `number` is the revision that it made."""
+    """One act, as it is kept. `number` is the revision that it made, `due_at` when the deadline passes after it."""
 
     listing_id: ListingId
     number: int
@@ -179,6 +179,7 @@ class ListingEntry:
     body_code: str
     act: ListingAct
     detail: Mapping[str, object] = field(default_factory=dict)
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

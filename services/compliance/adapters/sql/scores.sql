@@ -9,8 +9,18 @@ SELECT s.entry_id, s.district, s.scheme_id, s.body_id, s.criterion_id, s.month, 
 FROM registry.manual_scores s JOIN registry.score_decisions d ON d.entry_id = s.entry_id AND d.state = 'approved'
 ORDER BY d.decided_at, s.entry_id
 
+-- listing_acts --
+SELECT listing_id, number, act, at, due_at, unit_id, district, town, department FROM compliance.listing_acts
+ORDER BY listing_id, number
+
+-- add_listing_act --
+-- Of two copies of an act the first holds.
+INSERT INTO compliance.listing_acts (listing_id, number, act, at, due_at, unit_id, district, town, department)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+
 -- newest_entry --
-SELECT count(*), max(decided_at), (SELECT array_agg(word ORDER BY word) FROM compliance.released_words)
+SELECT count(*), max(decided_at), (SELECT count(*) FROM compliance.listing_acts),
+       (SELECT array_agg(word ORDER BY word) FROM compliance.released_words)
 FROM registry.score_decisions WHERE state = 'approved'
 
 -- standing_scores --

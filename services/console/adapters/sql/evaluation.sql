@@ -17,7 +17,9 @@ WHERE period_kind = %(kind)s AND period_from = %(begins)s AND NOT withdrawn
 ORDER BY scheme_id, body_id
 
 -- schemes_of_period --
-SELECT DISTINCT scheme_id FROM compliance.scores_now
+-- A scheme is its district's: the part of the body's id before a slash, or '' where there is none.
+SELECT DISTINCT scheme_id, CASE WHEN strpos(body_id, '/') > 0 THEN split_part(body_id, '/', 1) ELSE '' END
+FROM compliance.scores_now
 WHERE period_kind = %(kind)s AND period_from = %(begins)s AND NOT withdrawn
 
 -- waiting_points --

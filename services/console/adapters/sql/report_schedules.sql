@@ -69,7 +69,13 @@ VALUES (%(dimension)s, %(subject)s, %(kind)s, %(by)s, %(now)s, %(now)s)
 ON CONFLICT DO NOTHING RETURNING schedule_id
 
 -- schedule_drop_recipients --
-DELETE FROM console.report_recipients WHERE schedule_id = %(schedule_id)s AND contact_id <> ALL (%(contacts)s)
+-- Links in mails that they have already go on naming them: who is chosen again gets another key.
+WITH gone AS (
+    DELETE FROM console.report_recipients WHERE schedule_id = %(schedule_id)s AND contact_id <> ALL (%(contacts)s)
+    RETURNING stop_key, schedule_id, contact_id
+)
+INSERT INTO console.report_former_keys (stop_key, schedule_id, contact_id)
+SELECT stop_key, schedule_id, contact_id FROM gone
 
 -- schedule_add_recipients --
 -- Who had stopped his mails and is chosen again gets them again.
@@ -103,14 +109,21 @@ UPDATE console.report_schedules SET removed_at = %(now)s WHERE schedule_id = %(s
 
 -- schedule_of_key --
 -- Of a schedule that was removed, the one that was made again for the same report and still sends to him: he ends that.
-SELECT {schedule_columns}, r.contact_id, r.stopped_at IS NOT NULL OR s.removed_at IS NOT NULL
-FROM console.report_recipients AS asked
+-- Who was taken out gets none; chosen again, his older links end what he gets now.
+WITH asked AS (
+    SELECT schedule_id, contact_id FROM console.report_recipients WHERE stop_key = %(key)s
+    UNION ALL
+    SELECT schedule_id, contact_id FROM console.report_former_keys WHERE stop_key = %(key)s
+)
+SELECT {schedule_columns}, asked.contact_id,
+       r.contact_id IS NULL OR r.stopped_at IS NOT NULL OR s.removed_at IS NOT NULL
+FROM asked
 JOIN console.report_schedules AS was ON was.schedule_id = asked.schedule_id
 JOIN console.report_schedules AS s
   ON (s.dimension, s.subject, s.period_kind) = (was.dimension, was.subject, was.period_kind)
-JOIN console.report_recipients AS r ON r.schedule_id = s.schedule_id AND r.contact_id = asked.contact_id
-WHERE asked.stop_key = %(key)s AND (s.removed_at IS NULL OR s.schedule_id = was.schedule_id)
-ORDER BY s.removed_at NULLS FIRST LIMIT 1
+LEFT JOIN console.report_recipients AS r ON r.schedule_id = s.schedule_id AND r.contact_id = asked.contact_id
+WHERE s.removed_at IS NULL OR s.schedule_id = was.schedule_id
+ORDER BY r.contact_id IS NULL, s.removed_at NULLS FIRST LIMIT 1
 
 -- schedule_stop --
 UPDATE console.report_recipients SET stopped_at = %(now)s

@@ -142,6 +142,13 @@ ON CONFLICT DO NOTHING
 SELECT id, body ->> 'address_en' FROM registry.in_force
 WHERE kind = 'unit' AND id = ANY(%(unit_ids)s) AND body ->> 'address_en' <> ''
 
+-- premises --
+-- What a unit is: the fields of the register that are true of it, in the order in which whoever drives there asks.
+SELECT said.name FROM registry.in_force, LATERAL (VALUES
+    (1, 'key_unit'), (2, 'crowded_place'), (3, 'flammable_place'), (4, 'fire_alarm_system'), (5, 'auto_fire_facilities')
+) AS said (place, name)
+WHERE kind = 'unit' AND id = %(unit_id)s AND (body ->> said.name)::boolean ORDER BY said.place
+
 -- telephones --
 -- The unit's own numbers, then those of its contacts, as the register has them today.
 SELECT id, 'control_room', '', body ->> 'control_room_phone', 0 FROM registry.in_force

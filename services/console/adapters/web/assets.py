@@ -52,7 +52,7 @@ class Assets:
     """
 
     def __init__(self, folder: Path, build: str, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
         self._tag = f'"{build}"'.encode()
         self._files = {
             f"/static/{build}/{path.relative_to(folder).as_posix()}": _asset(path, self._tag)
@@ -63,7 +63,7 @@ class Assets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asset = self._files.get(scope["path"]) if scope["type"] == "http" else None
         if asset is None or scope["method"] not in ("GET", "HEAD"):
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         asked = Headers(scope=scope)
         packed = asset.packed if "gzip" in asked.get("accept-encoding", "") else None

@@ -1,7 +1,7 @@
 """Page and JSON API of evaluation: scores of bodies by month, quarter and year, and points that a person enters."""
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -13,7 +13,7 @@ from services.console.adapters.web.files import DocumentId, printed
 from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.history import FIRST_DAY, LAST_DAY
 from services.console.adapters.web.pages import SignedInPages
-from services.console.domain.evaluation import NewPoints, ScoredPeriod, require_enters
+from services.console.domain.evaluation import NewPoints, ScoredPeriod, ScoredScheme, require_enters
 from services.console.domain.register import ProposalDecision
 from services.console.metrics import Metrics
 from services.console.ports import CaseCommands, Evaluation, ReadModel
@@ -68,11 +68,12 @@ class PointsDecisionBody(BaseModel):
 
 
 class CircularBody(BaseModel):
-    """Of which scheme and period; the scores are those that stand."""
+    """Of which scheme and period; the scores are those that stand. `district`: "" where there is one only."""
 
     model_config = ConfigDict(extra="forbid")
 
     scheme_id: Name
+    district: Name | Literal[""] = ""
     period: Period
     first: date = Field(alias="from", ge=FIRST_DAY, le=LAST_DAY)
 
@@ -130,13 +131,14 @@ class EvaluationApi:
         def tell(username: str, outcome: str) -> None:
             self._metrics.document_acts.labels("circular", "ok" if outcome == "ok" else "refused").inc()
             get_logger().info(
-                "circular_asked_for", username=username, scheme=body.scheme_id, period=body.period.value,
-                first=body.first.isoformat(), outcome=outcome,
+                "circular_asked_for", username=username, scheme=body.scheme_id, district=body.district,
+                period=body.period.value, first=body.first.isoformat(), outcome=outcome,
             )  # fmt: skip
 
         async with acting(request, tell) as session:
             period = ScoredPeriod(body.period, body.first)
-            return as_json({"document_id": await self._evaluation.circular(session.viewer, body.scheme_id, period)})
+            scheme = ScoredScheme(body.scheme_id, body.district)
+            return as_json({"document_id": await self._evaluation.circular(session.viewer, scheme, period)})
 
     async def grave_result(self, request: Request, body: GraveResultBody) -> Response:
         def tell(username: str, outcome: str) -> None:

@@ -66,14 +66,14 @@ class Guard:
     """
 
     def __init__(self, app: ASGIApp, stopping: ASGIApp, metrics: Metrics, https: bool) -> None:
-        self._app = app
+        self.app = app
         self._stopping = stopping
         self._metrics = metrics
         self._headers = HEADERS | ({"Strict-Transport-Security": HSTS} if https else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
 
         started = False
@@ -96,7 +96,7 @@ class Guard:
             await _too_large(scope, receive, guarded_send)
             return
         try:
-            await self._app(scope, _bounded(receive, most, seconds), guarded_send)
+            await self.app(scope, _bounded(receive, most, seconds), guarded_send)
         except asyncio.CancelledError:
             if started:
                 raise

@@ -35,7 +35,7 @@ from services.console.domain.refusals import may_work_refusals
 from services.console.domain.second_factor import MAX_CODE
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
-from services.console.ports import Authentication, CaseCommands
+from services.console.ports import Authentication, CaseCommands, Live
 from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
@@ -73,6 +73,7 @@ READABLE = (
     "/evaluation",
     "/health",
     "/history",
+    "/listings",
     "/mails",
     "/map",
     "/refusals",
@@ -223,6 +224,7 @@ class PageRoutes:
         pages: Pages,
         signed_in: SignedInPages,
         authenticator: Authentication,
+        live: Live,
         commands: CaseCommands,
         cookies: Cookies,
         clock: Clock,
@@ -232,6 +234,7 @@ class PageRoutes:
         self._pages = pages
         self._signed_in = signed_in
         self._authenticator = authenticator
+        self._live = live
         self._commands = commands
         self._cookies = cookies
         self._clock = clock
@@ -240,7 +243,7 @@ class PageRoutes:
 
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)
-        router.add_api_route("/", self.live, methods=["GET"])
+        router.add_api_route("/", self.live_page, methods=["GET"])
         router.add_api_route("/documents", self.documents, methods=["GET"])
         router.add_api_route("/history", self.history, methods=["GET"])
         router.add_api_route("/reports", self.reports, methods=["GET"])
@@ -252,13 +255,14 @@ class PageRoutes:
         router.add_api_route("/logout", self.sign_out, methods=["POST"])
         return router
 
-    async def live(self, request: Request) -> Response:
+    async def live_page(self, request: Request) -> Response:
         try:
             session = await self._signed_in.session(request)
         except NotSignedIn:
             return to_sign_in(request)
         if session.viewer.is_screen:
             return RedirectResponse("/wall", status_code=303)
+        self._live.expect(session.viewer.slice)
         return self._signed_in.render(request, "live.html", session, look=LOOKS[session.viewer.role])
 
     async def wall(self, request: Request, key: Annotated[str, Query(max_length=MAX_NEXT)] = "") -> Response:
@@ -272,6 +276,7 @@ class PageRoutes:
             return await self._open_screen(key) if key else to_sign_in(request)
         if key:
             return RedirectResponse("/wall", status_code=303)
+        self._live.expect(session.viewer.slice)
         return self._signed_in.render(request, "wall.html", session)
 
     async def _open_screen(self, key: str) -> Response:

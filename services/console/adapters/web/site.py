@@ -204,6 +204,7 @@ def build_site(
         pages=pages,
         signed_in=signed_in,
         authenticator=authenticator,
+        live=live,
         commands=commands,
         cookies=cookies,
         clock=clock,

@@ -10,12 +10,18 @@ ON CONFLICT (partition) DO UPDATE SET owner = excluded.owner, owner_epoch = p.ow
 RETURNING owner_epoch, next_offset
 
 -- positions --
-SELECT 'firenet.signals.v1', partition, next_offset FROM rules.partitions ORDER BY partition
+SELECT 'firenet.signals.v1', partition, next_offset, topic_id FROM rules.partitions ORDER BY partition
 
 -- move_position --
 -- By hand, after a log was lost. The epoch counts up: whoever reads the partition at this moment saves nothing more.
-UPDATE rules.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1
+UPDATE rules.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1, topic_id = NULL
 WHERE partition = %(partition)s AND next_offset = %(saved)s
+
+-- topic_ids --
+SELECT partition, topic_id FROM rules.partitions WHERE topic_id IS NOT NULL
+
+-- note_topic_id --
+UPDATE rules.partitions SET topic_id = %(topic_id)s WHERE partition = ANY(%(partitions)s)
 
 -- load --
 SELECT seq, base, body FROM rules.snapshots

@@ -68,7 +68,9 @@ class Registration:
 
     def excused(self, at: int) -> bool:
         """Return whether an approved adjustment lets the unit off at `at`, by what was known then."""
-        return any(excused(versions, at) for versions in (self.adjustments or {}).values())
+        if self.adjustments is None:
+            return False
+        return any(excused(versions, at) for versions in self.adjustments.values())
 
     def put_gateway(self, gateway_id: str, versions: tuple[GatewayVersion, ...]) -> None:
         if not self.gateways:

@@ -3,27 +3,49 @@
 
 import { h } from "./dom.js";
 import { state } from "./state.js";
-import { has, t } from "./text.js";
+import { has, keysOf, sentences, t } from "./text.js";
 
-const CITED = /^(\d{3}) ?([a-z][a-z ]*?)? ?((?:[一二三四五六七八九十]|\d|\().*)?$/;
+const CITED = /^(\d{3})(?: (.*))?$/;
+const ITEMS = /^((?:措施)?[一二三四五六七八九十\d(][一二三四五六七八九十\d(),、 ]*?)(?= last item|:? [a-z]|$)/;
+const blocks = keysOf("clause.block").map(([key]) => key.split(".").pop());
+const remarks = sentences("clause_remark", () => "\\d+");
 let texts = null;
 
 const load = () => (texts ??= fetch(new URL("clauses.json", import.meta.url)).then((answer) => answer.json()));
 
 // { name, keys }: how people call it, and by which keys its words are found.
 export function readClause(part) {
-  const found = CITED.exec(part);
-  if (!found || !has(`clause.source.${found[1]}`) || (found[2] && !has(`clause.block.${found[2]}`))) {
-    const proposal = /^proposal:? ?(.+)$/.exec(part);
-    return { name: proposal ? t("clause.proposal", { text: proposal[1] }) : part, keys: [] };
+  const proposal = /^proposal:? ?(.+)$/.exec(part);
+  if (proposal) return { name: t("clause.proposal", { text: (cited(proposal[1]) ?? { name: remark(proposal[1]) }).name }), keys: [] };
+  return cited(part) ?? { name: remark(part), keys: [] };
+}
+
+// What packs say in English beside their sources, in the reader's language where the word tables have it.
+function remark(text) {
+  if (state.lang === "en") return text;
+  for (const { key, pattern } of remarks) {
+    const found = pattern.exec(text);
+    if (found) return t(key, found.groups);
   }
-  const [, source, block, rest = ""] = found;
-  const last = rest.endsWith("last item");
-  const items = itemsOf(rest.replace(/ ?last item$/, ""));
-  const said = items.length ? t(last ? "clause.items.last" : "clause.items", { items: items.join("、") }) : "";
-  const name = t("clause.cited", { source: t(`clause.source.${source}`), block: block ? ` ${t(`clause.block.${block}`)} ` : " ", items: said });
+  return text;
+}
+
+function cited(part) {
+  const [, source, after = ""] = CITED.exec(part) ?? [];
+  if (!has(`clause.source.${source}`)) return null;
+  const block = blocks.find((one) => after === one || after.startsWith(`${one} `));
+  let rest = block ? after.slice(block.length).trim() : after;
+  const found = ITEMS.exec(rest)?.[0] ?? "";
+  rest = rest.slice(found.length).trim();
+  const last = rest.startsWith("last item");
+  const said = (last ? rest.slice("last item".length) : rest).replace(/^:? ?/, "").replace(/^\((.*)\)$/, "$1");
+  const items = itemsOf(found);
+  const name = t("clause.cited", {
+    source: t(`clause.source.${source}`), block: block ? ` ${t(`clause.block.${block}`)} ` : " ",
+    items: items.length ? t(last ? "clause.items.last" : "clause.items", { items: items.join("、") }) : "",
+  }).trim();
   const keys = items.map((item) => [source, block, item, last ? "last item" : ""].filter(Boolean).join(" "));
-  return { name: name.trim(), keys };
+  return { name: said ? t("clause.cited.remark", { cited: name, remark: remark(said) }) : name, keys };
 }
 
 // "14, 19" are two; so are "一(五)(六)", of the same part.

@@ -124,7 +124,8 @@ function drawCase(detail) {
     h("p", { class: "quiet" }, [nameOf("bodies", row.town), addressOf(row)].filter(Boolean).join(" · ")),
     row.kind === "fire" ? h("p", { class: "since-line" }, `${t("detail.alarm.at")} `, h("b", { class: "num" }, stamp(row.effective_at)), row.state === "open" ? h("span", { class: "lasts num quiet" }) : null) : null,
     detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : row.unit_id && !account.department ? h("p", { class: "quiet" }, t("phones.none")) : null,
-    detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row)) : null,
+    detail.components.length ? section(t(row.kind === "fire" ? "detail.burns" : "detail.components"), components(detail.components, row), corroboration(detail.components, row)) : null,
+    row.unit_id && URGENT.includes(row.kind) ? section(t("detail.premises"), h("p", {}, listed([nameOf("categories", row.category), ...detail.premises.map((name) => t(`premises.${name}`))]))) : null,
     row.state === "open" ? nextBlock(row, answer) : isEndedUntaken(row) ? endedBlock(row, answer) : null,
     listing(row),
     ownership(row, changed),
@@ -167,6 +168,13 @@ function components(found, row) {
     h("li", { class: one.burning ? "burning" : "" },
       icon(one.burning ? KIND_ICON[row.kind] ?? "fault" : "normal"), h("b", {}, componentName(one)), h("span", { class: "num quiet" }, stamp(one.since)),
       row.kind === "fire" && !one.burning ? h("span", { class: "pill" }, t("component.over")) : null)));
+}
+
+// Whether more than one component says so, now.
+function corroboration(found, row) {
+  const burning = found.filter((one) => one.burning).length;
+  if (row.kind !== "fire" || !burning) return null;
+  return h("p", { class: "quiet" }, burning > 1 ? t("detail.burning.many", { n: burning }) : t("detail.burning.one"));
 }
 
 function signals(received) {

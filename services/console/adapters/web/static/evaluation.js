@@ -18,7 +18,8 @@ let wanted = null;
 const called = (said) => (state.lang === "en" ? said.en || said.zh : said.zh);
 const bodyName = (score) => (score.body_called ? called(score.body_called) : named(names[score.body.split("/").pop()], score.body));
 // two districts may call their schemes the same, and mean other criteria by it
-const schemeOf = (score) => `${score.pack.pack_id}/${score.scheme}`;
+const districtOf = (score) => (score.body.includes("/") ? score.body.split("/")[0] : "");
+const schemeOf = (score) => `${districtOf(score)}/${score.pack.pack_id}/${score.scheme}`;
 const range = (one) => (one.low === null ? "—" : one.low === one.high ? one.low : `${one.low}–${one.high}`);
 const day = (instant) => new Date(Date.parse(instant) + SHANGHAI_H * 3600 * 1000).toISOString().slice(0, 10);
 const periodName = (one) => `${t(`history.period.${one.kind}`)} ${one.first.slice(0, one.kind === "year" ? 4 : 7)}`;
@@ -63,27 +64,29 @@ function panelOfList(list, scores) {
 }
 
 function panelOfScheme(rows) {
-  const { scheme, pack, called: name, parts } = rows[0].score;
-  const id = `scheme-${pack.pack_id}/${scheme}`;
+  const { called: name, parts } = rows[0].score;
+  const id = `scheme-${schemeOf(rows[0].score)}`;
+  const district = districtOf(rows[0].score);
   const heads = rows[0].score.criteria.length
     ? rows[0].score.criteria.map((one) => `${called(one.called)} (${one.points})`)
     : parts.map((one) => day(one.from).slice(0, 7));
   const columns = [t("evaluation.body"), t("evaluation.score"), t("evaluation.grade"), ...heads, t("evaluation.open"), t("evaluation.revision")];
   return h("section", { class: "panel", "aria-labelledby": id },
-    h("header", { class: "panel-head" }, h("h2", { id }, called(name))),
+    h("header", { class: "panel-head" }, h("h2", { id }, district ? listed([called(name), district]) : called(name))),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": id },
       h("table", { class: "figures" },
         h("thead", {}, h("tr", {}, ...columns.map((one) => h("th", { scope: "col" }, one)))),
         h("tbody", {}, ...rows.map(line)))),
     h("div", { class: "report-notes" }, t("evaluation.basis"), clauses(name.clause)),
-    board.may_enter ? circulars(scheme) : null);
+    board.may_enter ? circulars(rows[0].score) : null);
 }
 
 // The circular (通报) of the brigade about all bodies of the scheme: drafts that were asked for, and a new one.
-function circulars(scheme) {
-  const drawn = board.circulars.filter((one) => one.scheme_id === scheme);
+function circulars(score) {
+  const district = districtOf(score);
+  const drawn = board.circulars.filter((one) => one.scheme_id === score.scheme && one.district === district);
   return h("div", { class: "report-notes" },
-    h("p", {}, h("button", { type: "button", class: "ack", onclick: (event) => draft(event, scheme) }, t("evaluation.circular")), " ", h("span", { class: "quiet" }, t("evaluation.circular.rule"))),
+    h("p", {}, h("button", { type: "button", class: "ack", onclick: (event) => draft(event, score.scheme, district) }, t("evaluation.circular")), " ", h("span", { class: "quiet" }, t("evaluation.circular.rule"))),
     drawn.length ? h("ul", {}, ...drawn.map(circular)) : null);
 }
 
@@ -98,10 +101,10 @@ function circular(one) {
 
 const link = (href, said) => h("a", { href, target: "_blank", rel: "noopener" }, said);
 
-async function draft(event, scheme) {
+async function draft(event, scheme, district) {
   event.target.disabled = true;
   try {
-    await order("/api/v1/evaluation/circulars", { scheme_id: scheme, period: board.shown.kind, from: board.shown.first });
+    await order("/api/v1/evaluation/circulars", { scheme_id: scheme, district, period: board.shown.kind, from: board.shown.first });
     say(t("evaluation.circular.done"));
   } catch (error) {
     complain(error);
@@ -114,7 +117,7 @@ function panelOfRules([code, said]) {
   const { bands, year } = said;
   const columns = ["criterion", "points_most", "source", "basis"].map((name) => t(`evaluation.${name}`));
   const nameOfOne = (one) => called({ zh: one.name_zh, en: one.name_en });
-  const source = (one) => (one.manual ? t("evaluation.manual") : listed([t(`report.metric.${one.rate.metric}`), one.rate.scope]));
+  const source = (one) => (one.manual ? t("evaluation.manual") : one.listings ? t("evaluation.listings") : listed([t(`report.metric.${one.rate.metric}`), one.rate.scope]));
   return h("section", { class: "panel", "aria-labelledby": id },
     h("header", { class: "panel-head" }, h("h2", { id }, t("evaluation.rules", { name: nameOfOne(said) }))),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": id },
@@ -138,7 +141,9 @@ function line(row) {
 }
 
 function cellOfCriterion(one) {
-  const by = one.figure ? `${one.figure.low ?? "—"} % · ${t("evaluation.cited", { n: one.figure.revision })}` : one.entry ? listed([one.entry.account, one.entry.reason, one.entry.id]) : "";
+  const due = one.listings?.due ?? [];
+  const inTime = due.filter((each) => each.outcome === "in_time").length;
+  const by = due.length ? t("evaluation.listed", { n: inTime, of: due.length }) : one.figure ? `${one.figure.low ?? "—"} % · ${t("evaluation.cited", { n: one.figure.revision })}` : one.entry ? listed([one.entry.account, one.entry.reason, one.entry.id]) : "";
   return h("td", { class: "num" }, one.left_out ? t("evaluation.left_out") : range(one), ...(by ? [h("br", {}), h("small", {}, by)] : []));
 }
 

@@ -4,7 +4,7 @@
 import { newestOf, worded } from "./api.js";
 import { byId, h, icon, patchList, say, setText, show } from "./dom.js";
 import * as fresh from "./fresh.js";
-import { TILE, fit, pixelOf, scheme, tilesOf, zoomed } from "./map_ground.js";
+import { fit, pixelOf, scheme, tilesOf, zoomed } from "./map_ground.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { emit, on, state } from "./state.js";
@@ -18,6 +18,7 @@ const HEALTH = ["fire", "fault", "isolated", "partly_isolated"];
 const ORDER = ["fire", "offline", "partly", "never_connected", "fault", "isolated", "partly_isolated", "unknown", "late", "commissioning", "online", "exempt"];
 const WELL = ["online", "exempt"];
 const PAN = 80;
+const SEAM = 0.5; // that no line shows between tiles which are drawn at parts of a pixel
 const NAME = 8; // letters of a community's name below its mark; the list has all of it
 const query = new URLSearchParams(location.search);
 const where = { town: query.get("town"), community: query.get("community") };
@@ -118,7 +119,7 @@ function drawPlaces(width, height) {
   const layers = [];
   if (tiles) {
     layers.push(svg("g", { class: "tiles" }, ...tilesOf(view, width, height).map((tile) =>
-      svg("image", { href: tiles.replace("{z}", tile.z).replace("{x}", tile.x).replace("{y}", tile.y), x: Math.round(tile.at[0]), y: Math.round(tile.at[1]), width: TILE, height: TILE }))));
+      svg("image", { href: tiles.replace("{z}", tile.z).replace("{x}", tile.x).replace("{y}", tile.y), x: tile.at[0], y: tile.at[1], width: tile.size + SEAM, height: tile.size + SEAM }))));
   }
   layers.push(...[...placed()].reverse().map((mark) => drawMark(mark, at(mark.at)))); // the worst on top
   if (!tiles) layers.push(...townNames(at));

@@ -3,6 +3,7 @@
 export const TILE = 256;
 const MOST_ZOOM = 18;
 const LEAST_ZOOM = 3;
+const EDGE = 80; // pixels that a view leaves free around its marks, both sides together
 const CELL = [26, 26]; // of the mark of a unit in the scheme
 const WIDE = [104, 62]; // of that of a community, with its name and count below
 const GAP = 14;
@@ -15,21 +16,15 @@ export function pixelOf([longitude, latitude], zoom) {
   return [((longitude + 180) / 360) * size, (0.5 - Math.log((1 + sine) / (1 - sine)) / (4 * Math.PI)) * size];
 }
 
-// The view in which all positions are in sight: its middle in pixels of the world, and the zoom.
+// The view in which all positions are in sight, as near as that can be: its middle in pixels of the world, and the zoom.
 export function fit(positions, width, height) {
   if (!positions.length) return { zoom: LEAST_ZOOM, middle: [0, 0] };
-  for (let zoom = MOST_ZOOM; zoom > LEAST_ZOOM; zoom -= 1) {
-    const view = around(positions, zoom);
-    if (view.width <= width - 80 && view.height <= height - 80) return view;
-  }
-  return around(positions, LEAST_ZOOM);
-}
-
-function around(positions, zoom) {
-  const all = positions.map((at) => pixelOf(at, zoom));
+  const all = positions.map((at) => pixelOf(at, 0));
   const [left, right] = [Math.min(...all.map(([x]) => x)), Math.max(...all.map(([x]) => x))];
   const [top, bottom] = [Math.min(...all.map(([, y]) => y)), Math.max(...all.map(([, y]) => y))];
-  return { zoom, middle: [(left + right) / 2, (top + bottom) / 2], width: right - left, height: bottom - top };
+  const times = Math.min((width - EDGE) / (right - left || 1e-9), (height - EDGE) / (bottom - top || 1e-9));
+  const zoom = Math.max(LEAST_ZOOM, Math.min(MOST_ZOOM, Math.log2(Math.max(times, 1))));
+  return { zoom, middle: [(left + right) / 2, (top + bottom) / 2].map((part) => part * 2 ** zoom) };
 }
 
 // One step nearer or farther, around the middle.
@@ -39,13 +34,15 @@ export function zoomed(view, by) {
   return { zoom, middle: view.middle.map((part) => part * factor) };
 }
 
-// The tiles that a view of this size shows, each with the place of its corner in it.
+// The tiles that a view of this size shows, each with the place of its corner and its size in it. Tiles are cut for whole
+// zooms: those of the nearest one are drawn larger or smaller.
 export function tilesOf(view, width, height) {
-  const left = view.middle[0] - width / 2, top = view.middle[1] - height / 2, last = 2 ** view.zoom - 1;
+  const z = Math.round(view.zoom), size = TILE * 2 ** (view.zoom - z), last = 2 ** z - 1;
+  const left = view.middle[0] - width / 2, top = view.middle[1] - height / 2;
   const found = [];
-  for (let x = Math.max(0, Math.floor(left / TILE)); x <= Math.min(last, Math.floor((left + width) / TILE)); x += 1) {
-    for (let y = Math.max(0, Math.floor(top / TILE)); y <= Math.min(last, Math.floor((top + height) / TILE)); y += 1) {
-      found.push({ x, y, z: view.zoom, at: [x * TILE - left, y * TILE - top] });
+  for (let x = Math.max(0, Math.floor(left / size)); x <= Math.min(last, Math.floor((left + width) / size)); x += 1) {
+    for (let y = Math.max(0, Math.floor(top / size)); y <= Math.min(last, Math.floor((top + height) / size)); y += 1) {
+      found.push({ x, y, z, at: [x * size - left, y * size - top], size });
     }
   }
   return found;

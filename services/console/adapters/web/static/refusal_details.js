@@ -5,8 +5,7 @@ import { has, keysOf, t } from "./text.js";
 
 const MORE = /^(.*); (\d+) more like it came before and were only counted$/s;
 const WORD = new Set(["code", "fault", "field"]);
-const quoted = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
-const known = keysOf("refusal_detail").map(([key, sentence]) => ({ key, pattern: new RegExp(`^${quoted(sentence).replace(/\{(\w+)\}/g, (_, name) => `(?<${name}>${WORD.has(name) ? "[\\w.]+" : ".+?"})`)}$`, "s") }));
+const known = sentences("refusal_detail", (name) => (WORD.has(name) ? "[\\w.]+" : ".+?"));
 
 const named = (groups) => (groups?.code ? { ...groups, code: t(`frame_error.${groups.code}`) } : groups);
 

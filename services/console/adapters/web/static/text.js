@@ -13,6 +13,13 @@ export function t(key, values) {
 // The keys of a family with their English sentences, as services write them.
 export const keysOf = (family) => Object.keys(catalogue).filter((key) => key.startsWith(`${family}.`)).map((key) => [key, catalogue[key].en]);
 
+// The same as patterns, by which such a sentence is known again; `what(name)`: what may stand in a place of it.
+export function sentences(family, what) {
+  const quoted = (text) => text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
+  const pattern = (text) => new RegExp(`^${quoted(text).replace(/\{(\w+)\}/g, (_, name) => `(?<${name}>${what(name)})`)}$`, "s");
+  return keysOf(family).map(([key, text]) => ({ key, pattern: pattern(text) }));
+}
+
 export const has = (key) => key in catalogue;
 
 // A pair [zh, en] of the registry or the pack.
