@@ -1,4 +1,4 @@
-"""`python -m services.compliance [figures | evaluate | log | replay ..]`: the service, or one answer from the log."""
+"""`python -m services.compliance [figures | explain | log | replay ..]`: the service, or one answer."""
 
 import asyncio
 import sys
@@ -31,6 +31,10 @@ def main() -> None:
         from services.compliance.cli import replay
 
         sys.exit(replay.run(sys.argv[2:], sys.stdout.buffer, sys.stderr))
+    if sys.argv[1:2] == ["explain"]:
+        from services.compliance.cli import explain
+
+        sys.exit(explain.run(sys.argv[2:], sys.stdout, sys.stderr))
     if sys.argv[1:]:
         from services.compliance.cli import figures
 

@@ -191,7 +191,8 @@ class Recipient(StrEnum):
     """Whom a step tells: fixed bodies, the unit's own people, its routed department, or the body that a case is about.
 
     `body` is for cases of bodies; of a district, which is nobody's office, the brigade. `committee` and `government`
-    are all bodies of that kind in the district.
+    are all bodies of that kind in the district. `acceptance` is who accepts buildings, where the unit's route names it:
+    of a new building that is not connected yet.
     """
 
     CENTRE = "centre"
@@ -205,6 +206,11 @@ class Recipient(StrEnum):
     BODY = "body"
     COMMITTEE = "committee"
     GOVERNMENT = "government"
+    ACCEPTANCE = "acceptance"
+
+
+ACCEPTANCE_ROUTE = "NEW_BUILDING"
+"""The category of a pack whose lead is `acceptance`: it also hears of every new building that is not connected."""
 
 
 class Dimension(StrEnum):

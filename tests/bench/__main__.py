@@ -16,6 +16,7 @@ RUNS: tuple[tuple[str, list[str]], ...] = (
     ("alerts, fire latency idle and in a storm", ["tests.bench.alerts"]),
     ("alerts, 10 000 units lost within 5 s: fires and mails", ["tests.bench.alerts", "--outage", "10000"]),
     ("archive of the log, one core (floor 40 000 records/s)", ["tests.bench.archive"]),
+    ("closing: a month computed from nothing, a day closed", ["tests.bench.compliance"]),
     ("a year of rates by day, 20 000 units (floor 1 s)", ["tests.bench.history"]),
     ("the page of 20 000 units in Chromium: first view, fire on screen, memory", ["tests.bench.console"]),
     ("the whole of FireNet", ["tests.bench.system"]),

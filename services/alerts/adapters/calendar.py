@@ -36,6 +36,11 @@ class ChinaCalendar:
         return year <= self._confirmed_until
 
 
+def is_arranged(version: str, year: int) -> bool:
+    """Tell whether the holidays of a year were known to this version; to one that is not of this calendar none were."""
+    return year <= next(iter(_order(version)), 0)
+
+
 def _order(version: str) -> tuple[int, ...]:
     """Return what versions are ordered by; before all others come those that are not of this calendar."""
     found = VERSION.fullmatch(version)

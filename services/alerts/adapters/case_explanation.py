@@ -6,6 +6,7 @@ from typing import Any, assert_never
 
 from psycopg.rows import dict_row
 
+from services.alerts.adapters.calendar import is_arranged
 from services.alerts.adapters.case_reader import alarm_state_of
 from services.alerts.adapters.letter_writer import KIND_EN, KIND_ZH
 from services.alerts.adapters.listing_rows import with_acts
@@ -13,6 +14,7 @@ from services.alerts.adapters.listing_words import ACTS, LEVELS, STATES, by, sai
 from services.alerts.adapters.postgres_cases import PostgresCaseTransaction, transaction_on
 from services.alerts.adapters.statements import SQL
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.clocks import Clock
 from services.alerts.domain.escalation.ladder import following, taken
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.escalation.triggers import (
@@ -97,6 +99,7 @@ def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows, listing
         yield f"  nobody's again {_at(lapses.due_at)}, unless it is over by then"
     for row in listings:
         yield from _listing(row)
+    yield from _letters(case)
     for span in (each for each in case.guarded if each.times == 0):
         days = f"from {span.first} to {span.last}"
         yield f"  its clocks stand still {days}: {span.name_zh} {span.name_en} ({span.clause})"
@@ -144,6 +147,14 @@ def _proven(notice: Mapping[str, Any]) -> str:
     return f"; nothing proven, by {notice['channel']} could be: {', '.join(could) or 'nothing'}"
 
 
+def _letters(case: Case) -> Iterator[str]:
+    """Say by when a letter is to be signed for or answered."""
+    for kind in (ClockKind.RECEIPT, ClockKind.REPLY):
+        clock = case.clocks.running.get(kind)
+        if clock is not None:
+            yield f"  {kind} of the letter of {clock.step} wanted by {_at(clock.due_at)}{_counted_by(clock)}"
+
+
 def _next(case: Case) -> str:
     if case.closure is not None:
         return f"next: nothing, closed {_at(case.closure.at)} ({case.closure.reason})"
@@ -157,9 +168,19 @@ def _next(case: Case) -> str:
         return "next: nothing, the last step is taken or no other may be; it stays open until its cause is gone"
     clock = case.clocks.step
     if clock is not None:
-        by = f", working days of calendar {clock.calendar_version}" if clock.calendar_version else ""
-        return f"next: {_name(step)} at {_at(clock.due_at)} ({_when(step)}{by})"
+        return f"next: {_name(step)} at {_at(clock.due_at)} ({_when(step)}{_counted_by(clock)})"
     return f"next: {_name(step)} ({_when(step)})"
+
+
+def _counted_by(clock: Clock) -> str:
+    """Say by which calendar a clock was counted, and whether the holidays of the year that it ends in were known."""
+    if not clock.calendar_version:
+        return ""
+    year = clock.due_at.astimezone(CHINA).year
+    told = ""
+    if not is_arranged(clock.calendar_version, year):
+        told = f"; 暂定 provisional: the holidays of {year} were not published, it is counted again when they are"
+    return f", working days of calendar {clock.calendar_version}{told}"
 
 
 def _when(step: LadderStep) -> str:

@@ -27,7 +27,7 @@ from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Contact, Telephones
 from services.kernel.calendar import CHINA, day_number
 from services.kernel.effective import in_force
-from services.kernel.words import BodyKind, ContactRole, Recipient, TelephoneUse
+from services.kernel.words import ACCEPTANCE_ROUTE, BodyKind, ContactRole, Recipient, TelephoneUse
 from services.runtime.logging import get_logger
 
 WHOLE_DISTRICT = Named("全区", "the whole district")
@@ -160,6 +160,9 @@ class RegistryDirectory:
         chosen = None
         with contextlib.suppress(NoPack):
             chosen = self._packs.of(district, day)
+        if kind == Recipient.ACCEPTANCE:
+            routes = () if chosen is None else chosen.pack.routes
+            return [BodyCode(one.lead) for one in routes if one.code == ACCEPTANCE_ROUTE and one.lead]
         found = {} if chosen is None else {one.code: one.kind for one in chosen.pack.departments}
         others = {one.code: one.kind for each in self._packs.of_all(day).values() for one in each.pack.departments}
         for record in self._departments.values():

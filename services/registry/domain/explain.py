@@ -9,6 +9,7 @@ from services.kernel.words import BodyKind, ContactRole, Recipient
 from services.registry.domain.bodies import Body
 from services.registry.domain.entities import Contact, Routing, Unit
 from services.registry.domain.policy import LadderStep, Policy
+from services.registry.domain.routing import acceptance_gate
 
 UNIT_ROLES: Mapping[Recipient, ContactRole] = {
     Recipient.UNIT_CONTROL_ROOM: ContactRole.CONTROL_ROOM,
@@ -98,6 +99,8 @@ def _bodies(recipient: Recipient, unit: Unit, route: Routing, policy: Policy) ->
             return (unit.town,)
         case Recipient.DEPARTMENT:
             return (route.lead, *route.copies)
+        case Recipient.ACCEPTANCE:
+            return tuple(code for code in acceptance_gate(policy) if code in (route.lead, *route.copies))
         case Recipient.UNIT_CONTROL_ROOM | Recipient.UNIT_MANAGER | Recipient.MAINTENANCE | Recipient.GRID_OFFICER:
             return ()
         case _:

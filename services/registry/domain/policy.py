@@ -10,9 +10,6 @@ from services.kernel.scope import Scope
 from services.kernel.words import AdjustmentKind, Period, Recipient
 from services.registry.domain.bodies import Body
 
-ACCEPTANCE_ROUTE = "NEW_BUILDING"
-"""The category whose lead is the acceptance gate: it also hears of every new building that is not connected."""
-
 
 @dataclass(frozen=True, slots=True)
 class RouteRule:

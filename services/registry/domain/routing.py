@@ -2,9 +2,9 @@
 
 from datetime import date
 
-from services.kernel.words import Construction
+from services.kernel.words import ACCEPTANCE_ROUTE, Construction
 from services.registry.domain.entities import Routing, Unit
-from services.registry.domain.policy import ACCEPTANCE_ROUTE, Policy
+from services.registry.domain.policy import Policy
 
 
 def resolve(unit: Unit, policy: Policy, day: date) -> Routing:
@@ -33,5 +33,10 @@ def _acceptance_gate(unit: Unit, policy: Policy, day: date) -> tuple[str, ...]:
     connected = unit.commissioned_on is not None and unit.commissioned_on <= day
     if unit.construction is Construction.EXISTING or connected:
         return ()
+    return acceptance_gate(policy)
+
+
+def acceptance_gate(policy: Policy) -> tuple[str, ...]:
+    """Return the department that accepts buildings, nobody where the pack names none."""
     rule = policy.routes.get(ACCEPTANCE_ROUTE)
     return (rule.lead,) if rule is not None and rule.lead is not None else ()

@@ -2,13 +2,16 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.contract.compliance.pipe import answer
+from tests.contract.compliance.scenario import DAY, Scenario, seconds
 
 EXAMPLES = Path(__file__).parent / "examples"
+HOUR = 3600
 CASES = ["silent-ingest-says-leaving", "broker-down-20-minutes", "last-will-makes-late-at-once", "registered-points"]
 ASK = {
     "figures": [
@@ -52,6 +55,27 @@ def test_signals_shuffled_and_doubled_end_in_the_same_answer(name: str, seed: in
     late = [{**line, "recorded_at": lines[-1]["recorded_at"]} for line in signals]
 
     assert asked(EXAMPLES / name, tmp_path, log_of(ticks + late)) == asked(EXAMPLES / name, tmp_path, log_of(lines))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_doubled_shuffled_and_six_hours_late_the_figures_of_a_day_are_those_of_the_clean_stream(
+    seed: int, tmp_path: Path
+) -> None:
+    """Half of the signals, an outage and a fault among them, come six hours after they were received by ingest."""
+    chance, clean = random.Random(seed), Scenario(tmp_path).unit().gateway().ticks(0, DAY + 7 * HOUR)
+    clean.heartbeats(0, 5 * HOUR).heartbeats(6 * HOUR, 20 * HOUR)
+    clean.signal(7 * HOUR, "fault", point="p1").signal(8 * HOUR, "restore", point="p1", restores="fault")
+    late = replace(clean, log=[line for line in clean.log if is_tick({"event": line[2]})])
+    signals = [line[2] for line in clean.log if not is_tick({"event": line[2]})]
+    for event in chance.sample(signals, len(signals) * 4 // 3, counts=[2] * len(signals)) + signals:
+        received = seconds(event["time"])
+        late.log.append((received + (6 * HOUR if chance.random() < 0.5 else 0), len(late.log), event))
+    chance.shuffle(late.log)
+
+    for metric in ("time_weighted_networking_rate", "coverage", "data_completeness", "device_intact_rate"):
+        figure = clean.figure(metric, 0, DAY)
+        assert figure["complete"]
+        assert late.figure(metric, 0, DAY) == figure
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -25,6 +25,21 @@ def test_who_is_listed_in_mid_month_counts_for_his_days_only(district: Scenario)
     assert district.counts("unit_availability", 0, DAY, unit="U2") == (0, 0, 0, 0)
 
 
+def test_who_leaves_the_key_unit_list_in_mid_month_counts_for_his_days_only(district: Scenario) -> None:
+    district.ticks(3660, 2 * DAY, 60).unit(since="2026-03-11", key_unit=False)
+    assert district.counts("time_weighted_networking_rate", 0, 2 * DAY)[1] == DAY
+    assert district.counts("unit_availability", DAY, 2 * DAY, unit="U1") == (0, 0, 0, 0)
+
+
+def test_a_department_that_is_merged_into_another_keeps_the_days_before(district: Scenario) -> None:
+    """The pack of the new day has another department for the category, so the registry has another row."""
+    district.ticks(3660, 2 * DAY, 60).unit(since="2026-03-11", lead_department="civil-affairs")
+    for department in ("health", "civil-affairs"):
+        told = district.counts("time_weighted_networking_rate", 0, 2 * DAY, slice={"department": department})
+        assert told[1] == DAY
+    assert district.counts("access_rate", 2 * DAY - 1, slice={"department": "health"})[1] == 0
+
+
 def test_a_retired_unit_counts_up_to_the_day_it_is_retired_on(district: Scenario) -> None:
     district.ticks(3660, 2 * DAY, 60).unit("U2", commissioned_on=None, retired_on="2026-03-11")
     assert district.counts("unit_availability", 0, 2 * DAY, unit="U2") == (0, DAY, 0, 0)

@@ -25,6 +25,7 @@ from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.ids import CaseId
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import PartitionClaim
+from services.kernel.calendar import CHINA
 from services.kernel.ids import finding_id
 from services.runtime.kafka import Record
 from services.runtime.kafka_loop import ConsumedRecord, Unavailable
@@ -302,6 +303,16 @@ def test_calendar_knows_adjusted_days_and_what_it_only_projects() -> None:
     assert not calendar.confirmed(2099)
     due = reply_due(datetime(2026, 9, 30, 4, tzinfo=UTC), 3, calendar.is_working)
     assert due > datetime(2026, 10, 10, tzinfo=UTC)
+
+
+def test_saturday_14_february_2026_is_a_working_day_and_monday_the_16th_is_not() -> None:
+    """A letter of the eve of the Spring Festival, to be answered in three working days."""
+    calendar = ChinaCalendar()
+    assert [calendar.is_working(date(2026, 2, day)) for day in (13, 14, 15, 16, 23, 24)] == [
+        True, True, False, False, False, True,
+    ]  # fmt: skip
+    eve = datetime(2026, 2, 13, 10, tzinfo=CHINA)
+    assert reply_due(eve, 3, calendar.is_working) == datetime(2026, 2, 26, tzinfo=CHINA), "the 14th, 24th and 25th"
 
 
 class NoReader(CaseReader):

@@ -74,6 +74,22 @@ async def test_what_somebody_took_and_did_not_end_in_time_is_nobody_s_again_and_
         assert ClockKind.UN_ACKNOWLEDGE in stands(harness, case_id).clocks.running, "its time begins anew"
 
 
+async def test_a_fire_or_fault_whose_restore_never_comes_is_reminded_of_and_never_over_by_silence() -> None:
+    kinds = dict.fromkeys((CaseKind.FIRE, CaseKind.FAULT), timedelta(hours=8))
+    fault = (step("H0", 0, Recipient.CENTRE), step("H1", 2, Recipient.UNIT_MANAGER), step("H4", 24, Recipient.STREET))
+    harness = Harness(ladders={CaseKind.FIRE: FIRE, CaseKind.FAULT: fault}, un_acknowledge=kinds)
+    await harness.take(event(Happening.FIRED, kind=CaseKind.FIRE, cause="s1", point="1"), topic="alarms")
+    await harness.take(event(kind=CaseKind.FAULT, cause="f1", point="2"))
+    await harness.work()
+    for case_id in list(harness.store.tables.cases):
+        await harness.acknowledgements.acknowledge(case_id, CENTRE, "")
+    await harness.pass_time(60 * 24 * HOUR, every=HOUR)
+    cases = list(harness.store.tables.cases.values())
+    assert [(one.is_open, one.acknowledged) for one in cases] == [(True, None)] * 2, "in sight again"
+    assert len(entries(harness, "acknowledgement_lapsed")) == 2
+    assert {code for _, code in harness.store.tables.steps} == {"F0", "F1", "H0", "H1", "H4"}
+
+
 async def test_after_a_lapse_steps_keep_the_distance_of_the_pack_and_hold_up_none_that_waits_for_nobody() -> None:
     """Taken at once they told manager, street and department together, or six times the same."""
     ladder = (

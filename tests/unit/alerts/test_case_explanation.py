@@ -1,18 +1,20 @@
 """Why somebody was told of a case, or was not, in one look."""
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from services.alerts.adapters.case_explanation import explained
 from services.alerts.adapters.listing_words import ACTS, LEVELS, STATES
 from services.alerts.domain.case.case import Case, Grouping
+from services.alerts.domain.case.clocks import Clock, Clocks
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.escalation.triggers import OnEvent, WorkingDays
 from services.alerts.domain.ids import CaseId
-from services.kernel.words import AlarmState, CaseEvent, Recipient, StepExit, WorkingCalendarName
+from services.kernel.calendar import CHINA
+from services.kernel.words import AlarmState, CaseEvent, ClockKind, Recipient, StepExit, WorkingCalendarName
 from tests.unit.alerts.build import HAZARD, at, case, clocks, step
 
 CATALOGUE = Path("services/console/adapters/web/static/catalogue.json")
@@ -65,6 +67,21 @@ def test_a_case_without_a_step_clock_says_what_it_waits_for() -> None:
     done = case(step="H4", clocks=clocks())
     assert "the last step is taken" in (said(done, [], []))[-1]
     assert "closed 2026-03-04 16:01:00 (restored)" in (said(close(done, "restored", at(60)), [], []))[-1]
+
+
+def test_a_due_date_in_a_year_without_its_holiday_notice_is_marked_provisional() -> None:
+    version = "CN 2026 holidays-0.100"
+    told = {}
+    for day in (datetime(2026, 12, 30, tzinfo=CHINA), datetime(2027, 1, 8, tzinfo=CHINA)):
+        reply = Clocks({ClockKind.REPLY: Clock(day, "H4", version), ClockKind.STEP: Clock(day, "H5", version)})
+        ladder = (*HAZARD, step("H5", 0, Recipient.STREET, trigger=WorkingDays(4, WorkingCalendarName.CN)))
+        told[day.year] = said(case(ladder=ladder, step="H4", clocks=reply), [row("H4")], [])[-2:]
+    assert told[2026] == [
+        f"  reply of the letter of H4 wanted by 2026-12-30 00:00:00, working days of calendar {version}",
+        f"next: H5 步骤H5 Step H5 at 2026-12-30 00:00:00 (4 working days of CN after it was detected, "
+        f"working days of calendar {version})",
+    ]
+    assert all("暂定 provisional: the holidays of 2027 were not published" in line for line in told[2027])
 
 
 def test_a_step_that_was_passed_over_says_why() -> None:

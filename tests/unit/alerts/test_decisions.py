@@ -27,7 +27,7 @@ from services.alerts.domain.delivery.notice import notice_id_of
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.escalation.deadlines import reply_due
 from services.alerts.domain.escalation.ladder import Pace, climb, clock_from, is_due
-from services.alerts.domain.ids import CaseId, NoticeId
+from services.alerts.domain.ids import BodyCode, CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, again, find_causes, open_common
 from services.alerts.domain.routing.recipients import recipients_of_step
 from services.alerts.lanes.delivery_workers import for_retries_of, per_channel_of
@@ -102,6 +102,27 @@ def test_contact_with_two_channels_gets_two_copies() -> None:
     both = contact("a", "centre", webhook_url="https://a.firenet-demo.cn", webhook_secret_ref="s")
     recipients = recipients_of_step(Book(both), case(), step("S", 0, Recipient.CENTRE))
     assert {one.channel for one in recipients.addresses} == {Channel.EMAIL, Channel.WEBHOOK}
+
+
+class WithAcceptance(Book):
+    def bodies(self, kind: str, district: str) -> list[BodyCode]:
+        return [BodyCode("construction")] if kind == "acceptance" else super().bodies(kind, district)
+
+
+def test_a_building_accepted_without_connection_tells_who_accepts_buildings_first_and_its_department_later() -> None:
+    book = WithAcceptance(contact("a", "centre"), contact("b", "construction"), contact("c", "health"))
+    first = step("H0", 0, Recipient.CENTRE, Recipient.ACCEPTANCE)
+
+    def told(kind: CaseKind, lead: str, *copies: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        one = case(kind)
+        one = replace(one, facts=replace(one.facts, lead_department=lead, copy_departments=copies))
+        recipients = recipients_of_step(book, one, first)
+        return recipients.names, recipients.missing
+
+    assert told(CaseKind.NEVER_CONNECTED, "health", "construction") == (("centre", "construction"), ())
+    assert told(CaseKind.NEVER_CONNECTED, "construction") == (("centre", "construction"), ()), "a building site"
+    assert told(CaseKind.NEVER_CONNECTED, "health") == (("centre",), ()), "not new: nobody is missing"
+    assert told(CaseKind.CONNECTION_LOST, "construction") == (("centre",), ()), "a department is never told first"
 
 
 def losses(*rows: tuple[str, float, str, str]) -> list[Candidate]:

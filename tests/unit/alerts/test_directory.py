@@ -43,6 +43,8 @@ def test_directory_knows_units_routes_contacts_and_the_pack() -> None:
     facts = here.facts(unit_subject("U1"), NOW)
     assert (facts.town, facts.lead_department, facts.carriers) == ("T07", "health", ("unicom",))
     assert here.bodies("centre", "gulou") == ["centre"]
+    assert here.bodies("acceptance", "gulou") == ["construction"]
+    assert here.bodies("acceptance", "nowhere") == []
     assert [one.contact_id for one in here.contacts("U1")] == ["c2"]
     assert here.sizes("gulou") == {"town:T07": 1, "carrier:unicom": 1}
     rules = here.rules(NOW, "gulou")

@@ -275,6 +275,22 @@ async def test_members_wait_while_half_of_them_are_out() -> None:
     assert harness.recipients("H0") == []
 
 
+async def test_an_outage_of_80_units_of_a_carrier_is_one_common_case_and_freezes_their_ladders() -> None:
+    """H1 of each would be due after an hour; the hold is two."""
+    units = [f"U{number:02}" for number in range(80)]
+    harness = Harness(*units, common_by=("carrier",), common_units=10, common_hold=timedelta(hours=2))
+    await harness.take(*[event(of=name) for name in units])
+    await harness.pass_time(60, every=10)
+    await harness.pass_time(1.9 * 3600, every=600)
+    cases = harness.store.tables.cases.values()
+    (common,) = (one for one in cases if one.is_common)
+    assert common.grouping.cause_key == "carrier:cmcc"
+    members = [one for one in cases if one.grouping.common_case_id == common.case_id]
+    assert len(members) == 80
+    assert {one.step for one in members} == {None}
+    assert {code for case_id, code in harness.store.tables.steps if case_id != common.case_id} == set()
+
+
 async def test_common_cause_that_stands_is_told_again_at_each_repeat_until_somebody_takes_it() -> None:
     harness = Harness(*MANY, common_units=5, grouping=replace(GROUPING, repeat=timedelta(minutes=5)))
     await harness.take(*[event(of=name) for name in MANY])

@@ -142,6 +142,12 @@ def test_what_may_lie_on_either_side_of_the_target_begins_and_ends_nothing() -> 
     assert phases([close(BELOW)], [close(OPEN, DAY + 1)]) == [Phase.BEGAN, Phase.CHANGED]
 
 
+def test_a_scope_of_nobody_is_no_finding_and_ends_one() -> None:
+    empty = Verdict.NOT_APPLICABLE
+    assert phases([close(empty)]) == []
+    assert phases([close(BELOW)], [close(empty, DAY + 1)]) == [Phase.BEGAN, Phase.ENDED]
+
+
 def test_a_revision_of_an_older_close_changes_nothing_and_of_the_newest_it_does() -> None:
     assert phases([close(MET)], [close(MET, DAY + 1)], [close(BELOW, DAY, 2)]) == []
     assert phases([close(BELOW)], [close(MET, DAY, 2)], [close(BELOW, DAY, 3)]) == [

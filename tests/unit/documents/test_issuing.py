@@ -1,12 +1,13 @@
 """Requests to documents: each once, in the order they came, and none holds up another."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from services.documents.domain.document import document_id_of
-from services.documents.domain.request import Request
+from services.documents.domain.request import Named, Request
 from services.documents.metrics import DocumentsMetrics
 from services.documents.ports import StreamUnavailable
 from services.documents.worker.drafts import DraftService
@@ -87,6 +88,18 @@ async def test_a_request_that_comes_again_has_its_document() -> None:
     assert list(here.store.tables.documents.values()) == [first]
     assert here.counted("firenet_documents_duplicates_total") == 2
     assert here.woken == 1
+
+
+async def test_a_document_keeps_the_name_that_a_body_had_when_it_was_asked_for() -> None:
+    """Documents knows no register: what a body is called stands in the request, and the text is made once."""
+    here = Scenario()
+    await here.take(request("R1"))
+    [before] = here.store.tables.documents.values()
+    later = request("R2")
+    await here.take(replace(later, issuer=replace(later.issuer, name=Named("更名后的中心"))), offset=2)
+    first, second = here.store.tables.documents.values()
+    assert first == before
+    assert second.request.issuer.name.zh == "更名后的中心"
 
 
 async def test_what_cannot_be_rendered_gives_its_number_back_and_holds_nobody_up() -> None:

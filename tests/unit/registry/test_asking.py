@@ -64,6 +64,12 @@ async def test_register_in_order_is_clean() -> None:
     assert (report.clean, report.units, report.unrouted, report.without_gateway) == (True, 1, [], 0)
 
 
+async def test_the_first_step_of_a_new_building_names_who_accepts_buildings_until_it_is_connected() -> None:
+    for commissioned_on, named in ((None, True), (DAY, False)):
+        lines = await explained(unit(construction=Construction.NEW_BUILD, commissioned_on=commissioned_on), street())
+        assert any("acceptance: 建设局 (construction)" in line for line in lines) is named
+
+
 @pytest.mark.parametrize("missing", ["C-health", "C-T001", "C-centre", "C-U-manager", "C-U-control_room"])
 async def test_each_missing_reader_is_a_gap(missing: str) -> None:
     answers, _ = await register(unit(), gateway(), street(), *(each for each in PEOPLE if each.contact_id != missing))

@@ -132,6 +132,13 @@ def test_hazard_ladder_climbs_to_the_department_within_a_day(pack: Pack) -> None
     assert steps["H4"].reply_working_days == 3
 
 
+def test_a_new_building_that_is_not_connected_is_told_first_to_who_accepts_buildings(pack: Pack) -> None:
+    ladder = pack.ladders["hazard"]
+    assert "never_connected" in ladder.kinds
+    assert Recipient.ACCEPTANCE in ladder.steps[0].tells
+    assert Recipient.STREET not in ladder.steps[0].tells, "never first"
+
+
 def test_fire_tells_centre_and_control_room_at_once_and_no_department(pack: Pack) -> None:
     (step,) = pack.ladders["fire"].steps
     assert (step.after_s, set(step.tells)) == (0, {Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM})

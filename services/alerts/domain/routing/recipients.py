@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from services.alerts.domain.case.case import Case
+from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import SubjectFacts, SubjectKind, body_code
 from services.alerts.domain.escalation.steps import LadderStep
 from services.alerts.domain.ids import BodyCode, ContactId
@@ -25,7 +26,10 @@ class AddressBook(Protocol):
     """The registry's contacts as they stand now."""
 
     def bodies(self, kind: str, district: str) -> Sequence[BodyCode]:
-        """Return the district's bodies of a kind (`centre`, `brigade`, `committee`, `government`)."""
+        """Return the district's bodies of a kind (`centre`, `brigade`, `committee`, `government`).
+
+        `acceptance`: who accepts buildings there.
+        """
         ...
 
     def contacts(self, body: str) -> Sequence[Contact]:
@@ -150,11 +154,30 @@ def _resolve(book: AddressBook, case: Case, role: Recipient) -> list[tuple[str, 
         codes = _of_kind(book, role, facts)
     elif role is Recipient.STREET:
         codes = (facts.town,) if facts.town else ()
+    elif role is Recipient.ACCEPTANCE:
+        return [(code, _offices(book, code)) for code in _of_acceptance(book, case)]
     else:
         codes = tuple(code for code in (facts.lead_department, *facts.copy_departments) if code)
     if not codes:
         return [(str(role), [])]
-    return [(code, [contact for contact in book.contacts(code) if contact.role == "office"]) for code in codes]
+    return [(code, _offices(book, code)) for code in codes]
+
+
+def _offices(book: AddressBook, code: str) -> list[Contact]:
+    return [contact for contact in book.contacts(code) if contact.role == "office"]
+
+
+def _of_acceptance(book: AddressBook, case: Case) -> list[str]:
+    """Return who accepts buildings, where the route of this one names them; nobody is missing where it does not.
+
+    The registry copies to them what is built and not connected yet. What they answer for themselves is new to them
+    only as long as it was never connected: of a line that is lost a department hears later.
+    """
+    facts = case.facts
+    named = {*facts.copy_departments}
+    if case.kind is CaseKind.NEVER_CONNECTED:
+        named.add(facts.lead_department)
+    return [code for code in book.bodies(str(Recipient.ACCEPTANCE), facts.district) if code in named]
 
 
 def _of_kind(book: AddressBook, role: Recipient, facts: SubjectFacts) -> Sequence[str]:

@@ -39,3 +39,9 @@ DELETE FROM compliance.outbox WHERE position = ANY (%s)
 SELECT metric, scope, slice_kind, slice_id, period_kind, period_from, period_to, revision, known_at, figure::text
 FROM compliance.figures WHERE period_from >= %s AND period_to <= %s
 ORDER BY known_at, period_kind, period_from, metric, scope, slice_kind, slice_id, revision
+
+-- figure_revisions --
+SELECT metric, scope, slice_kind, slice_id, period_kind, period_from, period_to, revision, known_at, figure::text
+FROM compliance.figures
+WHERE metric = %s AND scope = %s AND slice_kind = %s AND slice_id = %s AND period_kind = %s AND period_from = %s
+ORDER BY revision
