@@ -19,6 +19,13 @@ from services.runtime.murmur2 import murmur2
 from services.runtime.patience import backoff_s
 
 BATCH_BYTES = 512 * 1024
+STORED_WITHIN_MS = 3000
+"""A broker that leaves records without a word for so long is left, and they are sent to whoever leads by then.
+
+A process that is killed closes its connections; a machine without power says nothing, and a fire has 10 s.
+"""
+ANSWERED_WITHIN_MS = 5000
+"""The same for whoever reads (40 s by default). A group that waits longer for a member is joined again meanwhile."""
 UNBROKEN = 200
 """Records that a follower hands over at a stretch."""
 
@@ -178,7 +185,7 @@ class BatchProducer:
             "linger_ms": linger_ms,
             "max_batch_size": BATCH_BYTES,
             "max_request_size": max_request_bytes,
-            "request_timeout_ms": 15000,
+            "request_timeout_ms": STORED_WITHIN_MS,
             "metadata_max_age_ms": 60000,
         }
         self._producer: AIOKafkaProducer | None = None
@@ -322,6 +329,7 @@ class CompactedFollower:
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            request_timeout_ms=ANSWERED_WITHIN_MS,
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
         try:

@@ -7,15 +7,14 @@ leaves a note of that offset with the group, to begin from when the database can
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import ConsumerStoppedError, KafkaError
 
 from services.runtime.clock import SystemClock
-from services.runtime.kafka import stop_consumer
+from services.runtime.kafka import ANSWERED_WITHIN_MS, stop_consumer
 from services.runtime.kafka_group import leave_group
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
@@ -47,8 +46,7 @@ class _GapMet(Exception):
     """The same, met by who goes on: the partitions are assigned anew, and there it is passed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumedRecord:
+class ConsumedRecord(NamedTuple):
     key: bytes | None
     value: bytes
     partition: int
@@ -182,6 +180,7 @@ class KafkaLoop:
             group_instance_id=self._instance if self._static else None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            request_timeout_ms=ANSWERED_WITHIN_MS,
             session_timeout_ms=10000,
             heartbeat_interval_ms=1000,
             max_poll_interval_ms=120000,
