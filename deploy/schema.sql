@@ -1737,7 +1737,8 @@ CREATE VIEW rules.visibility_now AS
             WHEN ((watermark IS NULL) OR ((now() - watermark) > make_interval(secs => blind_after_s)) OR ((watermark > now()) AND ((now() - saved_at) > make_interval(secs => blind_after_s)))) THEN 'blind'::text
             ELSE visibility
         END AS visibility
-   FROM rules.partitions;
+   FROM rules.partitions
+ OFFSET 0;
 
 CREATE OR REPLACE FUNCTION alerts.case_subject()
  RETURNS trigger

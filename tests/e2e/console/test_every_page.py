@@ -13,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from tests.e2e.console import test_page as live
 from tests.e2e.console.chromium import CHROMIUM
-from tests.integration.console.harness import Console, console
+from tests.integration.console.harness import Console, console, until
 from tests.integration.console.scenario import Scenario, district
 from tests.unit.console.test_every_route import ROWS, How
 
@@ -41,9 +41,12 @@ FOCUSED = """() => {
   const seen = style.outlineStyle !== "none" || style.boxShadow !== "none";
   return { fresh: many.size > before, seen, what: one.outerHTML.slice(0, 120) };
 }"""
+QUIET = """() => document.fonts.status === "loaded" && performance.now() - 400 > Math.max(
+  ...performance.getEntriesByType("resource").map((one) => one.responseEnd || performance.now()))"""
+"""Nothing has come for a while, and nothing is on its way."""
 
 
-def test_every_page_is_named_here() -> None:
+async def test_every_page_is_named_here() -> None:
     behind_a_door = {name.removeprefix("GET ") for name, row in ROWS.items() if row.how not in (How.DOOR, How.LINK)}
     pages = {path for path in behind_a_door if not path.startswith(("POST ", "/api/"))}
     assert pages == {page.partition("?")[0] for page in PAGES}
@@ -102,10 +105,9 @@ async def test_every_page_is_worked_with_the_keyboard_alone(chromium: Chromium, 
 
 async def _settled(page: Page) -> None:
     """Wait until what the page asks for at its start has come, or has been refused."""
+
+    async def quiet() -> bool:
+        return bool(await page.evaluate(QUIET))
+
     await expect(page.locator("h1")).to_be_visible()
-    await page.wait_for_function("document.fonts.ready.then(() => true)")
-    await page.wait_for_function(
-        "performance.getEntriesByType('resource').every((one) => one.responseEnd > 0)"
-        " && performance.now() - Math.max(0, ...performance.getEntriesByType('resource')"
-        ".filter((one) => !one.name.includes('/stream')).map((one) => one.responseEnd)) > 300"
-    )
+    await until(quiet)
