@@ -42,7 +42,8 @@ FOCUSED = """() => {
   return { fresh: many.size > before, seen, what: one.outerHTML.slice(0, 120) };
 }"""
 OVERLAPS = """() => [...document.querySelectorAll(".rate")].some((rate) => {
-  const [one, other] = [".rate-percent", ".rate-fraction"].map((name) => rate.querySelector(name).getBoundingClientRect());
+  const box = (name) => rate.querySelector(name).getBoundingClientRect();
+  const one = box(".rate-percent"), other = box(".rate-fraction");
   return one.right > other.left && other.right > one.left && one.bottom > other.top && other.bottom > one.top;
 })"""
 QUIET = """() => document.fonts.status === "loaded" && performance.now() - 400 > Math.max(
