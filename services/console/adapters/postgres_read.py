@@ -103,8 +103,10 @@ class PostgresReadModel:
     async def units(self, slice_: Slice, query: UnitQuery) -> UnitPage:
         where, parameters = unit_filter(query)
         async with self._snapshot(slice_) as reader:
-            ((total,),) = await reader.all(SQL["units_count"], where=where, **parameters)
-            found = await reader.all(SQL["units"], where=where, **parameters, offset=query.offset, limit=query.limit)
+            read = await reader.all(SQL["units"], where=where, **parameters, offset=query.offset, limit=query.limit)
+            found, total = [row[1:] for row in read], read[0][0] if read else 0
+            if not read and query.offset:
+                ((total,),) = await reader.all(SQL["units_count"], where=where, **parameters)
             marks = await self._marks(reader, [row[0] for row in found])
             return UnitPage(total, tuple(self._unit(row, marks) for row in found))
 

@@ -81,6 +81,32 @@ def test_the_page_asks_for_nothing_beyond_this_server() -> None:
     assert "innerHTML" not in SOURCES
 
 
+def test_modules_have_the_names_that_they_use_of_others() -> None:
+    """A browser runs nothing of a page that imports a name which is not there, or calls one that it did not import."""
+    sources = {path.name: path.read_text(encoding="utf-8") for path in texts.STATIC.glob("*.js")}
+    there = {
+        module: set(re.findall(r"export (?:async )?(?:function|const|let|class) (\w+)", source))
+        for module, source in sources.items()
+    }
+    helpers = set[str]().union(*(there[module] for module in ("api.js", "dom.js", "text.js", "words.js")))
+    lacking = []
+    for module, source in sources.items():
+        imported: set[str] = set()
+        for names, other in re.findall(r'import \{([^}]*)\} from "\./([\w.]+)"', source):
+            asked = {name.split(" as ")[0].strip() for name in names.split(",")} - {""}
+            lacking += [f"{module}: {other} has no {name}" for name in asked - there[other]]
+            imported |= {name.split(" as ")[-1].strip() for name in names.split(",")}
+        code = re.sub(r"^\s*//.*", "", source, flags=re.MULTILINE)
+        own = {
+            name
+            for declared in (r"(?:function|const|let|class|import \* as) (\w+)", r"\b(\w+)(?: =|[,)}\]])")
+            for name in re.findall(declared, code)
+        }
+        called = set(re.findall(r"(?<![.\w#])(\w+)\(", code)) & helpers
+        lacking += [f"{module}: {name} is not imported" for name in called - imported - own]
+    assert lacking == []
+
+
 def test_the_modules_of_the_page_import_each_other_in_no_circle() -> None:
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for path in texts.STATIC.glob("*.js"):

@@ -154,7 +154,10 @@ WHERE {slice} AND case_id = %(case_id)s AND document_id = %(document_id)s AND f.
 
 -- outside_common --
 -- Whoever sees the common case sees its members there, not once more in the list.
-NOT EXISTS (SELECT FROM alerts.cases o WHERE o.case_id = c.common_case_id AND o.state = 'open' AND c.kind <> 'fire')
+-- Not as NOT EXISTS: the planner takes that join for one that leaves a single row, and looks for each case's clock by
+-- itself. The common causes are few, found by the index of what is open, and read once.
+(c.common_case_id IS NULL OR c.kind = 'fire' OR c.common_case_id <> ALL (ARRAY(
+    SELECT o.case_id FROM alerts.cases o WHERE o.state = 'open' AND o.subject_kind = 'common_cause')))
 
 -- case_counts --
 SELECT count(*), count(*) FILTER (WHERE acknowledged_at IS NULL), count(*) FILTER (WHERE held_until > now()),

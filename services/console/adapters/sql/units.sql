@@ -87,12 +87,19 @@ CASE WHEN health_now = 'fire' THEN 0
      WHEN connection_now = 'exempt' THEN 11 ELSE 12 END
 
 -- units --
-SELECT {unit_columns}
-FROM rules.units_now WHERE {slice} AND {where}
-ORDER BY {pressing}, greatest(connection_since, health_since) DESC NULLS LAST, unit_id
-OFFSET %(offset)s LIMIT %(limit)s
+-- Counted and put in order in one pass, of narrow rows; what is wide is read for the rows of the page alone. The count
+-- comes first in each row.
+WITH found AS MATERIALIZED (
+    SELECT unit_id, {pressing} AS rank, greatest(connection_since, health_since) AS since
+    FROM rules.units_now WHERE {slice} AND {where}
+), page AS MATERIALIZED (
+    SELECT * FROM found ORDER BY rank, since DESC NULLS LAST, unit_id OFFSET %(offset)s LIMIT %(limit)s
+)
+SELECT (SELECT count(*) FROM found), {unit_columns} FROM page JOIN rules.units_now USING (unit_id)
+ORDER BY rank, since DESC NULLS LAST, unit_id
 
 -- units_count --
+-- Where a page begins behind the last of them.
 SELECT count(*) FROM rules.units_now WHERE {slice} AND {where}
 
 -- unit --

@@ -105,7 +105,7 @@ class EvaluationApi:
         known = await self._read.names()
         bodies = {str(row.score["body"]).rpartition("/")[2] for row in board.rows}
         names = {code: known.bodies[code] for code in bodies if code in known.bodies}
-        return as_json({"board": board, "names": names, "rules": known.evaluations})
+        return as_json({"board": board, "names": names, "rules": known.evaluations, "scopes": dict(known.all_scopes)})
 
     async def enter(self, request: Request, body: PointsBody) -> Response:
         def tell(username: str, outcome: str) -> None:

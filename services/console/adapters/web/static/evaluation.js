@@ -13,6 +13,7 @@ const SHANGHAI_H = 8;
 let board = { periods: [], shown: null, rows: [], may_enter: false, waiting: [] };
 let names = {};
 let rules = {}; // how bodies are scored, as the pack of today has it
+let scopes = {};
 let wanted = null;
 
 const called = (said) => (state.lang === "en" ? said.en || said.zh : said.zh);
@@ -21,6 +22,7 @@ const bodyName = (score) => (score.body_called ? called(score.body_called) : nam
 const districtOf = (score) => (score.body.includes("/") ? score.body.split("/")[0] : "");
 const schemeOf = (score) => `${districtOf(score)}/${score.pack.pack_id}/${score.scheme}`;
 const range = (one) => (one.low === null ? "—" : one.low === one.high ? one.low : `${one.low}–${one.high}`);
+const scopeName = (code) => code.split("+").map((one) => named(scopes[one], one)).join(" + ");
 const day = (instant) => new Date(Date.parse(instant) + SHANGHAI_H * 3600 * 1000).toISOString().slice(0, 10);
 const periodName = (one) => `${t(`history.period.${one.kind}`)} ${one.first.slice(0, one.kind === "year" ? 4 : 7)}`;
 
@@ -32,7 +34,7 @@ function gradeOf(score) {
 const complain = (error) => say(worded(error), true);
 
 const fetched = newestOf((answer) => {
-  ({ board, names, rules } = answer);
+  ({ board, names, rules, scopes } = answer);
   draw();
 }, complain);
 
@@ -117,7 +119,8 @@ function panelOfRules([code, said]) {
   const { bands, year } = said;
   const columns = ["criterion", "points_most", "source", "basis"].map((name) => t(`evaluation.${name}`));
   const nameOfOne = (one) => called({ zh: one.name_zh, en: one.name_en });
-  const source = (one) => (one.manual ? t("evaluation.manual") : one.listings ? t("evaluation.listings") : listed([t(`report.metric.${one.rate.metric}`), one.rate.scope]));
+  const source = (one) =>
+    one.manual ? t("evaluation.manual") : one.listings ? t("evaluation.listings") : listed([t(`report.metric.${one.rate.metric}`), scopeName(one.rate.scope)]);
   return h("section", { class: "panel", "aria-labelledby": id },
     h("header", { class: "panel-head" }, h("h2", { id }, t("evaluation.rules", { name: nameOfOne(said) }))),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-labelledby": id },

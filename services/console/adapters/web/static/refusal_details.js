@@ -1,7 +1,7 @@
 // Why a message was refused, in the reader's language. The log has one English sentence, as ingest wrote it.
 
 import { state } from "./state.js";
-import { has, keysOf, t } from "./text.js";
+import { has, sentences, t } from "./text.js";
 
 const MORE = /^(.*); (\d+) more like it came before and were only counted$/s;
 const WORD = new Set(["code", "fault", "field"]);
