@@ -9,16 +9,19 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from deploy.stack.firenet import BROKER_ACCOUNTS
 from deploy.stack.kafka import Kafka
 from deploy.stack.mosquitto import Mosquitto, Secured
 from deploy.stack.ports import free_ports
 from deploy.stack.postgres import Postgres
+from services.runtime.migrate import migrate
 from tests.integration.access.client import Client
 from tests.integration.ingest.process import IngestProcess
-from tests.parts import fresh_database, run_part
+from tests.parts import run_part
 from tests.unit.registry.builders import DEPARTMENTS_CSV, PACK_FILE, ROOT, unit_row, units_csv
 
 GATEWAYS = 30
@@ -136,15 +139,16 @@ def site_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 
 
 @pytest.fixture(scope="package")
-def site(
-    tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres, migrated_template: str, site_kafka: Kafka
-) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, postgres_server: Postgres, site_kafka: Kafka) -> Iterator[Site]:
     if shutil.which("mosquitto") is None:
         pytest.skip("no mosquitto on PATH")
-    with fresh_database(postgres_server, migrated_template) as name:
-        made = Site(tmp_path_factory.mktemp("access"), postgres_server.dsn(name), site_kafka.bootstrap)
-        try:
-            made.set_up()
-            yield made
-        finally:
-            made.close()
+    name = f"test_{secrets.token_hex(6)}"
+    with psycopg.connect(postgres_server.dsn("postgres"), autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    migrate(postgres_server.dsn(name))
+    made = Site(tmp_path_factory.mktemp("access"), postgres_server.dsn(name), site_kafka.bootstrap)
+    try:
+        made.set_up()
+        yield made
+    finally:
+        made.close()
