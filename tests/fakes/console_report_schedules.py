@@ -30,7 +30,7 @@ from services.console.domain.report_schedules import (
     next_try,
     upcoming,
 )
-from services.console.ports import ReportFiles
+from services.console.ports.reports import ReportFiles
 from services.kernel.words import Language, Period
 
 HOUR, DAY, WEEK = timedelta(hours=1), timedelta(days=1), timedelta(days=7)

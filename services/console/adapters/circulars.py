@@ -18,7 +18,8 @@ from schemas.document import (
 )
 from services.console.domain.errors import DocumentRefused
 from services.console.domain.evaluation import NewCircular, ScoredPeriod, ScoredScheme, ScoreRow, placed
-from services.console.ports import CircularPrinter, ReadModel
+from services.console.ports.district import ReadModel
+from services.console.ports.evaluation import CircularPrinter
 from services.kernel.calendar import CHINA
 from services.kernel.ids import derive
 from services.kernel.words import Instrument, Language, Period, ScoreGap

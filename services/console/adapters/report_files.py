@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from services.console.adapters import report_sheet, spreadsheet
 from services.console.domain.report import Report, ReportQuery, Sheet
-from services.console.ports import ReadModel, ReportFacts, ReportFiles, ReportPrinter
+from services.console.ports.district import ReadModel
+from services.console.ports.reports import ReportFacts, ReportFiles, ReportPrinter
 from services.kernel.words import Dimension, Language
 from services.runtime.clock import Clock
 

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from services.console.adapters import spreadsheet
 from services.console.domain.report import Section, Sheet
 from services.console.domain.report_schedules import ReportContact, ReportMail, Trouble
-from services.console.ports import ReportFiles
+from services.console.ports.reports import ReportFiles
 from services.kernel.words import Language
 from services.runtime.clock import Clock
 from services.runtime.smtp import Smtp, SmtpServer

@@ -30,7 +30,7 @@ from services.console.domain.identity import Identity, is_subject
 from services.console.domain.screens import NO_PASSWORD, NewScreen, ScreenKey, new_screen
 from services.console.domain.second_factor import RECOVERY_CODES, Enrolment, as_typed
 from services.console.domain.viewer import Role, Username, Viewer
-from services.console.ports import Accounts, OneTimeCodes, Passwords, Secrets
+from services.console.ports.accounts import Accounts, OneTimeCodes, Passwords, Secrets
 from services.console.worker.authentication import FORGOTTEN, LoginThrottle, SecondFactorCheck
 from services.runtime.clock import Clock
 

@@ -14,7 +14,8 @@ from services.console.domain.adjustments import (
     may_ask,
 )
 from services.console.domain.viewer import Viewer
-from services.console.ports import AdjustmentBook, AdjustmentOrders, ReadModel
+from services.console.ports.district import ReadModel
+from services.console.ports.register import AdjustmentBook, AdjustmentOrders
 from services.runtime.clock import Clock
 
 

@@ -19,7 +19,7 @@ from services.console.domain.errors import (
 from services.console.domain.second_factor import as_typed, is_from_telephone, must_have_one
 from services.console.domain.viewer import Username
 from services.console.metrics import Metrics
-from services.console.ports import Accounts, OneTimeCodes, Passwords, Secrets
+from services.console.ports.accounts import Accounts, OneTimeCodes, Passwords, Secrets
 from services.runtime.clock import Clock
 
 MAX_TOKEN = 128

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from services.console.domain.district_map import DistrictMap, MapQuery, Position, map_of
 from services.console.domain.errors import DataUnavailable
 from services.console.domain.viewer import Slice, Viewer
-from services.console.ports import MapReads
+from services.console.ports.district import MapReads
 from services.runtime.clock import Clock
 
 KEPT_S = 1.0

@@ -16,7 +16,7 @@ from services.console.domain.documents import (
 )
 from services.console.domain.errors import TooBusy
 from services.console.domain.viewer import Viewer
-from services.console.ports import DocumentsService
+from services.console.ports.documents import DocumentsService
 from services.runtime.clock import Clock
 
 WINDOW_S = 60.0

@@ -13,7 +13,7 @@ from services.console.domain.evaluation import (
 )
 from services.console.domain.register import ProposalDecision
 from services.console.domain.viewer import Viewer
-from services.console.ports import CircularDrafts, ScoreBook, ScoreOrders
+from services.console.ports.evaluation import CircularDrafts, ScoreBook, ScoreOrders
 from services.kernel.words import FileKind, Language
 from services.runtime.clock import Clock
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from services.console.domain.errors import TooBusy
 from services.console.domain.history import HistoryQuery, RateHistory, Subject, may_see
 from services.console.domain.viewer import BodyCode, Viewer
-from services.console.ports import RateHistories
+from services.console.ports.reports import RateHistories
 from services.kernel.words import Dimension
 
 

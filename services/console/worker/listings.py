@@ -7,7 +7,7 @@ from services.console.domain.documents import File, RawForm, party_of
 from services.console.domain.errors import ListingRefused, NotFound
 from services.console.domain.listings import ListingOrder, ListingPage, acts_of, require_act
 from services.console.domain.viewer import Viewer
-from services.console.ports import DocumentsService, ListingsService
+from services.console.ports.documents import DocumentsService, ListingsService
 from services.kernel.words import ListingAct
 
 

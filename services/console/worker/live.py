@@ -15,7 +15,8 @@ from services.console.domain.errors import DataUnavailable, TooBusy
 from services.console.domain.freshness import DataAge, Freshness, PartitionVisibility, data_age
 from services.console.domain.viewer import Slice, Viewer
 from services.console.metrics import Metrics
-from services.console.ports import Changes, Encoder, LiveEvent, ReadModel, Secrets
+from services.console.ports.accounts import Secrets
+from services.console.ports.district import Changes, Encoder, LiveEvent, ReadModel
 from services.runtime.clock import Clock
 from services.runtime.lifecycle import Stop
 

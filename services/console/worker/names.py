@@ -1,7 +1,7 @@
 """Keeps the initials of units' names, so that a unit is found by them."""
 
 from services.console.domain.errors import DataUnavailable
-from services.console.ports import Initials, NameBook
+from services.console.ports.district import Initials, NameBook
 from services.runtime.lifecycle import Stop
 
 AT_ONCE = 200

@@ -4,7 +4,7 @@ from services.console.domain.accounts import Session, SignIn, session_of
 from services.console.domain.errors import BadCredentials, ConsoleError, NotLinked, ProviderRefused, ProviderUnavailable
 from services.console.domain.identity import Answer, Asked
 from services.console.metrics import Metrics
-from services.console.ports import Accounts, IdentityProvider, Secrets
+from services.console.ports.accounts import Accounts, IdentityProvider, Secrets
 from services.console.worker.authentication import LoginLimits
 from services.runtime.clock import Clock
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from services.console.domain.errors import DataUnavailable
 from services.console.metrics import Metrics, RateGauges
-from services.console.ports import LiveCounts
+from services.console.ports.district import LiveCounts
 from services.kernel.ratio import NOTHING, Ratio
 from services.runtime.lifecycle import Stop
 

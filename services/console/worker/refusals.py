@@ -14,7 +14,7 @@ from services.console.domain.refusals import (
     may_work_refusals,
 )
 from services.console.domain.viewer import Viewer
-from services.console.ports import RefusalBook, ReplayOrders
+from services.console.ports.refusals import RefusalBook, ReplayOrders
 from services.runtime.clock import Clock
 
 

@@ -20,7 +20,7 @@ from services.console.domain.register import (
     may_work_on_register,
 )
 from services.console.domain.viewer import Viewer
-from services.console.ports import RegisterBook, RegisterOrders
+from services.console.ports.register import RegisterBook, RegisterOrders
 from services.kernel.words import AdjustmentState, EntityKind, Language
 
 

@@ -34,14 +34,14 @@ from services.console.domain.report_schedules import (
 )
 from services.console.domain.viewer import Viewer
 from services.console.metrics import ReportMailMetrics
-from services.console.ports import (
+from services.console.ports.accounts import Secrets
+from services.console.ports.reports import (
     RateHistories,
     ReportCarrier,
     ReportFiles,
     ReportMaker,
     ReportOutbox,
     ScheduleBook,
-    Secrets,
 )
 from services.kernel.words import Language
 from services.runtime.clock import Clock

@@ -9,7 +9,7 @@ from services.console.domain.errors import NotFound, TooBusy
 from services.console.domain.history import Subject, may_see
 from services.console.domain.report import ListedPeriod, Report, ReportQuery, Sheet, period_of
 from services.console.domain.viewer import Viewer
-from services.console.ports import ReportFacts, ReportPrinter
+from services.console.ports.reports import ReportFacts, ReportPrinter
 from services.kernel.calendar import CHINA
 from services.kernel.words import Dimension, Period
 from services.runtime.clock import Clock

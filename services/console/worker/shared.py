@@ -13,7 +13,7 @@ from services.console.domain.errors import DataUnavailable, TooBusy
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice
-from services.console.ports import ReadModel
+from services.console.ports.district import ReadModel
 from services.kernel.words import FileKind, Language
 from services.runtime.clock import Clock
 

@@ -5,7 +5,7 @@ import asyncio
 from services.console.domain.errors import DataUnavailable
 from services.console.domain.system_health import Seen, Stored, SystemHealth, judged, may_see_system
 from services.console.domain.viewer import Viewer
-from services.console.ports import SystemProbe, SystemStore
+from services.console.ports.health import SystemProbe, SystemStore
 from services.runtime.clock import Clock
 
 KEEP_S = 5.0

@@ -8,7 +8,7 @@ from typing import Any
 from services.console.domain.errors import FaultyFile, NotFound
 from services.console.domain.viewer import Viewer
 from services.console.domain.what_if import NewWhatIf, PackSource, WhatIfRow, first_day, may_suppose
-from services.console.ports import RegisterOrders, WhatIfBook
+from services.console.ports.register import RegisterOrders, WhatIfBook
 from services.kernel.words import Period
 from services.runtime.clock import Clock
 

@@ -24,7 +24,7 @@ from services.console.domain.errors import (
 from services.console.domain.identity import Identity
 from services.console.domain.second_factor import SecondFactor
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
-from services.console.ports import Accounts
+from services.console.ports.accounts import Accounts
 from services.runtime.postgres import open_pool
 from tests.fakes.console import T0, FakeAccounts
 from tests.integration.console.harness import until

@@ -18,7 +18,7 @@ from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, Ca
 from services.console.domain.cases import Owner
 from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice, Username
-from services.console.ports import ReadModel
+from services.console.ports.district import ReadModel
 from services.console.worker.names import NameKeeper
 from services.kernel.words import AlarmState
 from services.runtime.clock import SystemClock

@@ -9,7 +9,7 @@ import pytest
 from services.console.adapters.one_time_codes import TotpCodes
 from services.console.domain.errors import SecondFactorUnavailable, WrongCode
 from services.console.domain.second_factor import as_typed
-from services.console.ports import OneTimeCodes
+from services.console.ports.accounts import OneTimeCodes
 from tests.fakes.console import T0, FakeCodes
 
 KEY, OTHER = b"a key of sixteen characters", b"another key of as many"

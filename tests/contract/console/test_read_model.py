@@ -17,7 +17,7 @@ from services.console.domain.freshness import Freshness, data_age
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice
-from services.console.ports import ReadModel
+from services.console.ports.district import ReadModel
 from services.kernel.calendar import day_number
 from services.kernel.effective import in_force
 from services.kernel.policy import DatedPack, Packs

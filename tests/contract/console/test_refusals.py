@@ -12,7 +12,7 @@ from services.console.adapters.refusal_copy import NAMES_PER_HOUR, OTHERS, Fence
 from services.console.domain.errors import NotFound
 from services.console.domain.refusals import KEPT_BYTES, KEPT_PER_HOUR, RefusalQuery, State
 from services.console.domain.viewer import Role, Username, Viewer
-from services.console.ports import RefusalBook
+from services.console.ports.refusals import RefusalBook
 from services.runtime.postgres import Pool, open_pool
 from tests.fakes.console import T0
 from tests.fakes.console_refusals import MemoryRefusalBook, decision, refusal

@@ -29,7 +29,7 @@ from services.console.domain.report_schedules import (
     Trouble,
     broken_at,
 )
-from services.console.ports import ReportOutbox, ScheduleBook
+from services.console.ports.reports import ReportOutbox, ScheduleBook
 from services.kernel.words import Dimension, Period
 from services.runtime.postgres import Connection, open_pool
 from tests.fakes.console_report_schedules import FakeReportSchedules

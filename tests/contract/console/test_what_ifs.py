@@ -13,7 +13,7 @@ from services.console.adapters.postgres_what_ifs import PostgresWhatIfs
 from services.console.domain.errors import NotFound, WhatIfRunning, WhatIfsWaiting
 from services.console.domain.report_schedules import broken_at
 from services.console.domain.what_if import KEPT, LISTED, MOST_OPEN, TAKEN_WITHIN, NewWhatIf
-from services.console.ports import WhatIfBook
+from services.console.ports.register import WhatIfBook
 from services.kernel.words import Period
 from services.runtime.postgres import open_pool
 from tests.fakes.console_what_ifs import FakeWhatIfs

@@ -26,7 +26,7 @@ from services.console.domain.evaluation import (
 )
 from services.console.domain.register import ProposalDecision
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
-from services.console.ports import ReadModel
+from services.console.ports.district import ReadModel
 from services.console.worker.evaluation import EvaluationDesk
 from services.kernel.ratio import Ratio
 from services.kernel.words import FileKind, Language, Period

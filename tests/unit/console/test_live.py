@@ -15,7 +15,7 @@ from services.console.domain.errors import DataUnavailable, TooBusy
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.viewer import WHOLE, Slice
 from services.console.metrics import Metrics
-from services.console.ports import LiveEvent
+from services.console.ports.district import LiveEvent
 from services.console.worker.live import LiveBounds, LiveHub
 from services.kernel.words import VisibilityState
 from services.runtime.clock import SystemClock

@@ -12,7 +12,7 @@ from services.console.adapters.web import texts
 from services.console.domain.history import Subject
 from services.console.domain.report import Section, Sheet, Table
 from services.console.domain.report_schedules import ReportContact, ReportMail, Trouble
-from services.console.ports import ReportFiles
+from services.console.ports.reports import ReportFiles
 from services.kernel.words import BodyKind, Dimension, Language, Period
 from services.runtime.smtp import Smtp, SmtpServer
 from tests.fakes.clock import ManualClock

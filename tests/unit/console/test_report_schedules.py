@@ -31,7 +31,7 @@ from services.console.domain.report_schedules import (
 )
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import ReportMailMetrics
-from services.console.ports import ReportFiles
+from services.console.ports.reports import ReportFiles
 from services.console.worker.report_schedules import ReportMailer, ScheduleDesk
 from services.kernel.words import BodyKind, Dimension, Language, Period
 from services.runtime.lifecycle import Stop

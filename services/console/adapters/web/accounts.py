@@ -21,7 +21,7 @@ from services.console.domain.screens import LONGEST_DAYS, NewScreen
 from services.console.domain.second_factor import MAX_CODE
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
-from services.console.ports import AccountWork, Authentication
+from services.console.ports.accounts import AccountWork, Authentication
 from services.kernel.words import Role
 from services.runtime.logging import get_logger
 

@@ -14,7 +14,7 @@ from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
 from services.console.domain.adjustments import AdjustmentQuery, Decision, NewAdjustment
 from services.console.metrics import Metrics
-from services.console.ports import Adjustments
+from services.console.ports.register import Adjustments
 from services.kernel.words import AdjustmentKind, AdjustmentState, CountedAs, SignalKind
 from services.runtime.logging import get_logger
 

@@ -22,7 +22,8 @@ from services.console.domain.screens import may_read
 from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import Slice, Username
 from services.console.metrics import Metrics
-from services.console.ports import Authentication, CaseCommands, Live, LiveEvent, ReadModel
+from services.console.ports.accounts import Authentication
+from services.console.ports.district import CaseCommands, Live, LiveEvent, ReadModel
 from services.kernel.words import AlarmState, Connection, Health
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger

@@ -15,7 +15,7 @@ from services.console.domain.accounts import Session
 from services.console.domain.errors import NotAllowed
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
-from services.console.ports import CaseCommands, ReadModel
+from services.console.ports.district import CaseCommands, ReadModel
 from services.kernel.words import Verification
 from services.runtime.logging import get_logger
 

@@ -11,7 +11,7 @@ from services.console.adapters.web.api import Api, as_json
 from services.console.adapters.web.guard import CONTENT_SECURITY_POLICY, session_of
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.district_map import MapQuery
-from services.console.ports import DistrictMaps
+from services.console.ports.district import DistrictMaps
 
 
 class MapParameters(BaseModel):

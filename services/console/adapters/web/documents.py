@@ -17,7 +17,7 @@ from services.console.domain.accounts import Session
 from services.console.domain.documents import File, InboxPage, Only, RawForm
 from services.console.domain.errors import TooBusy
 from services.console.metrics import Metrics
-from services.console.ports import Documents
+from services.console.ports.documents import Documents
 from services.kernel.words import Language
 from services.runtime.logging import get_logger
 

@@ -16,7 +16,8 @@ from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.evaluation import NewPoints, ScoredPeriod, ScoredScheme, require_enters
 from services.console.domain.register import ProposalDecision
 from services.console.metrics import Metrics
-from services.console.ports import CaseCommands, Evaluation, ReadModel
+from services.console.ports.district import CaseCommands, ReadModel
+from services.console.ports.evaluation import Evaluation
 from services.kernel.words import FileKind, Language, Period
 from services.runtime.logging import get_logger
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from services.console.adapters.web.api import Api, CaseId
 from services.console.adapters.web.guard import session_of
-from services.console.ports import ReadModel
+from services.console.ports.district import ReadModel
 from services.kernel.words import FileKind, Language
 
 MEDIA_TYPES = {

@@ -13,7 +13,8 @@ from services.console.adapters.web import texts
 from services.console.adapters.web.api import Api, as_json
 from services.console.adapters.web.guard import session_of
 from services.console.domain.history import DIMENSIONS, MAX_DAYS, HistoryQuery, Subject
-from services.console.ports import Histories, ReadModel
+from services.console.ports.district import ReadModel
+from services.console.ports.reports import Histories
 from services.kernel.words import Dimension, Language
 from services.runtime.logging import get_logger
 

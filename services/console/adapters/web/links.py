@@ -22,7 +22,8 @@ from services.console.adapters.web.guard import check_origin
 from services.console.adapters.web.pages import Pages
 from services.console.adapters.web.texts import LANGUAGES
 from services.console.domain.errors import BadLink, DocumentRefused
-from services.console.ports import DocumentsService, Throttle
+from services.console.ports.accounts import Throttle
+from services.console.ports.documents import DocumentsService
 from services.kernel.words import Language
 
 LinkPath = Annotated[str, Path(max_length=400)]

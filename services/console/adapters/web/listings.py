@@ -16,7 +16,8 @@ from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
 from services.console.domain.listings import ListingOrder, ListingPage
 from services.console.metrics import Metrics
-from services.console.ports import Listings, ReadModel
+from services.console.ports.district import ReadModel
+from services.console.ports.documents import Listings
 from services.kernel.words import ListingAct, ListingLevel, ListingState
 from services.runtime.logging import get_logger
 

@@ -15,7 +15,7 @@ from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.accounts import Session
 from services.console.domain.documents import MailPage, may_handle_mails
 from services.console.metrics import Metrics
-from services.console.ports import Mails
+from services.console.ports.documents import Mails
 from services.runtime.logging import get_logger
 
 MAX_DOCUMENT = 100

@@ -17,7 +17,7 @@ from services.console.adapters.web.guard import Cookies
 from services.console.adapters.web.pages import PageRoutes, wanted_page
 from services.console.domain.errors import ConsoleError, ProviderDenied, SignInOver
 from services.console.domain.identity import Answer, Asked
-from services.console.ports import ByProvider, Throttle
+from services.console.ports.accounts import ByProvider, Throttle
 
 UNDER_WAY_S = 600
 MAX_CODE = 4096

@@ -35,7 +35,8 @@ from services.console.domain.refusals import may_work_refusals
 from services.console.domain.second_factor import MAX_CODE
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
-from services.console.ports import Authentication, CaseCommands, Live
+from services.console.ports.accounts import Authentication
+from services.console.ports.district import CaseCommands, Live
 from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger

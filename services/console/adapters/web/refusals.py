@@ -11,7 +11,7 @@ from services.console.adapters.web.api import MAX_OFFSET, Api, as_json
 from services.console.adapters.web.guard import session_of
 from services.console.domain.refusals import RefusalQuery, State
 from services.console.metrics import Metrics
-from services.console.ports import Refusals
+from services.console.ports.refusals import Refusals
 from services.runtime.logging import get_logger
 
 MAX_AT_ONCE = 100

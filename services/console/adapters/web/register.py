@@ -25,7 +25,7 @@ from services.console.domain.register import (
     may_read_register,
 )
 from services.console.metrics import Metrics
-from services.console.ports import RegisterWork
+from services.console.ports.register import RegisterWork
 from services.kernel.words import AdjustmentState, EntityKind, Language, ProposalKind
 from services.runtime.logging import get_logger
 

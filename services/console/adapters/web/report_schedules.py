@@ -18,7 +18,9 @@ from services.console.adapters.web.texts import LANGUAGES
 from services.console.domain.accounts import Session
 from services.console.domain.report_schedules import MOST_RECIPIENTS, NewSchedule, ScheduleAct
 from services.console.metrics import Metrics
-from services.console.ports import ReadModel, ReportSchedules, Throttle
+from services.console.ports.accounts import Throttle
+from services.console.ports.district import ReadModel
+from services.console.ports.reports import ReportSchedules
 from services.kernel.words import Dimension, Period
 from services.runtime.logging import get_logger
 

@@ -17,7 +17,8 @@ from services.console.adapters.web.history import FIRST_DAY, LAST_DAY, Code
 from services.console.domain.history import DIMENSIONS, Subject
 from services.console.domain.report import Sheet
 from services.console.domain.viewer import Viewer
-from services.console.ports import ReadModel, Reports
+from services.console.ports.district import ReadModel
+from services.console.ports.reports import Reports
 from services.kernel.words import Dimension, Language, Period
 from services.runtime.logging import get_logger
 

@@ -73,28 +73,14 @@ from services.console.domain.errors import (
     WrongPassword,
 )
 from services.console.metrics import Metrics
-from services.console.ports import (
-    AccountWork,
-    Adjustments,
-    Authentication,
-    CaseCommands,
-    DistrictMaps,
-    Documents,
-    DocumentsService,
-    Evaluation,
-    Histories,
-    Listings,
-    Live,
-    Mails,
-    ReadModel,
-    Refusals,
-    RegisterWork,
-    Reports,
-    ReportSchedules,
-    SystemHealths,
-    Throttle,
-    WhatIfWork,
-)
+from services.console.ports.accounts import AccountWork, Authentication, Throttle
+from services.console.ports.district import CaseCommands, DistrictMaps, Live, ReadModel
+from services.console.ports.documents import Documents, DocumentsService, Listings, Mails
+from services.console.ports.evaluation import Evaluation
+from services.console.ports.health import SystemHealths
+from services.console.ports.refusals import Refusals
+from services.console.ports.register import Adjustments, RegisterWork, WhatIfWork
+from services.console.ports.reports import Histories, Reports, ReportSchedules
 from services.runtime.clock import Clock
 
 STATUS: dict[type[ConsoleError], int] = {

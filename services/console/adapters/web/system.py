@@ -7,7 +7,7 @@ from services.console.adapters.web.api import Api, as_json
 from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.pages import SignedInPages
 from services.console.domain.system_health import may_see_system
-from services.console.ports import SystemHealths
+from services.console.ports.health import SystemHealths
 
 
 def system_routes(api: Api, healths: SystemHealths, pages: SignedInPages) -> APIRouter:

@@ -15,7 +15,7 @@ from services.console.adapters.web.guard import session_of
 from services.console.adapters.web.register import MAX_CONTENT, MAX_PROBLEMS
 from services.console.domain.what_if import PackSource, may_suppose
 from services.console.metrics import Metrics
-from services.console.ports import WhatIfWork
+from services.console.ports.register import WhatIfWork
 from services.kernel.words import Period
 from services.runtime.logging import get_logger
 

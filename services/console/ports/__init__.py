@@ -1,0 +1,1 @@
+"""What the pages and workers of the console need from outside, by what it is about."""
