@@ -147,6 +147,12 @@ class ContactVersion(Version):
     )
     sms: TelephoneUse | None = None
     voice: TelephoneUse | None = None
+    duty_times: str | None = Field(
+        default=None,
+        max_length=400,
+        description="days and hours, Asia/Shanghai, in which notices of cases that are not urgent go there, such as"
+        " `Mo-Fr 08:30-17:30; Sa,Su 09:00-12:00`; none, or what cannot be read: always. At most 120 are written",
+    )
     retired_on: date | None = None
 
     @model_validator(mode="after")

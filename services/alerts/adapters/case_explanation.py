@@ -56,9 +56,10 @@ async def explain_case(pool: Pool, case_id: CaseId) -> list[str] | None:
         proofs = await (await cursor.execute(SQL["proofs_of_case"], (case_id, list(PROOFS_BY_STRENGTH)))).fetchall()
         listings = await (await cursor.execute(SQL["evidence_listings"], (case_id,))).fetchall()
         acts = await (await cursor.execute(SQL["evidence_listing_acts"], (case_id,))).fetchall()
+        left_out = await (await cursor.execute(SQL["off_duty_of_case"], {"case_id": case_id})).fetchall()
     best = {row["notice_id"]: row for row in proofs}
     told = [{**row, "proof": best.get(row["notice_id"])} for row in notices]
-    return list(explained(case, state, steps, told, with_acts(listings, acts)))
+    return list(explained(case, state, steps, told, with_acts(listings, acts), left_out))
 
 
 ALARM_STATES = {
@@ -72,8 +73,13 @@ ALARM_STATES = {
 }
 
 
-def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows, listings: Rows = ()) -> Iterator[str]:
-    """Yield the lines of a case from the case, its state of ISA-18.2, its steps taken, its notices and its listings."""
+def explained(
+    case: Case, state: AlarmState, steps: Rows, notices: Rows, listings: Rows = (), left_out: Rows = ()
+) -> Iterator[str]:
+    """Yield the lines of a case from the case, its state of ISA-18.2, its steps taken, its notices and its listings.
+
+    `left_out` are the contacts that a step did not tell because they were off duty.
+    """
     facts = case.facts
     yield f"{case.case_id}: {KIND_ZH[case.kind]} {KIND_EN[case.kind]} of {facts.subject.id} {facts.name}".rstrip()
     yield f"  alarm state: {ALARM_STATES[state]}"
@@ -86,6 +92,8 @@ def explained(case: Case, state: AlarmState, steps: Rows, notices: Rows, listing
         yield f"  answers for it: {facts.lead_department}{copies} ({facts.route_clause or 'no clause'})"
     for row in steps:
         yield from _step(case, row, [each for each in notices if each["step"] == row["step"]])
+        for entry in (each for each in left_out if each["step"] == row["step"]):
+            yield f"    off duty, others on duty told: {', '.join(entry['off_duty'])}"
     for step in taken(case):
         if step.code not in {row["step"] for row in steps}:
             yield f"{_name(step)}: passed over; it is not taken once {_unless(step)}"

@@ -57,6 +57,7 @@ class ContactFields(NamedTuple):
     phone: str | None
     sms: str | None
     voice: str | None
+    duty_times: str | None
     retired_on: int | None
 
 
@@ -102,6 +103,7 @@ def contact_fields(version: ContactVersion) -> ContactFields:
         phone=version.phone,
         sms=_text(version.sms),
         voice=_text(version.voice),
+        duty_times=version.duty_times,
         retired_on=_day(version.retired_on),
     )
 

@@ -25,7 +25,9 @@ from services.alerts.domain.errors import NoPack
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK, PackRules
 from services.alerts.domain.ids import BodyCode, ContactId
 from services.alerts.domain.routing.contacts import Contact, Telephones
+from services.kernel import duty_times
 from services.kernel.calendar import CHINA, day_number
+from services.kernel.duty_times import DutyTimes
 from services.kernel.effective import in_force
 from services.kernel.words import ACCEPTANCE_ROUTE, BodyKind, ContactRole, Recipient, TelephoneUse
 from services.runtime.logging import get_logger
@@ -71,14 +73,19 @@ class RegistryDirectory:
             for gateway in record.versions:
                 _add(self._gateways_of, gateway.unit_id, record.id)
         elif isinstance(record, ContactRecord):
-            self._contacts.put(record.id, map(contact_fields, record.versions))
-            for contact in record.versions:
-                _add(self._contacts_of, contact.body_code, record.id)
+            self._put_contact(record)
         elif isinstance(record, DepartmentRecord):
             self._departments[record.id] = record
         elif isinstance(record, PackRecord):
             self._packs.put(record)
         # Adjustments are of no concern here: rules follows them, and a fire of a unit in maintenance is told as ever.
+
+    def _put_contact(self, record: ContactRecord) -> None:
+        self._contacts.put(record.id, map(contact_fields, record.versions))
+        for contact in record.versions:
+            _add(self._contacts_of, contact.body_code, record.id)
+            if contact.duty_times is not None and _duty(contact.duty_times) is None:
+                get_logger().warning("duty_times_unreadable", contact_id=record.id, valid_from=str(contact.valid_from))
 
     def _remove(self, kind: str, entity: str) -> None:
         match kind:
@@ -297,4 +304,13 @@ def _contact(version: ContactFields) -> Contact:
         phone=version.phone,
         sms=None if version.sms is None else TelephoneUse(version.sms),
         voice=None if version.voice is None else TelephoneUse(version.voice),
+        duty=_duty(version.duty_times),
     )
+
+
+def _duty(text: str | None) -> DutyTimes | None:
+    """Return the duty times; what cannot be read costs nobody a notice: such a contact is always on duty."""
+    try:
+        return None if text is None else duty_times.parse(text)
+    except ValueError:
+        return None

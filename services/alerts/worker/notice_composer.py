@@ -100,7 +100,7 @@ class NoticeComposer:
                 case = self.with_clock(case, kind, step.code, days, now)
         climbed = climb(case, step, now, self.pace)
         first = case.is_urgent and case.step is None
-        recipients = (recipients_of_first_step if first else recipients_of_step)(self._directory, climbed, step)
+        recipients = (recipients_of_first_step if first else recipients_of_step)(self._directory, climbed, step, now)
         self._count(climbed, step.code, recipients)
         self._write_step(changes, climbed, step, recipients, due_at, now)
         letter = letter_of_step(climbed, step, now, event=event, members=members, first=first)
@@ -124,7 +124,7 @@ class NoticeComposer:
         listed: Listed | None = None,
     ) -> None:
         """Ask for the paper of a listing that a person acted on, and tell those whom the step names."""
-        recipients = recipients_of_step(self._directory, case, step)
+        recipients = recipients_of_step(self._directory, case, step, now)
         self._count(case, step.code, recipients)
         self._write_step(changes, case, step, recipients, now, now)
         request = self._request(case, step, recipients, now, earlier, listed)
@@ -174,13 +174,13 @@ class NoticeComposer:
         )
 
     def first_recipients(self, case: Case) -> Sequence[Address]:
-        """Return whom the first step of an urgent case tells."""
-        return recipients_of_first_step(self._directory, case, case.ladder[0]).addresses
+        """Return whom the first step of an urgent case tells, the same at any hour."""
+        return recipients_of_first_step(self._directory, case, case.ladder[0], case.detected_at).addresses
 
     def notify_component(self, changes: Changes, case: Case, event: Event, now: datetime) -> None:
         """Tell the centre of a further component on fire in the same case."""
         step = component_step(case)
-        recipients = recipients_of(self._directory, case, (Recipient.CENTRE,))
+        recipients = recipients_of(self._directory, case, (Recipient.CENTRE,), now)
         if not recipients.addresses:
             recipients = Recipients((), (), recipients.missing, nobody="no_contact:centre")
         self._count(case, "point", recipients)
@@ -193,7 +193,7 @@ class NoticeComposer:
         if rules is None:
             return
         step = flapping_step(rules)
-        recipients = recipients_of_step(self._directory, case, step)
+        recipients = recipients_of_step(self._directory, case, step, now)
         self._count(case, step.code, recipients)
         self._write_step(changes, case, step, recipients, now, now)
         self._write_notices(changes, letter_of_step(case, step, now), recipients.addresses)
@@ -274,6 +274,11 @@ class NoticeComposer:
             "nobody": recipients.nobody,
             "centre_instead": recipients.instead,
         }
+        if recipients.off_duty:
+            detail["off_duty"] = [
+                f"{contact_id} until {until.isoformat(timespec='minutes')}"
+                for contact_id, until in recipients.off_duty.items()
+            ]
         changes.audit.append(AuditEntry(now, ACTOR, "step_taken", case.case_id, detail))
 
     def _centres(self, case: Case) -> Sequence[str]:

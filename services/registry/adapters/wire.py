@@ -103,6 +103,7 @@ def _contact_to_wire(contact: Contact, times: dict[str, Any]) -> wire.ContactVer
         phone=contact.phone,
         sms=contact.sms,
         voice=contact.voice,
+        duty_times=contact.duty_times,
         retired_on=contact.retired_on,
         **times,
     )
@@ -156,6 +157,7 @@ def _contact_from_json(body: str | bytes) -> Version[Facts]:
         phone=found.get("phone"),  # a version from before has none
         sms=TelephoneUse(sms) if (sms := found.get("sms")) else None,
         voice=TelephoneUse(voice) if (voice := found.get("voice")) else None,
+        duty_times=found.get("duty_times"),
         retired_on=None if retired_on is None else date.fromisoformat(retired_on),
     )
     return Version(contact, date.fromisoformat(found["valid_from"]), datetime.fromisoformat(found["recorded_at"]))
@@ -216,6 +218,7 @@ def _contact(version: wire.ContactVersion) -> Contact:
         phone=version.phone,
         sms=version.sms,
         voice=version.voice,
+        duty_times=version.duty_times,
         retired_on=version.retired_on,
     )
 

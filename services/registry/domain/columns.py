@@ -92,6 +92,7 @@ COLUMNS: Mapping[Kind, Sequence[Column]] = {
         Column("phone", "电话", also=("联系电话", "手机")),
         Column("sms", "短信"),
         Column("voice", "语音电话"),
+        Column("duty_times", "值班时间", also=("值班时段",)),
         _RETIRED_ON,
         _VALID_FROM,
     ),

@@ -100,6 +100,8 @@ class Contact:
     phone: str | None = None
     sms: TelephoneUse | None = None
     voice: TelephoneUse | None = None
+    duty_times: str | None = None
+    """In the form of `kernel.duty_times`; None: always on duty."""
     retired_on: date | None = None
 
     @property

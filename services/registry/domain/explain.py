@@ -50,9 +50,9 @@ class Directory:
     contacts: Mapping[str, Sequence[Contact]]
 
     def reach(self, code: str, role: ContactRole, today: date) -> tuple[str, ...]:
-        """Return the ids of contacts of a body or unit that may be told on `today`."""
+        """Return the ids of contacts of a body or unit that may be told on `today`, with their duty times."""
         return tuple(
-            contact.contact_id
+            f"{contact.contact_id} (on duty {contact.duty_times})" if contact.duty_times else contact.contact_id
             for contact in self.contacts.get(code, ())
             if contact.role is role and (contact.retired_on is None or contact.retired_on > today)
         )

@@ -184,12 +184,24 @@ def withdraw(held: Proposal, by: Person, now: datetime, note: str = "") -> Propo
 def needs_second_person(kind: Kind, before: Histories, after: Histories) -> bool:
     """Tell whether a proposal could move a figure or lead letters elsewhere, on any day of the past or the future.
 
-    A contact that is new takes no letter away from anybody.
+    A contact that is new takes no letter away from anybody, unless others of its body have duty times: while they are
+    off duty, who is new is told instead of them. `before` therefore holds all that there is of the kind.
     """
     if kind not in FREE:
         return True
-    asked = [key for key in after if kind is not Kind.CONTACT or key in before]
+    shared = _with_duty_times(before) if kind is Kind.CONTACT else frozenset[str]()
+    asked = [key for key in after if kind is not Kind.CONTACT or key in before or _bodies(after[key]) & shared]
     return any(_bound(before.get(key)) != _bound(after[key]) for key in asked)
+
+
+def _with_duty_times(contacts: Histories) -> frozenset[str]:
+    """Return the bodies of which a contact has, had or will have duty times."""
+    facts = (version.facts for history in contacts.values() for version in history.versions)
+    return frozenset(one.body_code for one in facts if isinstance(one, Contact) and one.duty_times)
+
+
+def _bodies(history: History[Facts]) -> frozenset[str]:
+    return frozenset(one.facts.body_code for one in history.versions if isinstance(one.facts, Contact))
 
 
 def _bound(history: History[Facts] | None) -> list[tuple[date, date, Facts]]:

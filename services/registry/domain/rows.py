@@ -9,6 +9,7 @@ from services.kernel.words import BodyKind, Construction, ContactRole, Language,
 from services.registry.domain import cells, devices, positions
 from services.registry.domain.bodies import Body
 from services.registry.domain.cells import BadCell
+from services.registry.domain.duty_times import duty_times_text
 from services.registry.domain.entities import Contact, Gateway, Kind, Unit
 from services.registry.domain.errors import RowError, shortened
 from services.registry.domain.telephones import has_extension, is_mobile, telephone
@@ -237,6 +238,7 @@ def _contact(row: RowReader, rules: AddressRules) -> Contact:
         phone=row.may("phone", telephone, None),
         sms=row.may("sms", lambda text: cells.one_of(text, TELEPHONE_USE), None),
         voice=row.may("voice", lambda text: cells.one_of(text, TELEPHONE_USE), None),
+        duty_times=row.may("duty_times", duty_times_text, None),
         retired_on=row.may("retired_on", cells.day, None),
     )
     refused = {error.column for error in row.errors}

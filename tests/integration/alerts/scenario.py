@@ -264,6 +264,7 @@ def contact_record(
     phone: str | None = None,
     sms: Any = None,
     voice: Any = None,
+    duty_times: str | None = None,
 ) -> Record:
     version = ContactVersion(
         valid_from=EARLY,
@@ -282,6 +283,7 @@ def contact_record(
         phone=phone,
         sms=sms,
         voice=voice,
+        duty_times=duty_times,
     )
     return registry_event(ContactRecord(id=contact_id, versions=(version,)))
 

@@ -20,7 +20,7 @@ from services.alerts.domain.ids import NoticeId
 from services.alerts.domain.routing.recipients import recipients_of
 from services.kernel.words import ClockKind, Period, Recipient
 from tests.unit.alerts.bodies import DAY_S, ORGANISATION, TOWN, close, district, told
-from tests.unit.alerts.build import Book, address, at, case, contact
+from tests.unit.alerts.build import T0, Book, address, at, case, contact
 from tests.unit.alerts.harness import Harness
 
 BEGAN, CHANGED, ENDED = Happening.BEGAN, Happening.CHANGED, Happening.ENDED
@@ -172,7 +172,7 @@ def test_the_body_is_told_itself_and_of_a_district_its_brigade() -> None:
     book = Book(contact("street", "T1"), contact("brigade", "brigade"))
     for subject, who in (("T1", "street"), ("gulou/T1", "street"), ("gulou", "brigade")):
         facts = SubjectFacts(Subject(SubjectKind.BODY, subject), "x", district="gulou" if subject != "T1" else "")
-        found = recipients_of(book, replace(a_case(), facts=facts), (Recipient.BODY,))
+        found = recipients_of(book, replace(a_case(), facts=facts), (Recipient.BODY,), T0)
         assert [one.contact_id for one in found.addresses] == [who]
 
 

@@ -62,7 +62,7 @@ def test_member_of_a_common_case_waits_and_a_fire_does_not() -> None:
 
 def test_step_tells_each_contact_once_and_names_whom_it_told() -> None:
     book = Book(contact("a", "centre"), contact("b", "U1", "control_room"), contact("x", "U2", "control_room"))
-    recipients = recipients_of_step(book, case(), HAZARD[0])
+    recipients = recipients_of_step(book, case(), HAZARD[0], T0)
     assert [one.contact_id for one in recipients.addresses] == ["a", "b"]
     assert recipients.names == ("centre", "unit_control_room")
     assert recipients.missing == ("maintenance",)
@@ -71,36 +71,36 @@ def test_step_tells_each_contact_once_and_names_whom_it_told() -> None:
 
 def test_department_line_and_area_line_are_both_told_without_repetition() -> None:
     book = Book(contact("h", "health"), contact("t", "T1"))
-    recipients = recipients_of_step(book, case(), HAZARD[4])
+    recipients = recipients_of_step(book, case(), HAZARD[4], T0)
     assert [one.contact_id for one in recipients.addresses] == ["h", "t"]
 
 
 def test_nobody_found_tells_the_centre_instead_and_says_why() -> None:
-    recipients = recipients_of_step(Book(contact("a", "centre")), case(), HAZARD[1])
+    recipients = recipients_of_step(Book(contact("a", "centre")), case(), HAZARD[1], T0)
     assert recipients.nobody == "no_contact:unit_manager,grid_officer"
     assert recipients.instead
     assert [one.contact_id for one in recipients.addresses] == ["a"]
 
 
 def test_not_even_a_centre_is_written_down_as_well() -> None:
-    recipients = recipients_of_step(Book(), case(), HAZARD[1])
+    recipients = recipients_of_step(Book(), case(), HAZARD[1], T0)
     assert not recipients.addresses
     assert recipients.nobody is not None
     assert recipients.nobody.endswith("no_contact:centre")
 
 
 def test_board_entry_is_no_letter() -> None:
-    assert recipients_of_step(Book(contact("b", "brigade")), case(), HAZARD[3]).nobody == "board_only"
+    assert recipients_of_step(Book(contact("b", "brigade")), case(), HAZARD[3], T0).nobody == "board_only"
 
 
 def test_grid_officer_of_the_street_stands_in_for_the_units_own() -> None:
-    recipients = recipients_of_step(Book(contact("g", "T1", "grid_officer")), case(), HAZARD[1])
+    recipients = recipients_of_step(Book(contact("g", "T1", "grid_officer")), case(), HAZARD[1], T0)
     assert [one.contact_id for one in recipients.addresses] == ["g"]
 
 
 def test_contact_with_two_channels_gets_two_copies() -> None:
     both = contact("a", "centre", webhook_url="https://a.firenet-demo.cn", webhook_secret_ref="s")
-    recipients = recipients_of_step(Book(both), case(), step("S", 0, Recipient.CENTRE))
+    recipients = recipients_of_step(Book(both), case(), step("S", 0, Recipient.CENTRE), T0)
     assert {one.channel for one in recipients.addresses} == {Channel.EMAIL, Channel.WEBHOOK}
 
 
@@ -116,7 +116,7 @@ def test_a_building_accepted_without_connection_tells_who_accepts_buildings_firs
     def told(kind: CaseKind, lead: str, *copies: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         one = case(kind)
         one = replace(one, facts=replace(one.facts, lead_department=lead, copy_departments=copies))
-        recipients = recipients_of_step(book, one, first)
+        recipients = recipients_of_step(book, one, first, T0)
         return recipients.names, recipients.missing
 
     assert told(CaseKind.NEVER_CONNECTED, "health", "construction") == (("centre", "construction"), ())

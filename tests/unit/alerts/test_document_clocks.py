@@ -175,11 +175,11 @@ def test_a_letter_is_addressed_to_the_unit_or_its_department_and_else_to_the_fir
     )
     told = (Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM, Recipient.MAINTENANCE)
     one, unit_alone = case(), addressees_of(case(), Instrument.FAULT_NOTICE)
-    assert sent_to(recipients_of(book, one, told), "centre", unit_alone) == (
+    assert sent_to(recipients_of(book, one, told, T0), "centre", unit_alone) == (
         Sent(ContactId("c-room"), "unit_control_room", True),
         Sent(ContactId("c-firm"), "maintenance", False),
     )
-    bodies = recipients_of(book, one, (Recipient.STREET, Recipient.DEPARTMENT))
+    bodies = recipients_of(book, one, (Recipient.STREET, Recipient.DEPARTMENT), T0)
     copy_notice = (Sent(ContactId("c-street"), "T1", False), Sent(ContactId("c-health"), "health", True))
     assert sent_to(bodies, "centre", addressees_of(one, Instrument.COPY_NOTICE)) == copy_notice
     urging = sent_to(bodies, "centre", addressees_of(one, Instrument.URGING_NOTICE))

@@ -94,6 +94,6 @@ def test_a_gateways_file_that_could_not_send_a_fire_is_unusable_and_its_keys_sta
 @pytest.mark.parametrize(("kind", "told"), [(CaseKind.CONNECTION_LOST, False), (CaseKind.FIRE, True)])
 def test_a_telephone_for_fires_alone_does_not_count_as_told_of_anything_else(kind: CaseKind, told: bool) -> None:
     book = Book(contact("c", "centre", email=None, phone=NUMBER, sms=TelephoneUse.FIRES))
-    found = recipients_of(book, case(kind), (Recipient.CENTRE,))
+    found = recipients_of(book, case(kind), (Recipient.CENTRE,), T0)
     assert bool(found.addresses) is told
     assert (found.names, found.missing) == ((("centre",), ()) if told else ((), ("centre",)))

@@ -124,6 +124,8 @@ async def test_who_asked_never_agrees_and_only_he_withdraws(office: Office) -> N
         (form(Kind.CONTACT, contact(), email="new@demo.firenet.example", valid_from="2024-01-01"), 1),
         (form(Kind.CONTACT, contact(), webhook_url="https://demo.firenet.example/hook", webhook_secret_ref="hook"), 1),
         (form(Kind.CONTACT, contact(), mqtt_topic="city/fire"), 1),
+        (form(Kind.CONTACT, contact(), duty_times="Mo-Fr 08:30-17:30"), 1),
+        (form(Kind.CONTACT, contact(), contact_id="X-900", duty_times="Mo-Fr 08:30-17:30"), 0),
         (form(Kind.CONTACT, contact(), apprise="elsewhere"), 1),
         (form(Kind.CONTACT, contact(), robot="dingtalk:elsewhere"), 1),
         (form(Kind.CONTACT, contact(), phone="13800138000", sms="all"), 1),
@@ -148,6 +150,16 @@ async def test_whom_to_call_and_a_new_contact_need_nobody_else_and_everything_el
     assert (held.state is AdjustmentState.APPROVED) == (needed == 0)
     assert bool(office.store.unpublished) == (needed == 0)
     assert office.actions() == [("li", "request"), *([] if needed else [("li", "take")])]
+
+
+async def test_a_new_contact_beside_one_with_duty_times_needs_a_second_person(office: Office) -> None:
+    async with office.store.transaction() as register:
+        since = date(2025, 1, 1)
+        await register.add(Kind.CONTACT, [Version(contact(duty_times="Mo-Fr 08:30-17:30"), since, T0)], None)
+    beside = form(Kind.CONTACT, contact(), contact_id="X-900")
+    assert (await office.service.preview(beside)).needed == 1, "at night it is told instead of the other"
+    elsewhere = form(Kind.CONTACT, contact(), contact_id="X-900", body_code="education")
+    assert (await office.service.preview(elsewhere)).needed == 0
 
 
 async def test_a_preview_tells_fields_and_rates_and_changes_nothing(office: Office) -> None:

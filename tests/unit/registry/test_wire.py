@@ -18,6 +18,7 @@ EXEMPT = unit(
     construction=Construction.RENOVATED, accepted_on=DAY, exempt_from=DAY, exempt_until=date(2026, 4, 1),
     exempt_reason="装修", profile="CN-GB", also_told=("police",), retired_on=date(2027, 1, 1),
 )  # fmt: skip
+DUTY = contact(duty_times="Mo-Fr 08:30-17:30; Sa,Su 09:00-12:00")
 HOOK = contact(webhook_url="http://127.0.0.1:8099/", webhook_secret_ref="centre", retired_on=DAY)
 DEVICE = gateway(
     device_profile="bcd_time", device_address="a18601000000", networks=networks("10.1.0.0/16; fd00::/8"),
@@ -30,6 +31,7 @@ CASES: list[tuple[Kind, Version[Facts]]] = [
     (Kind.GATEWAY, Version(DEVICE, DAY, T0)),
     (Kind.CONTACT, Version(contact(), DAY, T0)),
     (Kind.CONTACT, Version(HOOK, DAY, T0)),
+    (Kind.CONTACT, Version(DUTY, DAY, T0)),
     (Kind.DEPARTMENT, Version(street(), DAY, T0)),
     (Kind.PACK, Version(policy(), DAY, T0)),
 ]
@@ -52,6 +54,14 @@ def test_record_decodes_as_the_topic_demands(kind: Kind, version: Version[Facts]
 def test_contact_built_without_validation_is_what_validation_would_build() -> None:
     built = to_wire(Version(HOOK, DAY, T0))
     assert ContactVersion.model_validate_json(built.model_dump_json()) == built
+
+
+def test_a_contact_of_before_there_were_duty_times_is_read() -> None:
+    stored = to_wire(Version(contact(), DAY, T0)).model_dump_json()
+    before = stored.replace(',"duty_times":null', "")
+    assert before != stored
+    assert from_json(Kind.CONTACT, before) == Version(contact(), DAY, T0)
+    assert from_wire(ContactVersion.model_validate_json(before)) == Version(contact(), DAY, T0)
 
 
 def test_event_id_depends_on_what_is_known_and_on_nothing_else() -> None:

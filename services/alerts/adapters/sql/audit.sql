@@ -31,6 +31,14 @@ FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[],
 SELECT seq, at, actor, action, case_id, detail, prev_hash, hash FROM alerts.audit
 WHERE seq > %s ORDER BY seq LIMIT %s
 
+-- off_duty_of_case --
+-- Whom each step of a case left out because others of the same recipient were on duty, in the chain or on its way.
+SELECT detail->>'step' AS step, detail->'off_duty' AS off_duty FROM (
+    SELECT at, action, detail FROM alerts.audit WHERE case_id = %(case_id)s
+    UNION ALL
+    SELECT at, action, detail FROM alerts.audit_pending WHERE case_id = %(case_id)s
+) AS entry WHERE action = 'step_taken' AND jsonb_exists(detail, 'off_duty') ORDER BY at
+
 -- open_cases_count --
 SELECT kind, lead_department, count(*) FROM alerts.cases WHERE state = 'open' GROUP BY 1, 2
 

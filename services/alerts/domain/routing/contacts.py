@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from services.alerts.domain.ids import BodyCode, ContactId
+from services.kernel.duty_times import DutyTimes
 from services.kernel.words import Channel, TelephoneUse
 
 
@@ -23,6 +24,8 @@ class Contact:
     phone: str | None = None
     sms: TelephoneUse | None = None
     voice: TelephoneUse | None = None
+    duty: DutyTimes | None = None
+    """None: always on duty."""
 
 
 @dataclass(frozen=True, slots=True)

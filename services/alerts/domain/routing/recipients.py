@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from services.alerts.domain.case.case import Case
@@ -43,6 +44,7 @@ class Recipients:
 
     `nobody` says why no notice is made at all. `instead` is set when the centre stands in for an empty step.
     `parties` says as whom each contact is told: the first of the names that it answers for.
+    `off_duty` are those who are left out for others of the same name who are on duty, and until when they are off.
     """
 
     addresses: tuple[Address, ...]
@@ -51,19 +53,22 @@ class Recipients:
     nobody: str | None = None
     instead: bool = False
     parties: Mapping[ContactId, str] = field(default_factory=dict)
+    off_duty: Mapping[ContactId, datetime] = field(default_factory=dict)
 
 
 def recipients_of(
-    book: AddressBook, case: Case, tells: Iterable[Recipient], but: frozenset[str] = frozenset()
+    book: AddressBook, case: Case, tells: Iterable[Recipient], now: datetime, but: frozenset[str] = frozenset()
 ) -> Recipients:
     """Return one address per contact and channel, without repetition, in the order of the roles.
 
-    Bodies of `but` are left out.
+    Bodies of `but` are left out. Of each name those are told who are on duty `now`, all of them when nobody is. Of an
+    urgent case all are told at any hour.
     """
     contacts: dict[str, Contact] = {}
     names: list[str] = []
     missing: list[str] = []
     parties: dict[ContactId, str] = {}
+    off_duty: dict[ContactId, datetime] = {}
     for role in tells:
         for name, resolved in _resolve(book, case, role):
             if name in but:
@@ -71,16 +76,29 @@ def recipients_of(
             # who has a telephone for fires alone is not told of anything else, and must not count as told
             found = [contact for contact in resolved if addresses_of(contact, urgent=case.is_urgent)]
             (names if found else missing).append(name)
+            off = {} if case.is_urgent else _off_duty(found, now)
+            if len(off) < len(found):
+                off_duty.update(off)
+                found = [contact for contact in found if contact.contact_id not in off]
             contacts.update((contact.contact_id, contact) for contact in found)
             for contact in found:
                 parties.setdefault(contact.contact_id, name)
     addresses = tuple(
         address for contact in contacts.values() for address in addresses_of(contact, urgent=case.is_urgent)
     )
-    return Recipients(addresses, tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing)), parties=parties)
+    # who is told under another name is told
+    off_duty = {contact_id: until for contact_id, until in off_duty.items() if contact_id not in parties}
+    named, lacking = tuple(dict.fromkeys(names)), tuple(dict.fromkeys(missing))
+    return Recipients(addresses, named, lacking, parties=parties, off_duty=off_duty)
 
 
-def recipients_of_step(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
+def _off_duty(contacts: Iterable[Contact], now: datetime) -> dict[ContactId, datetime]:
+    """Return those who are off duty, and until when."""
+    until = ((contact.contact_id, contact.duty.off_until(now)) for contact in contacts if contact.duty)
+    return {contact_id: end for contact_id, end in until if end is not None}
+
+
+def recipients_of_step(book: AddressBook, case: Case, step: LadderStep, now: datetime) -> Recipients:
     """Return whom to tell at `step`: nobody for a board entry, the centre when the step's own people are unknown.
 
     A step that is not taken once the case is acknowledged does not tell those who have signed: their own
@@ -89,26 +107,26 @@ def recipients_of_step(book: AddressBook, case: Case, step: LadderStep) -> Recip
     if step.board_only:
         return Recipients((), (), nobody="board_only")
     but = case.signers if StepExit.ACKNOWLEDGED in step.exits and not case.is_urgent else frozenset()
-    recipients = recipients_of(book, case, step.tells, but)
+    recipients = recipients_of(book, case, step.tells, now, but)
     if recipients.addresses:
         return recipients
     if but and not recipients.missing:
         return Recipients((), (), nobody="signed")
-    centre = recipients_of(book, case, (Recipient.CENTRE,))
+    centre = recipients_of(book, case, (Recipient.CENTRE,), now)
     reason = "no_contact:" + ",".join(recipients.missing)
     if not centre.addresses:
         return Recipients((), (), recipients.missing, nobody=reason[:200] + ";no_contact:centre")
-    return Recipients(centre.addresses, centre.names, recipients.missing, nobody=reason[:200], instead=True)
+    return replace(centre, missing=recipients.missing, nobody=reason[:200], instead=True, parties={})
 
 
-def recipients_of_first_step(book: AddressBook, case: Case, step: LadderStep) -> Recipients:
+def recipients_of_first_step(book: AddressBook, case: Case, step: LadderStep, now: datetime) -> Recipients:
     """Return whom the first step of an urgent case tells: its own people, and the centre and of a fire the unit itself.
 
     Whatever the pack says, the monitoring centre and the control room are told of every fire.
     """
     always = (Recipient.CENTRE, Recipient.UNIT_CONTROL_ROOM) if case.is_fire else (Recipient.CENTRE,)
     tells = tuple(dict.fromkeys((*step.tells, *always)))
-    return recipients_of_step(book, case, replace(step, tells=tells, board_only=False))
+    return recipients_of_step(book, case, replace(step, tells=tells, board_only=False), now)
 
 
 def addresses_of(contact: Contact, *, urgent: bool) -> list[Address]:
