@@ -920,6 +920,14 @@ CREATE TABLE console.accounts (
 );
 CREATE UNIQUE INDEX accounts_by_identity ON console.accounts USING btree (identity_issuer, identity_subject) WHERE (identity_subject IS NOT NULL);
 
+CREATE TABLE console.health_samples (
+    minute timestamp with time zone NOT NULL,
+    readings jsonb NOT NULL,
+    CONSTRAINT health_samples_minute_check CHECK ((date_trunc('minute'::text, minute, 'UTC'::text) = minute)),
+    CONSTRAINT health_samples_pkey PRIMARY KEY (minute),
+    CONSTRAINT health_samples_readings_check CHECK (((jsonb_typeof(readings) = 'object'::text) AND (octet_length((readings)::text) <= 8192)))
+);
+
 CREATE TABLE console.name_initials (
     initials text NOT NULL,
     name text NOT NULL,

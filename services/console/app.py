@@ -20,6 +20,7 @@ from services.console.adapters.one_time_codes import TotpCodes
 from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_evaluation import PostgresEvaluation
+from services.console.adapters.postgres_health_samples import PostgresHealthSamples
 from services.console.adapters.postgres_history import PostgresHistory
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
@@ -65,7 +66,7 @@ from services.console.worker.register import RegisterDesk
 from services.console.worker.report_schedules import ReportMailer, ScheduleDesk
 from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
-from services.console.worker.system_health import SystemHealthService
+from services.console.worker.system_health import HealthSampler, SystemHealthService
 from services.console.worker.what_ifs import WhatIfDesk
 from services.kernel.position import gcj02_of, wgs84_of
 from services.runtime.clock import Clock, SystemClock
@@ -145,6 +146,12 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             topic_ids=SavedTopicIds(settings.kafka_bootstrap, pool, topic_id_statements("console")),
         )
         provider = provider_of(settings, clock)
+        healths = SystemHealthService(
+            PostgresSystem(pool),
+            StatusPages(http, settings.health_services, settings.health_broker, settings.health_deadline_s),
+            PostgresHealthSamples(pool),
+            clock,
+        )
         site = build_site(
             authenticator=authenticator,
             live=hub,
@@ -181,11 +188,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
                 LinkThrottle(clock),
                 settings.oidc_name,
             ),
-            healths=SystemHealthService(
-                PostgresSystem(pool),
-                StatusPages(http, settings.health_services, settings.health_broker, settings.health_deadline_s),
-                clock,
-            ),
+            healths=healths,
             maps=MapService(read, clock, _shift(settings)),
             clock=clock,
             metrics=metrics,
@@ -214,6 +217,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             "names": names.run(stop),
             "live": hub.run(stop),
             "rates": rates.run(stop),
+            "health": HealthSampler(healths, metrics, clock).run(stop),
             "page": pages.serve(stop),
             "status": status.serve(stop),
             "refusals": feed.run(settings.kafka_bootstrap, stop),

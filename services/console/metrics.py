@@ -88,6 +88,13 @@ class Metrics:
             ["action", "outcome"],
             registry=registry,
         )
+        self.health_samples = Counter(
+            "firenet_console_health_samples",
+            "Samples for the charts of the health page, one a minute: stored, or failed and a gap there",
+            ["outcome"],
+            registry=registry,
+        )
+        _at_zero(self.health_samples, ("stored", "failed"))
         outcomes = ("ok", "not_allowed", "same_person", "not_waiting", "bad_adjustment", "registry_unavailable")
         self.mail_acts = Counter(
             "firenet_console_mail_acts_total",

@@ -1,6 +1,7 @@
 """Looks at the status page of every instance of every service, and at the broker's certificate."""
 
 import asyncio
+import math
 import ssl
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,8 @@ WANTED = frozenset(
         "firenet_ingest_counting_numbers",
         "firenet_archive_free_bytes",
         "firenet_figures_late_troubles_total",
+        "firenet_consumer_lag_records",
+        "firenet_consumer_partitions",
     }
 )
 
@@ -113,7 +116,7 @@ def _sums(text: str) -> Mapping[str, float]:
     for family in text_string_to_metric_families(f"{lines}\n"):
         for sample in family.samples:
             sums[sample.name] += sample.value
-    return dict(sums)
+    return {name: value for name, value in sums.items() if math.isfinite(value)}
 
 
 def _end_of_certificate(broker: tuple[str, int], deadline_s: float) -> datetime:

@@ -212,7 +212,7 @@ def _lag(stored: Stored | None, now: datetime) -> ItemRow:
         return _unknown(name, runbook)
     blind = sum(one.visibility is VisibilityState.BLIND for one in stored.partitions)
     proven = [mark for mark in marks if mark is not None]
-    if blind or len(proven) < len(marks):
+    if blind_partitions(stored):
         return ItemRow(name, SystemState.BAD, "firenetvisibilityblind", {"blind": blind, "of": len(marks)})
     lag = max(timedelta(), now - min(proven))
     impaired = any(one.visibility is VisibilityState.IMPAIRED for one in stored.partitions)
@@ -220,6 +220,11 @@ def _lag(stored: Stored | None, now: datetime) -> ItemRow:
     if impaired:
         state = worst_of([state, SystemState.ATTENTION])
     return ItemRow(name, state, runbook, {"seconds": int(lag.total_seconds())})
+
+
+def blind_partitions(stored: Stored) -> int:
+    """Return of how many partitions nothing is proven, or not any more: their units are unknown."""
+    return sum(one.watermark is None or one.visibility is VisibilityState.BLIND for one in stored.partitions)
 
 
 def _by(value: timedelta, late: timedelta, bad: timedelta) -> SystemState:
@@ -230,10 +235,7 @@ def _deliveries(stored: Stored | None, now: datetime) -> ItemRow:
     name, runbook = "deliveries", "firenetoutboxstuck"
     if stored is None:
         return _unknown(name, runbook)
-    due, tried, fire = (
-        timedelta() if since is None else max(timedelta(), now - since)
-        for since in (stored.oldest_due, stored.oldest_tried, stored.oldest_fire_tried)
-    )
+    due, tried, fire = waits(stored, now)
     state = worst_of(
         [
             _by(due, DELIVERY_LATE, DELIVERY_BAD),
@@ -243,6 +245,15 @@ def _deliveries(stored: Stored | None, now: datetime) -> ItemRow:
     )
     values: dict[str, Value] = {"n": stored.waiting, "seconds": int(max(due, tried, fire).total_seconds())}
     return ItemRow(name, state, runbook, values)
+
+
+def waits(stored: Stored, now: datetime) -> tuple[timedelta, timedelta, timedelta]:
+    """Return how long the oldest notice waits: of those due, of those tried in vain, and of the fires among these."""
+    due, tried, fire = (
+        timedelta() if since is None else max(timedelta(), now - since)
+        for since in (stored.oldest_due, stored.oldest_tried, stored.oldest_fire_tried)
+    )
+    return due, tried, fire
 
 
 def _findings(stored: Stored | None) -> ItemRow:
@@ -313,8 +324,8 @@ def _late_troubles(services: Sequence[ServiceSeen]) -> ItemRow:
     return ItemRow(name, SystemState.ATTENTION if late else SystemState.WELL, runbook, {"n": int(late)})
 
 
-def _archive_room(services: Sequence[ServiceSeen]) -> ItemRow:
-    name, runbook = "archive_room", "firenetarchivewaiting"
+def free_bytes(services: Sequence[ServiceSeen]) -> int | None:
+    """Return the least room that an archive has left, None where nobody tells."""
     rooms = [
         one.metrics["firenet_archive_free_bytes"]
         for each in services
@@ -322,9 +333,14 @@ def _archive_room(services: Sequence[ServiceSeen]) -> ItemRow:
         for one in each.instances
         if "firenet_archive_free_bytes" in one.metrics
     ]
-    if not rooms:
+    return int(min(rooms)) if rooms else None
+
+
+def _archive_room(services: Sequence[ServiceSeen]) -> ItemRow:
+    name, runbook = "archive_room", "firenetarchivewaiting"
+    least = free_bytes(services)
+    if least is None:
         return _unknown(name, runbook)
-    least = int(min(rooms))
     state = SystemState.BAD if least < ROOM_BAD else SystemState.ATTENTION if least < ROOM_LOW else SystemState.WELL
     return ItemRow(name, state, runbook, {"bytes": least})
 

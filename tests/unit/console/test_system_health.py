@@ -27,6 +27,7 @@ from services.console.settings import ConsoleSettings
 from services.console.worker.system_health import KEEP_S, SystemHealthService
 from services.kernel.words import VisibilityState
 from tests.fakes.clock import ManualClock
+from tests.fakes.console_health import FakeHealthSamples
 from tests.unit.alerts.build import T0
 
 NOW = datetime(2026, 11, 30, 1, 0, tzinfo=UTC)
@@ -222,7 +223,7 @@ class Look:
 
 
 async def test_departments_centre_and_screens_do_not_see_our_inside() -> None:
-    service = SystemHealthService(Look(), Look(), ManualClock(T0))
+    service = SystemHealthService(Look(), Look(), FakeHealthSamples(), ManualClock(T0))
     for one in (viewer(Role.DEPARTMENT, "health"), viewer(Role.CENTRE), viewer(Role.SCREEN)):
         with pytest.raises(NotAllowed):
             await service.now(one)
@@ -232,7 +233,7 @@ async def test_departments_centre_and_screens_do_not_see_our_inside() -> None:
 
 async def test_one_look_serves_whoever_asks_within_some_seconds() -> None:
     look, clock = Look(), ManualClock(T0)
-    service = SystemHealthService(look, look, clock)
+    service = SystemHealthService(look, look, FakeHealthSamples(), clock)
     for _ in range(5):
         await service.now(viewer(Role.BRIGADE))
     assert look.looks == 1
@@ -255,7 +256,9 @@ def answers(request: httpx.Request) -> httpx.Response:
     if path == "/readyz":
         return httpx.Response(200, json={"ready": True, "checks": {"mqtt": "ok"}})
     name = "firenet_ingest_sequence_missing_total"
-    return httpx.Response(200, text=f'{name}{{lane="up"}} 2\n{name}{{lane="alarm"}} 3\nother 9\n')
+    return httpx.Response(
+        200, text=f'{name}{{lane="up"}} 2\n{name}{{lane="alarm"}} 3\nother 9\nfirenet_archive_free_bytes NaN\n'
+    )
 
 
 async def test_every_instance_is_asked_and_whoever_answers_nonsense_does_not_answer() -> None:

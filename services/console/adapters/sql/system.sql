@@ -24,3 +24,17 @@ SELECT count(*), min(expires_at) FROM registry.certificates WHERE revoked_at IS 
 -- system_synthetic --
 SELECT outcome, started_at, detail, sent_at, received_at, alarm_at, rules_at, case_at, notice_at, receipt_at
 FROM alerts.synthetic_alarms WHERE outcome IS NOT NULL ORDER BY started_at DESC LIMIT 1
+
+-- health_sample_keep --
+-- Of two consoles each takes the sample of a minute: what the first could see stands, the second adds what it could not.
+INSERT INTO console.health_samples AS kept (minute, readings) VALUES (%(minute)s, %(readings)s::jsonb)
+ON CONFLICT (minute) DO UPDATE SET readings = excluded.readings || kept.readings
+
+-- health_samples_forget --
+DELETE FROM console.health_samples WHERE minute < %(before)s
+
+-- health_samples_since --
+SELECT minute, readings FROM console.health_samples WHERE minute >= %(first)s ORDER BY minute
+
+-- health_refused --
+SELECT hour, sum(refused)::bigint FROM console.refusal_counts WHERE hour >= %(first)s GROUP BY hour

@@ -45,6 +45,8 @@ LOGIN_SECONDS = 3600
 NOT_OF_THE_PAGE = (
     "account.js",
     "adjustments.js",
+    "chart_theme.js",
+    "day_chart.js",
     "documents.js",
     "evaluation.js",
     "list_drawer.js",
@@ -61,6 +63,7 @@ NOT_OF_THE_PAGE = (
     "reports.js",
     "shared.js",
     "system.js",
+    "system_day.js",
     "wall.js",
     "what_if.js",
 )

@@ -17,7 +17,11 @@ def system_routes(api: Api, healths: SystemHealths, pages: SignedInPages) -> API
     async def json(request: Request) -> Response:
         return as_json(await healths.now(session_of(request).viewer))
 
+    async def day(request: Request) -> Response:
+        return as_json(await healths.day(session_of(request).viewer))
+
     router = APIRouter(include_in_schema=False)
     router.add_api_route("/health", page, methods=["GET"])
     router.add_api_route("/api/v1/health", json, methods=["GET"], dependencies=[Depends(api.signed_in)])
+    router.add_api_route("/api/v1/health/day", day, methods=["GET"], dependencies=[Depends(api.signed_in)])
     return router

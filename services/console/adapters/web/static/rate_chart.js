@@ -1,5 +1,6 @@
 // The chart of rates by day: low and high as a band, the target as a line, what each day is as the shape of its point.
 
+import { axis as axisOf, colour, onTheme } from "./chart_theme.js";
 import uPlot from "./vendor/uplot/uPlot.esm.js";
 
 const DAY_MS = 86_400_000;
@@ -11,7 +12,6 @@ const HEIGHT = 320;
 const number = (text) => (text === null ? null : Number(text));
 const at = (day) => Date.parse(`${day}T00:00:00Z`);
 const dayOf = (ms) => new Date(ms).toISOString().slice(0, 10);
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 // What uPlot wants: days, then per series a value or null for each of them.
 function columns(days) {
@@ -35,9 +35,7 @@ export class RateChart {
     this.onDay = onDay;
     new ResizeObserver(() => this.#plot?.setSize(this.#size())).observe(container);
     container.addEventListener("keydown", (event) => this.#key(event));
-    const redraw = () => this.draw(this.#days);
-    new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+    onTheme(() => this.draw(this.#days));
   }
 
   draw(days) {
@@ -56,8 +54,8 @@ export class RateChart {
   }
 
   #options() {
-    const ink = colour("--ink-3"), line = colour("--line"), accent = colour("--accent"), never = colour("--unknown");
-    const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
+    const accent = colour("--accent"), never = colour("--unknown");
+    const axis = axisOf();
     const bound = { width: 1, points: { show: false } };
     return {
       ...this.#size(),

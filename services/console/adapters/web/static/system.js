@@ -5,6 +5,7 @@ import { byId, h, say, setText, show } from "./dom.js";
 import * as preferences from "./preferences.js";
 import * as session from "./session.js";
 import { on, state } from "./state.js";
+import { drawDay, loadDay } from "./system_day.js";
 import { has, number, stamp, t } from "./text.js";
 
 const EVERY_MS = 10000;
@@ -90,10 +91,12 @@ function stage(name) {
 on("language", () => {
   preferences.render();
   draw();
+  drawDay();
 });
 preferences.start();
 document.documentElement.dataset.lang = state.lang;
 preferences.render();
 draw();
 load();
+loadDay();
 session.start();
