@@ -566,10 +566,12 @@ CREATE TABLE alerts.verifications (
     at timestamp with time zone NOT NULL,
     by text NOT NULL,
     case_id text NOT NULL,
+    cause text,
     finding text NOT NULL,
     note text NOT NULL,
     number integer NOT NULL,
     CONSTRAINT verifications_case_id_fkey FOREIGN KEY (case_id) REFERENCES alerts.cases(case_id),
+    CONSTRAINT verifications_cause_check CHECK ((cause = ANY (ARRAY['electrical'::text, 'open_flame'::text, 'cooking'::text, 'hot_work'::text, 'arson_suspected'::text, 'fumes'::text, 'insect'::text, 'device_fault'::text, 'works'::text, 'pressed_by_mistake'::text, 'unannounced_test'::text, 'other'::text, 'unknown'::text]))),
     CONSTRAINT verifications_finding_check CHECK ((finding = ANY (ARRAY['true_alarm'::text, 'false_alarm'::text]))),
     CONSTRAINT verifications_pkey PRIMARY KEY (case_id, number)
 );

@@ -50,7 +50,7 @@ from services.alerts.domain.noise.digest import (
 from services.alerts.domain.routing.contacts import Address, Telephones
 from services.alerts.domain.routing.recipients import AddressBook
 from services.alerts.domain.synthetic import Run, RunResult, Stage
-from services.kernel.words import Channel, ClockKind, ListingAct, Purpose, Recipient, Verification
+from services.kernel.words import AlarmCause, Channel, ClockKind, ListingAct, Purpose, Recipient, Verification
 
 E_contra = TypeVar("E_contra", contravariant=True)
 
@@ -679,7 +679,9 @@ class CaseWork(Protocol):
 
     async def comment(self, case_id: CaseId, who: Who, text: str) -> Reply: ...
 
-    async def verify(self, case_id: CaseId, who: Who, finding: Verification, note: str) -> Reply: ...
+    async def verify(
+        self, case_id: CaseId, who: Who, finding: Verification, note: str, cause: AlarmCause | None = None
+    ) -> Reply: ...
 
     async def shelve(self, case_id: CaseId, who: Who, span: timedelta, note: str) -> Reply: ...
 

@@ -686,6 +686,57 @@ class Verification(StrEnum):
     FALSE_ALARM = "false_alarm"
 
 
+class AlarmCause(StrEnum):
+    """Why it burned, or why an alarm came without a fire, as the centre knows it; no finding of a fire investigation.
+
+    No common cause of outages.
+    """
+
+    ELECTRICAL = "electrical"
+    OPEN_FLAME = "open_flame"
+    COOKING = "cooking"
+    HOT_WORK = "hot_work"
+    ARSON_SUSPECTED = "arson_suspected"
+    FUMES = "fumes"
+    INSECT = "insect"
+    DEVICE_FAULT = "device_fault"
+    WORKS = "works"
+    PRESSED_BY_MISTAKE = "pressed_by_mistake"
+    UNANNOUNCED_TEST = "unannounced_test"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+CAUSES_OF = {
+    Verification.TRUE_ALARM: (
+        AlarmCause.ELECTRICAL,
+        AlarmCause.OPEN_FLAME,
+        AlarmCause.COOKING,
+        AlarmCause.HOT_WORK,
+        AlarmCause.ARSON_SUSPECTED,
+        AlarmCause.OTHER,
+        AlarmCause.UNKNOWN,
+    ),
+    Verification.FALSE_ALARM: (
+        AlarmCause.FUMES,
+        AlarmCause.INSECT,
+        AlarmCause.DEVICE_FAULT,
+        AlarmCause.WORKS,
+        AlarmCause.PRESSED_BY_MISTAKE,
+        AlarmCause.UNANNOUNCED_TEST,
+        AlarmCause.OTHER,
+        AlarmCause.UNKNOWN,
+    ),
+}
+"""Which causes go with a finding, in the order in which they are offered."""
+
+
+def check_cause(finding: Verification, cause: AlarmCause | None) -> None:
+    """Raise ValueError where the cause is none of the finding's. None: nobody said one."""
+    if cause is not None and cause not in CAUSES_OF[finding]:
+        raise ValueError(f"{cause} is no cause of a {finding}")
+
+
 class Period(StrEnum):
     """Spans of the calendar that end at a midnight of Asia/Shanghai."""
 

@@ -32,7 +32,7 @@ from services.console.domain.second_factor import Enrolment, SecondFactor
 from services.console.domain.units import Tally, UnitDetail, UnitPage, UnitQuery, UnitRow
 from services.console.domain.viewer import Slice, Username, Viewer
 from services.kernel.policy import Target
-from services.kernel.words import AlarmState, FileKind, Language, Verification, VisibilityState
+from services.kernel.words import AlarmCause, AlarmState, FileKind, Language, Verification, VisibilityState
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 RANK: tuple[Callable[[UnitRow], bool], ...] = (
@@ -577,8 +577,10 @@ class FakeCommands:
     async def comment(self, case_id: str, viewer: Viewer, text: str) -> None:
         self._do(case_id, viewer, text)
 
-    async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None:
-        self._do(case_id, viewer, f"{finding} {note}")
+    async def verify(
+        self, case_id: str, viewer: Viewer, finding: Verification, note: str, cause: AlarmCause | None
+    ) -> None:
+        self._do(case_id, viewer, f"{finding} {cause or ''} {note}")
 
     async def shelve(self, case_id: str, viewer: Viewer, minutes: int, note: str) -> None:
         self._do(case_id, viewer, f"shelve {minutes} {note}")

@@ -13,6 +13,7 @@ from services.alerts.adapters import bundle_check
 from services.alerts.adapters.letter_writer import KIND_EN, KIND_ZH, TEMPLATES
 from services.alerts.adapters.listing_rows import with_acts
 from services.alerts.adapters.listing_words import ACTS, LEVELS, STATES, by, said
+from services.alerts.adapters.verification_words import verified_in
 from services.alerts.domain.audit.bundle import CaseRecord, ChainPart, evidence_name, files_of
 from services.alerts.domain.audit.chain import Verified
 from services.alerts.domain.case.kinds import CaseKind
@@ -31,7 +32,13 @@ def index_page(record: CaseRecord, part: ChainPart, now: datetime) -> str:
     kind = CaseKind(record.case["kind"])
     listings = with_acts(record.listings, record.listing_acts)
     return _index_template().render(
-        record=record, part=part, now=now, listings=listings, kind_zh=KIND_ZH[kind], kind_en=KIND_EN[kind]
+        record=record,
+        part=part,
+        now=now,
+        listings=listings,
+        verifications=verified_in(part.own),
+        kind_zh=KIND_ZH[kind],
+        kind_en=KIND_EN[kind],
     )
 
 

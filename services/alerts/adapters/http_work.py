@@ -2,17 +2,17 @@
 their place in the queue: shelved, next step now, put to a common cause."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, HTTPException, Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.case.work import SHELVED_AT_MOST
 from services.alerts.domain.ids import CaseId
 from services.alerts.ports import CaseWork, GraveResults
-from services.kernel.words import Verification
+from services.kernel.words import AlarmCause, Verification, check_cause
 from services.runtime.texts import one_line
 
 ID = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -50,8 +50,16 @@ class Write(By):
 
 
 class Verify(By):
+    """`cause`: why it burned, or why the alarm came without a fire; one of those of the finding."""
+
     finding: Verification
     note: str = Field(default="", max_length=500)
+    cause: AlarmCause | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_cause(self.finding, self.cause)
+        return self
 
 
 class Shelve(By):
@@ -96,7 +104,7 @@ def work_routes(work: CaseWork) -> APIRouter:
 
     @router.post("/cases/{case_id}/verify")
     async def verify(case_id: CaseIdPath, request: Verify) -> dict[str, Any]:
-        return _answer(await work.verify(CaseId(case_id), request.who, request.finding, request.note))
+        return _answer(await work.verify(CaseId(case_id), request.who, request.finding, request.note, request.cause))
 
     @router.post("/owners/release")
     async def sign_off(request: By) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from services.alerts.domain.ids import CaseId
 from services.alerts.domain.noise.common_cause import joins
 from services.alerts.ports import CaseStore, CaseTransaction, Changes
 from services.alerts.worker.acknowledgement import AcknowledgementService, may_touch
-from services.kernel.words import Verification
+from services.kernel.words import AlarmCause, Verification
 from services.runtime.clock import Clock
 
 
@@ -88,8 +88,13 @@ class CaseWorkService:
             await transaction.save(changes)
         return Reply.DONE
 
-    async def verify(self, case_id: CaseId, who: Who, finding: Verification, note: str) -> Reply:
-        """Write down whether the alarm was one. It takes no case: what nobody has taken goes on sounding."""
+    async def verify(
+        self, case_id: CaseId, who: Who, finding: Verification, note: str, cause: AlarmCause | None = None
+    ) -> Reply:
+        """Write down whether the alarm was one, and why it came; also after the end of the case.
+
+        It takes no case: what nobody has taken goes on sounding.
+        """
         async with self._store.transaction() as transaction:
             case = await transaction.case(case_id)
             if case is None or who.body_code is not None or not case.is_urgent:
@@ -99,8 +104,10 @@ class CaseWorkService:
             if written >= MAX_COMMENTS:
                 return Reply.FULL
             changes = Changes()
-            changes.verified.append(Verified(case_id, written + 1, now, who.account, finding, note))
+            changes.verified.append(Verified(case_id, written + 1, now, who.account, finding, note, cause))
             detail: Detail = {"finding": str(finding), "note": note, **self._acknowledgements.bodies(case)}
+            if cause is not None:
+                detail["cause"] = str(cause)
             self._note(changes, "verified", case_id, who, detail)
             await transaction.save(changes)
         return Reply.DONE

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from services.console.adapters.service_api import ServiceApi
 from services.console.domain.errors import AlertsUnavailable, Conflict, ConsoleError, NotFound
 from services.console.domain.viewer import Viewer
-from services.kernel.words import Verification
+from services.kernel.words import AlarmCause, Verification
 
 
 class HttpCaseCommands:
@@ -34,8 +34,12 @@ class HttpCaseCommands:
     async def comment(self, case_id: str, viewer: Viewer, text: str) -> None:
         await self._post(_path(case_id, "comments"), viewer, text=text)
 
-    async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None:
-        await self._post(_path(case_id, "verify"), viewer, finding=finding.value, note=note)
+    async def verify(
+        self, case_id: str, viewer: Viewer, finding: Verification, note: str, cause: AlarmCause | None
+    ) -> None:
+        # alerts of the version before refuses a member that it does not know
+        more = {} if cause is None else {"cause": cause.value}
+        await self._post(_path(case_id, "verify"), viewer, finding=finding.value, note=note, **more)
 
     async def shelve(self, case_id: str, viewer: Viewer, minutes: int, note: str) -> None:
         await self._post(_path(case_id, "shelve"), viewer, minutes=minutes, note=note)

@@ -99,12 +99,16 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What somebody found on looking: `finding` is a `Verification`. It answers no case and ends none."""
+    """What somebody found on looking: `finding` is a `Verification`. It answers no case and ends none.
+
+    `cause`: an `AlarmCause`, None where nobody said one.
+    """
 
     finding: str
     at: datetime
     by: str
     note: str
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

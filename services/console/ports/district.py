@@ -14,7 +14,7 @@ from services.console.domain.freshness import DataAge, PartitionVisibility
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import UnitDetail, UnitPage, UnitQuery
 from services.console.domain.viewer import Slice, Viewer
-from services.kernel.words import FileKind, Language, Verification
+from services.kernel.words import AlarmCause, FileKind, Language, Verification
 
 
 class ReadModel(Protocol):
@@ -116,7 +116,9 @@ class CaseCommands(Protocol):
         """Raises like `acknowledge`; Conflict: there are as many as are kept."""
         ...
 
-    async def verify(self, case_id: str, viewer: Viewer, finding: Verification, note: str) -> None: ...
+    async def verify(
+        self, case_id: str, viewer: Viewer, finding: Verification, note: str, cause: AlarmCause | None
+    ) -> None: ...
 
     async def shelve(self, case_id: str, viewer: Viewer, minutes: int, note: str) -> None:
         """Put it out of sight for so long. Raises like `acknowledge`; Conflict: it burns, or may."""

@@ -22,7 +22,7 @@ from services.alerts.domain.ids import CaseId
 from services.alerts.ports import CaseStore, Changes
 from services.alerts.worker.acknowledgement import AcknowledgementService
 from services.alerts.worker.case_work import CaseWorkService
-from services.kernel.words import ClockKind, Verification
+from services.kernel.words import CAUSES_OF, ClockKind, Verification
 from services.runtime.postgres import open_pool
 from tests.contract.alerts.test_store import Stores, stores
 from tests.fakes.alerts import FakeDirectory
@@ -118,6 +118,22 @@ async def test_work_on_a_case_is_sealed_into_the_chain(migrated_database: str) -
     with psycopg.connect(migrated_database) as connection:
         row = connection.execute("SELECT by, body_code, text FROM alerts.comments").fetchone()
     assert row == ("officer", "", "<b>'; DROP TABLE alerts.cases --\\")
+
+
+async def test_each_cause_that_is_offered_is_kept_with_its_finding(migrated_database: str) -> None:
+    offered = [(finding, cause) for finding, causes in CAUSES_OF.items() for cause in (None, *causes)]
+    async with open_pool(migrated_database, "contract", 1, 2) as pool:
+        store = PostgresCaseStore(pool)
+        one = replace(case(), kind=CaseKind.FIRE)
+        await put(store, one)
+        work = service(store, ManualClock(T0))
+        for finding, cause in offered:
+            assert await work.verify(one.case_id, CENTRE, finding, "", cause) is Reply.DONE
+    with psycopg.connect(migrated_database) as connection:
+        rows = connection.execute("SELECT finding, cause FROM alerts.verifications ORDER BY number").fetchall()
+        assert rows == offered
+        with pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("UPDATE alerts.verifications SET cause = 'whatever'")
 
 
 @pytest.mark.parametrize("case_id", ["none"])

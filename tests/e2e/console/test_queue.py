@@ -267,6 +267,12 @@ async def test_a_burning_unit_is_called_with_one_click_and_found_false_without_b
             await at.has(".drawer .verify", "误报")
             await at.has(".fire .fire-verified", "误报（值班 centre")
             assert await clicks(at.page) == 2
+            await at.page.select_option("#cause-of-false_alarm", "fumes")
+            await at.page.click('.drawer [data-role="false_alarm"]')
+            await at.has(".drawer .verify", "误报，原因：环境干扰")
+            await at.has(".fire .fire-verified", "误报，原因：环境干扰")
+            await expect(at.page.locator("#cause-of-false_alarm")).to_have_value("fumes")
+            await expect(at.page.locator("#cause-of-true_alarm")).to_have_value("")
             assert await at.page.locator("html").get_attribute("data-fire") == "now"
             await expect(at.page.locator(".fire.acked")).to_have_count(0)
             assert await at.page.evaluate("window.hacked") is None
@@ -367,7 +373,7 @@ async def test_with_five_fires_and_twenty_faults_all_is_in_sight_or_one_click_aw
 
 async def test_a_case_is_printed_alone_in_black_on_white(chromium: Chromium, site: Console, scenario: Scenario) -> None:
     fires(scenario, 1)
-    scenario.verify("F0", "centre", "true_alarm", "可见明火")
+    scenario.verify("F0", "centre", "true_alarm", "可见明火", "cooking")
     async with desk(chromium, site, color_scheme="dark") as at:
         await goto(at, site, "?case=F0")
         await at.has(".drawer .verify", "可见明火")
@@ -375,6 +381,7 @@ async def test_a_case_is_printed_alone_in_black_on_white(chromium: Chromium, sit
         await expect(at.page.locator(".drawer .print-only")).to_contain_text("火警移交单")
         for hidden in (".bar", "main", "#fires", ".drawer .tool", "#comment-text", '[data-role="true_alarm"]'):
             await expect(at.page.locator(hidden).first).to_be_hidden()
+        await expect(at.page.locator(".drawer .verify")).to_contain_text("真警，原因：厨房用火")
         for shown in (".drawer .components", ".drawer .timeline", ".drawer .verify", ".drawer .since-line"):
             await expect(at.page.locator(shown).first).to_be_visible()
         seen: dict[str, Any] = await at.page.evaluate(

@@ -292,11 +292,11 @@ class Scenario:
             [case_id, by, body_code, text, case_id],
         )
 
-    def verify(self, case_id: str, by: str, finding: str, note: str = "") -> None:
+    def verify(self, case_id: str, by: str, finding: str, note: str = "", cause: str | None = None) -> None:
         self.execute(
-            "INSERT INTO alerts.verifications SELECT %s, count(*) + 1, now(), %s, %s, %s FROM alerts.verifications"
-            " WHERE case_id = %s",
-            [case_id, by, finding, note, case_id],
+            "INSERT INTO alerts.verifications (case_id, number, at, by, finding, note, cause)"
+            " SELECT %s, count(*) + 1, now(), %s, %s, %s, %s FROM alerts.verifications WHERE case_id = %s",
+            [case_id, by, finding, note, cause, case_id],
         )
 
     def take_case(self, case_id: str, by: str = "centre") -> None:
@@ -315,7 +315,7 @@ class Scenario:
         elif act == "comments":
             self.comment(case_id, asked["account"], asked["text"], asked["body_code"] or "")
         elif act == "verify":
-            self.verify(case_id, asked["account"], asked["finding"], asked["note"])
+            self.verify(case_id, asked["account"], asked["finding"], asked["note"], asked.get("cause"))
         elif act == "shelve":
             self.execute(
                 "INSERT INTO alerts.shelved (case_id, account, since, until, note) VALUES (%s, %s, now(), now() +"

@@ -13,7 +13,7 @@ import pytest
 
 from services.alerts.adapters import bundle_check
 from services.alerts.adapters.bundle_check import check
-from services.alerts.adapters.evidence_bundle import bundle_files, write_bundle
+from services.alerts.adapters.evidence_bundle import bundle_files, index_page, write_bundle
 from services.alerts.domain.audit import chain as chain_module
 from services.alerts.domain.audit.bundle import MANIFEST, CaseRecord, NoBundle, part_of
 from services.alerts.domain.audit.chain import GENESIS, Link, Verified, chain, verify
@@ -74,6 +74,19 @@ def sealed_again(content: dict[str, bytes], name: str, body: bytes) -> dict[str,
         if each != MANIFEST
     }
     return {**forged, MANIFEST: json.dumps(manifest).encode()}
+
+
+def test_the_index_says_what_was_found_and_why() -> None:
+    entries = [
+        entry(0, "case_opened"),
+        entry(1, "verified", finding="true_alarm", note=HOSTILE),  # of a version before
+        entry(2, "verified", finding="false_alarm", note="", cause="fumes"),
+    ]
+    part = part_of(chain(entries, 0, GENESIS), CASE)
+    page = index_page(record(), part, NOW)
+    assert "误报 False alarm</td><td>环境干扰（蒸汽、粉尘、油烟） Steam, dust or cooking fumes<" in page
+    assert "真警 True alarm</td><td>—<" in page
+    assert HOSTILE not in page
 
 
 def test_both_sides_call_the_manifest_alike() -> None:

@@ -1,15 +1,19 @@
 """Work on a case: it is somebody's, it is written about, and none of that answers it."""
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
+from services.alerts.adapters.http_work import work_routes
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
+from services.alerts.domain.case.lifecycle import close
 from services.alerts.domain.case.reply import Reply
 from services.alerts.domain.case.who import Who
 from services.alerts.domain.case.work import MAX_COMMENTS, OWNED_FOR
 from services.alerts.domain.ids import CaseId
 from services.alerts.worker.case_work import CaseWorkService
-from services.kernel.words import Verification
+from services.kernel.words import AlarmCause, Verification
 from tests.fakes.alerts_store import states
 from tests.unit.alerts.build import event
 from tests.unit.alerts.harness import Harness
@@ -126,6 +130,41 @@ async def test_a_verdict_on_a_fire_takes_and_silences_nothing(harness: Harness) 
         (1, "officer", "false_alarm"), (2, "colleague", "true_alarm"),
     ]  # fmt: skip
     assert await work.verify(await lost_too(harness), CENTRE, Verification.TRUE_ALARM, "") is Reply.NOT_FOUND
+
+
+async def test_a_cause_is_entered_with_the_finding_or_after_the_end_and_changes_nothing_else(harness: Harness) -> None:
+    fire, work = await burning(harness), work_on(harness)
+    before = states(harness.store)
+    assert await work.verify(fire, CENTRE, Verification.FALSE_ALARM, "") is Reply.DONE
+    assert "cause" not in harness.store.tables.audit[-1].detail
+    assert await work.verify(fire, CENTRE, Verification.FALSE_ALARM, "", AlarmCause.FUMES) is Reply.DONE
+    last = harness.store.tables.audit[-1]
+    assert (last.actor, last.action, last.detail["cause"]) == ("officer", "verified", "fumes")
+    assert (harness.store.tables.cases[fire].acknowledged, states(harness.store)) == (None, before)
+    harness.store.tables.cases[fire] = close(harness.store.tables.cases[fire], "restored", harness.clock.now())
+    assert await work.verify(fire, OTHER, Verification.TRUE_ALARM, "", AlarmCause.COOKING) is Reply.DONE
+    assert [one.cause for one in harness.store.tables.verified] == [None, "fumes", "cooking"]
+    assert await work.verify(fire, HEALTH, Verification.TRUE_ALARM, "", AlarmCause.COOKING) is Reply.NOT_FOUND
+
+
+async def test_over_http_a_cause_may_be_said_and_has_to_be_one_of_the_finding(harness: Harness) -> None:
+    fire = await burning(harness)
+    app = FastAPI()
+    app.include_router(work_routes(work_on(harness)))
+    who = {"account": "officer", "via": "console"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://alerts") as client:
+        for body, status in (
+            ({"finding": "true_alarm"}, 200),
+            ({"finding": "true_alarm", "cause": "electrical"}, 200),
+            ({"finding": "false_alarm", "cause": "electrical"}, 422),
+            ({"finding": "false_alarm", "cause": "whatever"}, 422),
+            ({"finding": "false_alarm", "cause": None}, 200),
+        ):
+            answer = await client.post(f"/v1/cases/{fire}/verify", json=who | body)
+            assert answer.status_code == status, body
+    assert [(one.finding, one.cause) for one in harness.store.tables.verified] == [
+        ("true_alarm", None), ("true_alarm", "electrical"), ("false_alarm", None),
+    ]  # fmt: skip
 
 
 async def lost_too(harness: Harness) -> CaseId:

@@ -30,7 +30,7 @@ from services.console.domain.errors import (
     RegistryUnavailable,
     SamePerson,
 )
-from services.kernel.words import EntityKind
+from services.kernel.words import AlarmCause, EntityKind, Verification
 from tests.unit.console.builders import CENTRE
 
 LINK = "a-link-that-opens-a-document"
@@ -160,6 +160,17 @@ async def test_a_call_carries_the_token_and_quotes_what_it_names() -> None:
         "via": "console",
         "note": "ok",
     }
+
+
+async def test_a_verification_names_a_cause_only_where_one_was_said() -> None:
+    """Alerts of the version before takes a fire's finding as ever: it would refuse a member that it does not know."""
+    service = answering(200, {})
+    commands = HttpCaseCommands(service.client(), "http://alerts", SecretStr("t"), 3.0)
+    await commands.verify("C1", CENTRE, Verification.TRUE_ALARM, "", None)
+    await commands.verify("C1", CENTRE, Verification.TRUE_ALARM, "", AlarmCause.COOKING)
+    without, with_one = (json.loads(request.content) for request in service.asked)
+    assert "cause" not in without
+    assert with_one == without | {"cause": "cooking"}
 
 
 async def test_a_click_waits_its_deadline_and_a_form_or_a_file_longer() -> None:

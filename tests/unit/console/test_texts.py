@@ -1,9 +1,11 @@
 """The catalogue: every text in both languages, every key that is used exists, nothing lies there unused."""
 
+import json
 import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from services.alerts.adapters import verification_words
 from services.console.adapters import report_mail, report_sheet
 from services.console.adapters.web import texts
 from services.console.domain import errors
@@ -11,7 +13,7 @@ from services.console.domain.errors import ConsoleError
 from services.console.domain.freshness import Freshness
 from services.console.domain.viewer import Role
 from services.kernel.ratio import Verdict
-from services.kernel.words import Connection, Health
+from services.kernel.words import CAUSES_OF, AlarmCause, Connection, Health, Verification
 
 CATALOGUE = texts.load()
 SOURCES = "\n".join(
@@ -71,6 +73,17 @@ def test_every_state_verdict_and_error_has_its_words() -> None:
     wanted |= {f"stale.{state.value}" for state in Freshness if state is not Freshness.LIVE}
     wanted |= {f"role.{role.value}" for role in Role} | {f"error.{kind.code}" for kind in kinds(errors.ConsoleError)}
     assert wanted - set(CATALOGUE) == set()
+
+
+def test_causes_of_an_alarm_are_offered_and_called_alike_on_the_page_and_in_the_bundle() -> None:
+    source = (texts.STATIC / "case_work.js").read_text(encoding="utf-8")
+    for finding, causes in CAUSES_OF.items():
+        (offered,) = re.findall(rf"  {finding}: (\[.*\]),\n", source)
+        assert json.loads(offered) == list(causes)
+    page = {cause: (CATALOGUE[f"cause.{cause}"]["zh"], CATALOGUE[f"cause.{cause}"]["en"]) for cause in AlarmCause}
+    assert page == verification_words.CAUSES
+    found = {one: (CATALOGUE[f"verify.{one}"]["zh"], CATALOGUE[f"verify.{one}"]["en"]) for one in Verification}
+    assert found == verification_words.FINDINGS
 
 
 def test_the_page_asks_for_nothing_beyond_this_server() -> None:

@@ -323,5 +323,5 @@ INSERT INTO alerts.comments (case_id, number, at, by, body_code, text)
 SELECT case_id, number, at, by, body_code, text FROM jsonb_populate_recordset(NULL::alerts.comments, %s::jsonb)
 
 -- insert_verifications --
-INSERT INTO alerts.verifications (case_id, number, at, by, finding, note)
-SELECT case_id, number, at, by, finding, note FROM jsonb_populate_recordset(NULL::alerts.verifications, %s::jsonb)
+INSERT INTO alerts.verifications (case_id, number, at, by, finding, note, cause)
+SELECT case_id, number, at, by, finding, note, cause FROM jsonb_populate_recordset(NULL::alerts.verifications, %s::jsonb)

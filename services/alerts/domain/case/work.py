@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerts.domain.ids import CaseId
-from services.kernel.words import Verification
+from services.kernel.words import AlarmCause, Verification
 
 OWNED_FOR = timedelta(hours=8)
 """A shift. Whoever forgets to hand a case back keeps it from nobody for longer."""
@@ -42,7 +42,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What somebody found on looking. The last one of a case holds."""
+    """What somebody found on looking. The last one of a case holds. `cause` None: nobody said one."""
 
     case_id: CaseId
     number: int
@@ -50,6 +50,7 @@ class Verified:
     by: str
     finding: Verification
     note: str
+    cause: AlarmCause | None = None
 
 
 @dataclass(frozen=True, slots=True)

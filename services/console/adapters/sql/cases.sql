@@ -193,7 +193,7 @@ FROM alerts.comments m WHERE m.case_id = %(case_id)s ORDER BY m.number
 
 -- verifications --
 SELECT v.case_id, v.finding, v.at,
-       coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = v.by), v.by), v.note
+       coalesce((SELECT a.display_name FROM console.accounts a WHERE a.username = v.by), v.by), v.note, v.cause
 FROM alerts.verifications v WHERE v.case_id = ANY(%(case_ids)s) ORDER BY v.case_id, v.number
 
 -- delivery_counts --

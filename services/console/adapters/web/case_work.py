@@ -3,10 +3,10 @@ next step now, a case put to its common cause."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from services.console.adapters.web.acting import acting
@@ -16,7 +16,7 @@ from services.console.domain.errors import NotAllowed
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics
 from services.console.ports.district import CaseCommands, ReadModel
-from services.kernel.words import Verification
+from services.kernel.words import AlarmCause, Verification, check_cause
 from services.runtime.logging import get_logger
 
 MAX_AT_ONCE = 100
@@ -46,6 +46,12 @@ class CommentBody(Body):
 class VerifyBody(Body):
     finding: Verification
     note: Note = ""
+    cause: AlarmCause | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_cause(self.finding, self.cause)
+        return self
 
 
 class ShelveBody(Body):
@@ -93,7 +99,7 @@ class CaseWorkApi:
 
     async def verify(self, request: Request, case_id: CaseId, body: VerifyBody) -> Response:
         async def write(case_id: str, viewer: Viewer) -> None:
-            await self._commands.verify(case_id, viewer, body.finding, body.note)
+            await self._commands.verify(case_id, viewer, body.finding, body.note, body.cause)
 
         return await self._act(request, "verify", case_id, write, working=True)
 

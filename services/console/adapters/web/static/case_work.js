@@ -5,10 +5,14 @@ import { order } from "./api.js";
 import { byId, h, setText, show } from "./dom.js";
 import { account } from "./state.js";
 import { nameOf, stamp, t, until } from "./text.js";
-import { titleOf } from "./words.js";
+import { foundOf, titleOf } from "./words.js";
 
 const SHELVE_MINUTES = [60, 240, 480, 1440];
-const FINDINGS = ["true_alarm", "false_alarm"];
+// The causes of each finding, as in the words of the kernel.
+const FINDINGS = {
+  true_alarm: ["electrical", "open_flame", "cooking", "hot_work", "arson_suspected", "other", "unknown"],
+  false_alarm: ["fumes", "insect", "device_fault", "works", "pressed_by_mistake", "unannounced_test", "other", "unknown"],
+};
 const path = (row, act) => `/api/v1/cases/${encodeURIComponent(row.case_id)}/${act}`;
 
 // Runs an order; what went wrong is said beside the button that was pressed.
@@ -30,9 +34,8 @@ async function act(button, problem, send, done) {
 }
 
 // The drawer may have been drawn anew meanwhile, with the draft in a new field.
-function sent(id, changed) {
-  const field = byId(id);
-  if (field) field.value = "";
+function sent(ids, changed) {
+  for (const field of ids.map(byId)) if (field) field.value = "";
   changed();
 }
 
@@ -75,16 +78,24 @@ export function verification(detail, changed) {
   const row = detail.case;
   if (!URGENT.includes(row.kind)) return null;
   const found = h("ul", { class: "receipts" }, detail.verifications.map((one) =>
-    h("li", {}, t("verify.by", { who: nameOf("people", one.by), at: stamp(one.at), finding: t(`verify.${one.finding}`) }), one.note ? h("q", {}, one.note) : null)));
+    h("li", {}, t("verify.by", { who: nameOf("people", one.by), at: stamp(one.at), finding: foundOf(one) }), one.note ? h("q", {}, one.note) : null)));
   if (account.department) return detail.verifications.length ? found : null;
   const problem = problemLine();
   const note = h("input", { type: "text", id: "verify-note", class: "text-field", maxlength: "500", autocomplete: "off", dataset: { role: "verify-note", draft: "verify-note" } });
-  const buttons = FINDINGS.map((finding) => h("button", {
-    type: "button", class: "ack", dataset: { role: finding },
-    onclick: (event) => act(event.currentTarget, problem, () => order(path(row, "verify"), { finding, note: note.value }), () => sent("verify-note", changed)),
-  }, t(`verify.${finding}`)));
+  const causeId = (finding) => `cause-of-${finding}`;
+  const fields = ["verify-note", ...Object.keys(FINDINGS).map(causeId)];
+  const buttons = Object.entries(FINDINGS).map(([finding, causes]) => {
+    // chosen before, it stays when the same is found once more; an empty one is never asked for
+    const said = row.verified?.finding === finding ? row.verified.cause : null;
+    const cause = h("select", { id: causeId(finding), "aria-label": t("verify.cause", { finding: t(`verify.${finding}`) }), dataset: { role: causeId(finding), draft: causeId(finding) } },
+      h("option", { value: "" }, t("verify.cause.none")), causes.map((one) => h("option", { value: one, selected: one === said }, t(`cause.${one}`))));
+    return h("span", { class: "work-line" }, h("button", {
+      type: "button", class: "ack", dataset: { role: finding },
+      onclick: (event) => act(event.currentTarget, problem, () => order(path(row, "verify"), { finding, note: note.value, cause: cause.value || null }), () => sent(fields, changed)),
+    }, t(`verify.${finding}`)), cause);
+  });
   return h("div", { class: "verify" }, detail.verifications.length ? found : null,
-    h("div", { class: "no-print" }, h("p", { class: "quiet" }, t("verify.what")), h("label", { for: "verify-note" }, t("verify.note")), note, h("div", { class: "verify-buttons" }, buttons), problem));
+    h("div", { class: "no-print" }, h("p", { class: "quiet" }, t("verify.what")), h("p", { class: "quiet" }, t("verify.later")), h("label", { for: "verify-note" }, t("verify.note")), note, h("div", { class: "verify-buttons" }, buttons), problem));
 }
 
 export function comments(detail, changed) {
@@ -94,7 +105,7 @@ export function comments(detail, changed) {
   const send = (event) => {
     event.preventDefault();
     if (!text.value.trim() || button.disabled) return;
-    act(button, problem, () => order(path(row, "comments"), { text: text.value }), () => sent("comment-text", changed));
+    act(button, problem, () => order(path(row, "comments"), { text: text.value }), () => sent(["comment-text"], changed));
   };
   text.addEventListener("keydown", (event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && send(event));
   return h("div", { class: "comments" },

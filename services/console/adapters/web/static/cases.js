@@ -10,7 +10,7 @@ import { openDrawer } from "./drawer.js";
 import { ladder } from "./ladder.js";
 import { account, on, state } from "./state.js";
 import { brief, listed, nameOf, recipientName, since, span, t, until } from "./text.js";
-import { KIND_ICON, stepName, titleOf, whyNobody } from "./words.js";
+import { foundBy, KIND_ICON, stepName, titleOf, whyNobody } from "./words.js";
 
 let known = null;
 
@@ -62,6 +62,7 @@ function make(row) {
       h("p", { class: "case-next" }, h("span", { class: "label" }), h("span", { class: "next-step" }), h("b", { class: "next-in num" })),
       h("p", { class: "case-owner" }),
       h("p", { class: "case-acked" }),
+      h("p", { class: "case-found" }),
       h("p", { class: "case-signed" }),
       h("button", { type: "button", class: "ack", onclick: (event) => openAcknowledge([event.currentTarget.closest("li").row]) })));
 }
@@ -88,6 +89,7 @@ function update(element, row) {
   setText(part("stage-name"), row.plan.length > 1 && row.step ? stepName(row, row.step) : "");
   tellings(part("case-told"), row);
   setText(part("case-acked"), acked ? t("case.acked", { who: nameOf("people", row.acknowledged_by), at: brief(row.acknowledged_at) }) + (row.acknowledged_step !== row.step ? t("case.acked.step", { step: stepName(row, row.acknowledged_step) }) : "") : "");
+  setText(part("case-found"), row.verified ? foundBy(row.verified) : "");
   setText(part("case-signed"), signedBy(row));
   setText(part("case-owner"), ownerOf(row));
   const choice = part("case-choice");

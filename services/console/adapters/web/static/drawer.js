@@ -13,7 +13,7 @@ import { phoneList } from "./phones.js";
 import { clauses } from "./clauses.js";
 import { listing } from "./listing_line.js";
 import { comments, ownership, queue, verification } from "./case_work.js";
-import { KIND_ICON, lineOf, shapeOf, stepName, titleOf, whyNobody } from "./words.js";
+import { foundBy, KIND_ICON, lineOf, shapeOf, stepName, titleOf, whyNobody } from "./words.js";
 
 const box = byId("drawer");
 let target = null;
@@ -98,7 +98,7 @@ function draw() {
     const field = box.querySelector(`[data-draft="${name}"]`);
     if (!field || !value) continue;
     field.value = value;
-    field.setSelectionRange(from, to);
+    field.setSelectionRange?.(from, to); // a choice has none
   }
   for (const summary of box.querySelectorAll("summary")) if (opened.has(summary.textContent)) summary.parentElement.open = true;
   box.querySelector(".drawer-body").scrollTop = top;
@@ -120,7 +120,7 @@ function drawCase(detail) {
   const row = detail.case;
   const acked = row.acknowledged_at, answer = answerOf(row);
   frame(titleOf(row),
-    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`)), h("span", { class: "pill" }, t(`alarm.${row.alarm_state}`)), row.verified ? h("span", { class: "pill" }, t("verify.pill", { finding: t(`verify.${row.verified.finding}`), who: nameOf("people", row.verified.by), at: brief(row.verified.at) })) : null),
+    h("p", { class: `badge-line k-${row.kind}` }, icon(KIND_ICON[row.kind] ?? "fault"), h("b", {}, t(`kind.${row.kind}`)), h("span", { class: "pill" }, t(`detail.state.${row.state}`)), h("span", { class: "pill" }, t(`alarm.${row.alarm_state}`)), row.verified ? h("span", { class: "pill" }, foundBy(row.verified)) : null),
     h("p", { class: "quiet" }, [nameOf("bodies", row.town), addressOf(row)].filter(Boolean).join(" · ")),
     row.kind === "fire" ? h("p", { class: "since-line" }, `${t("detail.alarm.at")} `, h("b", { class: "num" }, stamp(row.effective_at)), row.state === "open" ? h("span", { class: "lasts num quiet" }) : null) : null,
     detail.telephones.length ? section(t("phones.title"), phoneList(detail.telephones)) : row.unit_id && !account.department ? h("p", { class: "quiet" }, t("phones.none")) : null,

@@ -6,7 +6,7 @@ import { openDrawer } from "./drawer.js";
 import { callLink } from "./phones.js";
 import { account, choose, on, state } from "./state.js";
 import { addressOf, brief, clock, componentName, listed, nameOf, since, span, t, unitName } from "./text.js";
-import { KIND_ICON } from "./words.js";
+import { foundBy, KIND_ICON } from "./words.js";
 
 const SHOWN = 3;
 const NAMED = 3;
@@ -96,7 +96,7 @@ function update(element, fire) {
   setText(part("fire-parts"), componentsOf(fire));
   setText(part("fire-at"), fire.ended_at ? t("fire.from_to", { from: brief(fire.since), to: brief(fire.ended_at) }) : t("fire.since", { at: clock(fire.since) }));
   setText(part("fire-ack"), fire.acknowledged_at ? t("fire.acked", { who: nameOf("people", fire.acknowledged_by), at: brief(fire.acknowledged_at) }) : "");
-  setText(part("fire-verified"), fire.verified ? t("verify.pill", { finding: t(`verify.${fire.verified.finding}`), who: nameOf("people", fire.verified.by), at: brief(fire.verified.at) }) : "");
+  setText(part("fire-verified"), fire.verified ? foundBy(fire.verified) : "");
   patchList(part("fire-calls"), fire.ended_at ? [] : fire.telephones.slice(0, CALLS), (phone) => `${phone.role} ${phone.name} ${phone.number} ${state.lang}`, (phone) => callLink(phone), () => {});
   setText(part("fire-open"), t("fire.open"));
 }

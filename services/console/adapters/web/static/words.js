@@ -1,10 +1,14 @@
 // What cases and units are called, and the sign that stands for them. It draws nothing and opens nothing.
 
-import { causeOf, has, listed, nameOf, named, recipientName, t, unitName, until } from "./text.js";
+import { brief, causeOf, has, listed, nameOf, named, recipientName, t, unitName, until } from "./text.js";
 
 export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", test_overdue: "clock", common_cause: "common_cause", unreadable_alarm: "alarm", unregistered_alarm: "alarm" };
 
 export const titleOf = (row) => (row.kind === "common_cause" ? causeOf(row.cause_key) : unitName(row));
+
+// What somebody found on looking, with its cause where one was said.
+export const foundOf = (one) => (one.cause ? t("verify.because", { finding: t(`verify.${one.finding}`), cause: t(`cause.${one.cause}`) }) : t(`verify.${one.finding}`));
+export const foundBy = (one) => t("verify.pill", { finding: foundOf(one), who: nameOf("people", one.by), at: brief(one.at) });
 
 export function stepName(row, code) {
   if (!code) return "";
