@@ -124,7 +124,7 @@ async def test_a_look_that_succeeds_after_one_in_vain_finds_the_cause(monkeypatc
 
 async def test_a_fire_stands_before_all_losses_that_wait_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [f"U{number}" for number in range(2 * STEPS_AT_ONCE)]
-    ladders = RULES.ladders | {CaseKind.FIRE: (*FIRE_LADDER, step("F1", 60, Recipient.CENTRE))}
+    ladders = RULES.ladders | {CaseKind.FIRE: (*FIRE_LADDER, step("F1", 1 / 60, Recipient.CENTRE))}
     harness = Harness(*many, "F", group_every=timedelta(seconds=1), ladders=ladders)
     look_in_vain(monkeypatch, conflict=True)
     await lose(harness, *many)
