@@ -206,7 +206,10 @@ class CaseTransaction(IntakeTransaction, Protocol):
         ...
 
     async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
-        """Return and lock up to `limit` open cases whose clock is due, earliest first, skipping locked ones."""
+        """Return and lock up to `limit` open cases whose clock is due: urgent ones, then the others, earliest first.
+
+        Locked ones are skipped.
+        """
         ...
 
     async def calendar_versions(self) -> Sequence[str]:

@@ -160,9 +160,11 @@ class MemoryTransaction:
     async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
         clocks = [(case.clocks.running.get(kind), case) for case in self._t.cases.values() if case.is_open]
         due = [
-            (clock.due_at, case.case_id, case) for clock, case in clocks if clock is not None and clock.due_at <= now
+            (not case.is_urgent, clock.due_at, case.case_id, case)
+            for clock, case in clocks
+            if clock is not None and clock.due_at <= now
         ]
-        return [case for _, _, case in sorted(due)[:limit]]
+        return [case for *_, case in sorted(due)[:limit]]
 
     async def calendar_versions(self) -> Sequence[str]:
         found = {clock.calendar_version for case in self._t.cases.values() for clock in case.clocks.running.values()}

@@ -129,7 +129,10 @@ class PostgresCaseTransaction:
         return _book_of(rows)
 
     async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
-        rows = await self._rows(SQL["cases_due"], (str(kind), now, limit))
+        urgent = [str(one) for one in URGENT]
+        rows = await self._rows(SQL["urgent_due"], (str(kind), now, urgent, limit))
+        if len(rows) < limit:
+            rows = [*rows, *await self._rows(SQL["cases_due"], (str(kind), now, urgent, limit - len(rows)))]
         # somebody has just worked on the others: what is due of them then is due at the next turn
         return [case_of(row) for row in rows if row["revision"] == row["seen_revision"]]
 

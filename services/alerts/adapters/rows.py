@@ -429,11 +429,15 @@ def _trigger_of(raw: Mapping[str, Any]) -> Trigger:
     return WorkingTime(timedelta(seconds=working["working_s"]), calendar)
 
 
+_RECIPIENTS = frozenset(Recipient)
+
+
 def step_of_json(raw: Mapping[str, Any]) -> LadderStep:
     return LadderStep(
         code=raw["code"],
         trigger=_trigger_of(raw),
-        tells=tuple(Recipient(role) for role in raw["tells"]),
+        # a word of the next version costs this step that recipient, not all ladders (ADR 107)
+        tells=tuple(Recipient(role) for role in raw["tells"] if role in _RECIPIENTS),
         document=raw["document"],
         name_zh=raw["name_zh"],
         name_en=raw["name_en"],

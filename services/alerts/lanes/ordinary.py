@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.codec import HEADERS
-from schemas.topics import DOCUMENTS, FINDINGS, LISTINGS, REQUESTS
+from schemas.topics import DOCUMENTS, FINDINGS, LISTINGS, NOTICES, REQUESTS
 from services.alerts.adapters.delivery_report_port import DeliveryReportPort
 from services.alerts.adapters.kafka_events import event_of_finding
 from services.alerts.adapters.kafka_notices import KafkaNoticeStream
@@ -24,6 +24,7 @@ from services.alerts.domain.delivery.documents import DocumentChange, IssuedDocu
 from services.alerts.domain.errors import StoreUnavailable
 from services.alerts.domain.synthetic import Stage
 from services.alerts.lanes.parts import Parts, after
+from services.alerts.ports import Unpublished
 from services.alerts.worker.delivery import DeliveryWorker
 from services.alerts.worker.delivery_reports import DeliveryReportIntake, DeliveryReportQuestions
 from services.alerts.worker.document_intake import DocumentIntake
@@ -69,13 +70,15 @@ class OrdinaryLane:
         stack.push_async_callback(self._delivery_worker.drain)
 
     def tasks(self, ready: asyncio.Event, stop: Stop) -> dict[str, Coroutine[Any, Any, None]]:
+        notices, acts = self._parts.delivery_workers.outbox(self._post), PostgresListingActs(self._work)
         return {
             "findings": after(ready, stop, lambda: self._consume(stop)),
             "delivery": self._parts.deliver(self._delivery_worker, "delivery", stop),
             "ladder": after(ready, stop, lambda: self._ladder(stop)),
             "grouping": after(ready, stop, lambda: self._group(stop)),
-            "publish": self._publish(stop),
-            "requests": self._request_documents(stop),
+            "publish": self._publish("publish", notices, NOTICES, stop, PUBLISH_EVERY_S),
+            "publish-listings": self._publish("publish-listings", acts, LISTINGS, stop, PUBLISH_EVERY_S),
+            "requests": self._publish("requests", PostgresRequests(self._work), REQUESTS, stop),
             "documents": after(ready, stop, lambda: self._take_documents(stop)),
             "seal": self._seal(stop),
             "supervise": self._supervise(stop),
@@ -180,34 +183,19 @@ class OrdinaryLane:
         )
         await parts.turns.run("grouping", worker.turn, stop)
 
-    async def _publish(self, stop: Stop) -> None:
+    async def _publish(self, task: str, waiting: Unpublished, topic: str, stop: Stop, every_s: float = 0) -> None:
+        """Tell a topic what waits for it. Each has its own task and producer: one that is missing holds up no other."""
         settings = self._parts.settings
-        producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-notices", headers=HEADERS)
-        outbox = self._parts.delivery_workers.outbox(self._post)
-        stream, acts = KafkaNoticeStream(producer), PostgresListingActs(self._work)
-        of_listings = KafkaNoticeStream(producer, LISTINGS)
+        producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-{task}", headers=HEADERS)
+        stream = KafkaNoticeStream(producer, topic)
 
         async def turn() -> int:
             await stream.start()
-            await stop.wait_for(PUBLISH_EVERY_S)
-            return await publish_turn(outbox, stream) + await publish_turn(acts, of_listings)
-
-        try:
-            await self._parts.turns.run("publish", turn, stop)
-        finally:
-            await producer.stop()
-
-    async def _request_documents(self, stop: Stop) -> None:
-        settings = self._parts.settings
-        producer = BatchProducer(settings.kafka_bootstrap, f"{settings.instance}-requests", headers=HEADERS)
-        waiting, stream = PostgresRequests(self._work), KafkaNoticeStream(producer, REQUESTS)
-
-        async def turn() -> int:
-            await stream.start()
+            await stop.wait_for(every_s)
             return await publish_turn(waiting, stream)
 
         try:
-            await self._parts.turns.run("requests", turn, stop)
+            await self._parts.turns.run(task, turn, stop)
         finally:
             await producer.stop()
 

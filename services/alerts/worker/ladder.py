@@ -40,7 +40,9 @@ class LadderWorker:
     """Any number may run: cases are claimed with row locks, grouping by one at a time.
 
     Common causes are looked for every `group_every` of supervision's time, and before a step of a loss or of a common
-    cause is taken that fell due since: a loss must not be told alone when its cause has shown itself by then.
+    cause is taken that fell due since: a loss must not be told alone when its cause has shown itself by then. Where
+    that look comes to nothing (another process looks just now, or wrote the same case first), it is tried again at the
+    next turn, and such steps wait no longer than `group_every`: late is worse than alone.
     """
 
     def __init__(
@@ -65,9 +67,11 @@ class LadderWorker:
         self._group_every = composer.pace.observed(group_every)
         self._grouped_at: datetime | None = None
         self._must_group = False
+        self._in_vain_since: datetime | None = None
 
     async def turn(self) -> int:
-        """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
+        """Group, then take the steps that are due; return how much there was to do, and is at once: where a look for
+        causes came to nothing the next turn is not now. Raises StoreUnavailable, NoPack."""
         if self._is_time_to_group():
             await self._group()
         await self._end_quiet()
@@ -75,12 +79,14 @@ class LadderWorker:
         taken = await self._climb()
         if taken:
             self._wake()
-        return taken + self._must_group
+        return taken + (self._must_group and self._in_vain_since is None)
 
     def _is_time_to_group(self) -> bool:
-        if self._must_group or self._grouped_at is None:
-            return True
-        return not timedelta(0) <= self._clock.now() - self._grouped_at < self._group_every  # a clock may be set back
+        return self._must_group or self._is_over(self._grouped_at, self._clock.now())
+
+    def _is_over(self, since: datetime | None, now: datetime) -> bool:
+        """Say whether `group_every` has passed since then; a clock may be set back."""
+        return since is None or not timedelta(0) <= now - since < self._group_every
 
     async def _climb(self) -> int:
         async with self._store.transaction() as transaction:
@@ -152,10 +158,17 @@ class LadderWorker:
         begun = self._clock.now()
         try:
             async with self._store.transaction() as transaction:
-                if await transaction.alone_with_common_causes():
+                looked = await transaction.alone_with_common_causes()  # else another does, who may have begun before
+                if looked:
                     await self._group_within(transaction)
-        except Conflict:
-            return  # another process opened the same common case; the next turn sees it
+        except Conflict:  # another process opened the same common case; the next turn sees it
+            looked = False
+        if looked:
+            self._in_vain_since = None
+        else:
+            self._in_vain_since = self._in_vain_since or begun
+            if not self._is_over(self._in_vain_since, begun):
+                return
         self._grouped_at, self._must_group = begun, False
 
     async def _group_within(self, transaction: CaseTransaction) -> None:

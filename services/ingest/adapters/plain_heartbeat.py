@@ -14,11 +14,14 @@ _TEXT = r'"([^"\\\x00-\x1f]{%s})"'
 """Without an escape, and so without a quote; the control characters are those that JSON forbids."""
 _NAME = _TEXT % "0,64"
 _SHORT = _TEXT % "0,200"
+_HOUR = r"(?:[01]\d|2[0-3])"
+"""Bounds that `datetime.fromisoformat` does not keep: it takes a zone of +08:75, and of Python 3.14 on the hour 24."""
 
 _HEARTBEAT = re.compile(
     r'\{"v": ?1, ?"kind": ?"heartbeat"'
     r'(?:, ?"seq": ?(0|[1-9]\d{0,14})|)'
-    r'(?:, ?"occurred_at": ?"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3}(?:\d{3}|)|)(?:Z|[+-]\d\d:\d\d))"|)'
+    r'(?:, ?"occurred_at": ?"(\d{4}-\d\d-\d\dT'
+    rf'{_HOUR}:\d\d:\d\d(?:\.\d{{3}}(?:\d{{3}}|)|)(?:Z|[+-]{_HOUR}:[0-5]\d))"|)'
     r'(?:, ?"unit_id": ?"([A-Za-z0-9][A-Za-z0-9_.-]{0,63})"|)'
     rf'(?:, ?"point": ?\{{"address": ?{_TEXT % "1,64"}(?:, ?"system": ?{_NAME}|)(?:, ?"type": ?{_NAME}|)'
     rf'(?:, ?"label": ?{_SHORT}|)\}}|)'

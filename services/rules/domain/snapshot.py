@@ -144,8 +144,11 @@ def _restored(
     remaining = iter(units)
     while lot := list(islice(remaining, READ_AT_ONCE)):
         ordinary = [ORDINARY(one.state) for one in lot]
-        others = ",".join([one.state for one, found in zip(lot, ordinary, strict=True) if found is None])
-        parsed = iter(json.loads(f"[{others}]"))
+        others = [one.state for one, found in zip(lot, ordinary, strict=True) if found is None]
+        states = json.loads(f"[{','.join(others)}]")
+        if len(states) != len(others):  # one that is empty, or holds two: those behind it would be read for other units
+            raise ValueError(f"{len(others)} saved states of units read as {len(states)}")
+        parsed = iter(states)
         for one, found in zip(lot, ordinary, strict=True):
             unit = Unit(names.get(one.unit_id, one.unit_id))
             if found is not None:

@@ -269,6 +269,19 @@ async def test_due_cases_come_earliest_first(stores: Stores) -> None:
         assert [one.case_id for one in await transaction.due(at(300), 10)] == ["C1", "C2"]
 
 
+async def test_urgent_cases_that_are_due_stand_before_all_others(stores: Stores) -> None:
+    kinds = [CaseKind.FAULT, CaseKind.UNREGISTERED_ALARM, CaseKind.CONNECTION_LOST, CaseKind.FIRE]
+    for number, kind in enumerate(kinds):
+        one = replace(
+            case(of=f"U{number}", kind=kind), case_id=CaseId(f"C{number}"), clocks=clocks(step=("H0", number))
+        )
+        await save(stores, Changes(opened={one.case_id: one}))
+    async with stores.cases.transaction() as transaction:
+        for limit in range(1, 5):
+            found = [one.case_id for one in await transaction.due(at(300), limit)]
+            assert found == ["C1", "C3", "C0", "C2"][:limit]
+
+
 async def test_step_and_notice_written_twice_stand_once(stores: Stores) -> None:
     one = await opened(stores, "c1")
     step = StepTaken(one.case_id, "H0", at(0), at(0), "I1", "000", ("centre",))

@@ -201,7 +201,13 @@ REPORT: Plan = {
             "cases_recent_of_subject",
             id="alerts: open and last case of a subject",
         ),
-        pytest.param(ALERTS["cases_due"], ("step", NOW, 100), "clocks_due", id="alerts: claim of due clocks"),
+        pytest.param(ALERTS["cases_due"], ("step", NOW, ["fire"], 100), "clocks_due", id="alerts: claim of due clocks"),
+        pytest.param(
+            ALERTS["urgent_due"],
+            ("step", NOW, ["fire"], 100),
+            "one_open_case_of_subject",
+            id="alerts: claim of due clocks of alarms",
+        ),
         pytest.param(
             ALERTS["open_urgent"], (["fire"], 100), "one_open_case_of_subject", id="alerts: open fires, for memory"
         ),

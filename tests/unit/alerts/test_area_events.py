@@ -1,7 +1,7 @@
 """Declared area events: what begins meanwhile is opened and shown, and told when the event ends. A fire never waits."""
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -20,6 +20,7 @@ from tests.unit.alerts.build import T0, event
 from tests.unit.alerts.harness import Harness
 
 TYPHOON = GuardedTime("台风", "Typhoon", date(2026, 3, 4), date(2026, 3, 5), 0, "proposal")
+NEXT_DAYS = replace(TYPHOON, first=date(2026, 3, 5), last=date(2026, 3, 7))
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 OVER = datetime(2026, 3, 6, tzinfo=CHINA)
 KINDS = frozenset({CaseKind.CONNECTION_LOST, CaseKind.FAULT})
@@ -46,6 +47,32 @@ async def test_what_begins_meanwhile_is_open_and_told_when_the_event_ends(
     assert here.recipients("H0") != []
     lines = list(explained(case, AlarmState.UNACKNOWLEDGED, [], []))
     assert "  its clocks stand still from 2026-03-04 to 2026-03-05: 台风 Typhoon (proposal)" in lines
+
+
+async def test_what_began_before_the_event_goes_on_climbing_through_it() -> None:
+    here = Harness("U1", area_events=(AreaEvent(NEXT_DAYS, frozenset(), KINDS),), group_wait=timedelta(0))
+    evening = (datetime(2026, 3, 5, tzinfo=CHINA) - T0 - HOUR / 2).total_seconds()
+    here.clock.forward(evening)
+    await here.take(event(seconds=evening))
+    await here.pass_time(3 * 3600, every=600)
+    (case,) = here.store.tables.cases.values()
+    assert case.guarded == ()
+    assert case.step != "H0"
+    assert here.recipients("H1") != [], "an hour after the loss, as on any day"
+    opened = next(entry for entry in here.store.tables.audit if entry.action == "case_opened")
+    assert "declared" not in opened.detail
+
+
+async def test_what_begins_in_the_first_and_in_the_last_minute_is_held_and_not_behind() -> None:
+    everywhere = AreaEvent(TYPHOON, frozenset(), KINDS)
+    minute = timedelta(minutes=1)
+    for begins, held in (
+        (local(4) - minute, False),
+        (local(4), True),
+        (OVER - minute, True),
+        (OVER, False),
+    ):
+        assert everywhere.holds(CaseKind.FAULT, "T1", begins.astimezone(UTC)) is held, begins
 
 
 async def test_the_ladder_goes_on_from_there_and_takes_no_two_steps_at_once() -> None:
@@ -96,6 +123,15 @@ async def test_what_begins_anew_in_an_event_that_was_declared_since_waits_too() 
     (case,) = here.store.tables.cases.values()
     assert case.next_step_at is not None
     assert case.next_step_at >= OVER
+
+
+async def test_what_begins_anew_before_an_event_is_not_held_by_it() -> None:
+    here = Harness("U1", area_events=(AreaEvent(NEXT_DAYS, frozenset(), KINDS),), group_wait=timedelta(0))
+    await here.take(event(), event(Happening.ENDED, seconds=600))
+    await here.take(event(cause="d2", seconds=1800))
+    (case,) = here.store.tables.cases.values()
+    assert case.is_open
+    assert case.guarded == ()
 
 
 def local(day: int, hour: float = 0) -> datetime:

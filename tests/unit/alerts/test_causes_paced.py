@@ -2,9 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
+
 from services.alerts.domain.case.event import Happening
 from services.alerts.domain.case.kinds import CaseKind
-from tests.unit.alerts.build import T0, event
+from services.alerts.domain.errors import Conflict
+from services.alerts.worker.ladder import STEPS_AT_ONCE
+from services.kernel.words import Recipient
+from tests.fakes.alerts_store import MemoryTransaction
+from tests.unit.alerts.build import FIRE_LADDER, RULES, T0, event, step
 from tests.unit.alerts.harness import Harness
 
 UNITS = ("U1", "U2", "U3", "U4")
@@ -66,3 +72,64 @@ async def test_step_of_a_fault_waits_for_no_cause() -> None:
     await lose(harness, *UNITS)
     assert await harness.ladder.turn() == 1
     assert common_cases(harness) == 0
+
+
+def look_in_vain(monkeypatch: pytest.MonkeyPatch, *, conflict: bool) -> list[int]:
+    """Let looks for causes come to nothing; return one for each that was begun."""
+    begun: list[int] = []
+
+    async def nothing(_: MemoryTransaction) -> bool:
+        begun.append(1)
+        if conflict:
+            raise Conflict("UniqueViolation")
+        return False
+
+    monkeypatch.setattr(MemoryTransaction, "alone_with_common_causes", nothing)
+    return begun
+
+
+@pytest.mark.parametrize("conflict", [True, False])
+async def test_a_look_in_vain_holds_no_step_up_for_longer_than_a_look_takes(
+    monkeypatch: pytest.MonkeyPatch, *, conflict: bool
+) -> None:
+    many = [f"U{number}" for number in range(2 * STEPS_AT_ONCE)]
+    harness = Harness(*many, group_every=timedelta(seconds=1))
+    begun = look_in_vain(monkeypatch, conflict=conflict)
+    await lose(harness, *many)
+    harness.clock.forward(1)
+    await harness.take(event(of="U1", kind=CaseKind.FAULT, seconds=1))
+    harness.clock.forward(30)  # all are due, the fault after the losses
+    assert await harness.ladder.turn() == 0, "no work that calls for the next turn at once"
+    assert await harness.ladder.turn() == 0
+    assert len(begun) == 2
+    assert harness.store.tables.steps == {}, "another process may find their cause yet"
+    harness.clock.forward(1)
+    for _ in range(3):
+        await harness.ladder.turn()
+    assert len(harness.store.tables.steps) == len(many) + 1
+    assert await harness.ladder.turn() == 0
+
+
+async def test_a_look_that_succeeds_after_one_in_vain_finds_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = Harness(*UNITS, group_every=timedelta(seconds=1))
+    with monkeypatch.context() as meanwhile:
+        look_in_vain(meanwhile, conflict=True)
+        await lose(harness, *UNITS)
+        harness.clock.forward(30)
+        await harness.ladder.turn()
+    await harness.ladder.turn()
+    assert common_cases(harness) == 1
+    assert harness.store.tables.steps == {}
+
+
+async def test_a_fire_stands_before_all_losses_that_wait_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [f"U{number}" for number in range(2 * STEPS_AT_ONCE)]
+    ladders = RULES.ladders | {CaseKind.FIRE: (*FIRE_LADDER, step("F1", 1 / 60, Recipient.CENTRE))}
+    harness = Harness(*many, "F", group_every=timedelta(seconds=1), ladders=ladders)
+    look_in_vain(monkeypatch, conflict=True)
+    await lose(harness, *many)
+    harness.clock.forward(1)
+    await harness.take(event(Happening.FIRED, of="F", kind=CaseKind.FIRE, seconds=1), topic="alarms")
+    harness.clock.forward(60)
+    assert await harness.ladder.turn() == 1
+    assert [code for _, code in harness.store.tables.steps] == [FIRE_LADDER[0].code, "F1"]

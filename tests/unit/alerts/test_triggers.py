@@ -211,6 +211,12 @@ def test_ladder_of_a_case_that_was_opened_before_there_were_triggers_still_parse
     assert (found.trigger, found.exits) == (Elapsed(timedelta(days=1)), (StepExit.CASE_CLOSED,))
 
 
+def test_a_recipient_of_the_next_version_stops_no_ladder() -> None:
+    stored = step_json(step("H0", 0, *CENTRE))
+    found = step_of_json({**stored, "tells": [*stored["tells"], "of_the_next_version"]})
+    assert found.tells == CENTRE
+
+
 def sample_rules(old: str = "", new: str = "") -> PackRules:
     text = PACK_FILE.read_text(encoding="utf-8")
     assert old in text

@@ -20,6 +20,7 @@ from tests.unit.ingest.build import NOON
 SENDER = Sender("U000001")
 TIMES = st.one_of(
     st.datetimes(timezones=st.timezones()).map(lambda at: at.isoformat()),
+    st.from_regex(r"2026-01-01T00:00:00(\.123)?[+-][0-9]{2}:[0-9]{2}", fullmatch=True),
     st.from_regex(
         r"[0-2]\d{3}-[01]\d-[0-3]\dT[0-2]\d:[0-6]\d:[0-6]\d(\.\d{1,9})?(Z|[+-][0-2]\d:[0-6]\d)?", fullmatch=True
     ),
@@ -57,6 +58,10 @@ def said(decode: Callable[[], DecodedPayload]) -> DecodedPayload | tuple[str, st
 @example(body={"v": 1, "kind": "heartbeat", "occurred_at": "0000-02-20T12:00:00Z"}, spaced=False, escaped=False)
 @example(body={"v": 1, "kind": "heartbeat", "occurred_at": "2026-02-20T12:00:00-00:00"}, spaced=False, escaped=False)
 @example(body={"v": 1, "kind": "heartbeat", "occurred_at": "2026-02-20T12:00:00+24:00"}, spaced=False, escaped=False)
+@example(body={"v": 1, "kind": "heartbeat", "occurred_at": "2026-02-20T12:00:00+00:60"}, spaced=False, escaped=False)
+@example(body={"v": 1, "kind": "heartbeat", "occurred_at": "2026-02-20T12:00:00-14:99"}, spaced=False, escaped=False)
+@example(body={"v": 1, "kind": "heartbeat", "occurred_at": "2026-02-20T12:00:00+23:59"}, spaced=False, escaped=False)
+@example(body={"v": 1, "kind": "heartbeat", "occurred_at": "2026-02-20T24:00:00Z"}, spaced=False, escaped=False)
 @example(body={"v": 1, "kind": "heartbeat", "text": "\ud800"}, spaced=False, escaped=False)
 def test_what_it_reads_is_what_the_wire_model_reads(body: dict[str, Any], spaced: bool, escaped: bool) -> None:
     raw = dumped(body, spaced, escaped)
@@ -81,6 +86,18 @@ def test_what_it_reads_is_what_the_wire_model_reads(body: dict[str, Any], spaced
 def test_it_reads_the_usual_ones(raw: bytes) -> None:
     (message,) = JsonDecoder().decode(raw, SENDER, NOON).messages
     assert message == read_plain_heartbeat(raw) == read_by_schema(raw, SENDER).messages[0]
+
+
+@pytest.mark.parametrize("hours", [*range(26), 60, 99])
+def test_a_zone_counts_here_where_it_counts_there(hours: int) -> None:
+    for at in (f"2026-01-01T00:00:00{sign}{hours:02}:{minutes:02}" for sign in "+-" for minutes in range(100)):
+        raw = dumped({"v": 1, "kind": "heartbeat", "occurred_at": at}, spaced=False, escaped=False)
+        quick = read_plain_heartbeat(raw)
+        if quick is None:
+            with pytest.raises(Unusable):
+                read_by_schema(raw, SENDER)
+        else:
+            assert read_by_schema(raw, SENDER).messages == (quick,), at
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,16 @@ def _sample() -> Policy:
     return LocalFiles().read_pack(str(PACK_FILE)).policy
 
 
+FIRST_TELLS = "tells: [centre, unit_control_room, maintenance]"
+
+
+def pack_text_with_acceptance() -> str:
+    """Return a pack whose first step tells who accepts buildings, as the shipped ones may from the next release on."""
+    text = PACK_FILE.read_text("utf-8")
+    assert text.count(FIRST_TELLS) == 1
+    return text.replace(FIRST_TELLS, FIRST_TELLS.replace("]", ", acceptance]"))
+
+
 def policy(**changes: Any) -> Policy:
     return replace(_sample(), **changes)
 

@@ -13,13 +13,23 @@ from services.registry.adapters.files import LocalFiles
 from services.registry.adapters.printing import Printer
 from services.registry.domain.entities import Facts, Kind, Unit, Version
 from services.registry.domain.explain import Directory, find_gaps
-from services.registry.domain.policy import Policies, dated
+from services.registry.domain.policy import Policies, Policy, dated
 from services.registry.domain.routing import resolve
 from services.registry.domain.scopes import memberships
 from services.registry.worker.asking import Answers
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import MemoryStore
-from tests.unit.registry.builders import DAY, PACK_FILE, T0, contact, gateway, policy, street, unit
+from tests.unit.registry.builders import (
+    DAY,
+    PACK_FILE,
+    T0,
+    contact,
+    gateway,
+    pack_text_with_acceptance,
+    policy,
+    street,
+    unit,
+)
 
 PEOPLE = [
     contact(contact_id=f"C-{code}", body_code=code)
@@ -31,13 +41,13 @@ PEOPLE = [
 ]
 
 
-async def register(*facts: Facts) -> tuple[Answers, MemoryStore]:
-    store = MemoryStore()
+async def register(*facts: Facts, pack: Policy | None = None) -> tuple[Answers, MemoryStore]:
+    store, pack = MemoryStore(), pack or policy()
     kinds = {"Unit": Kind.UNIT, "Gateway": Kind.GATEWAY, "Contact": Kind.CONTACT, "Body": Kind.DEPARTMENT}
     async with store.transaction() as open_register:
-        await open_register.add(Kind.PACK, [Version(policy(), policy().valid_from, T0)], None)
+        await open_register.add(Kind.PACK, [Version(pack, pack.valid_from, T0)], None)
         for each in facts:
-            route = resolve(each, policy(), DAY) if isinstance(each, type(unit())) else None
+            route = resolve(each, pack, DAY) if isinstance(each, type(unit())) else None
             await open_register.add(kinds[type(each).__name__], [Version(each, DAY, T0, route)], None)
     store.unpublished.clear()
     return Answers(store=store, clock=ManualClock(T0)), store
@@ -64,9 +74,15 @@ async def test_register_in_order_is_clean() -> None:
     assert (report.clean, report.units, report.unrouted, report.without_gateway) == (True, 1, [], 0)
 
 
-async def test_the_first_step_of_a_new_building_names_who_accepts_buildings_until_it_is_connected() -> None:
+async def test_the_first_step_of_a_new_building_names_who_accepts_buildings_until_it_is_connected(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "pack.yaml"
+    path.write_text(pack_text_with_acceptance(), "utf-8")
+    pack = LocalFiles().read_pack(str(path)).policy
     for commissioned_on, named in ((None, True), (DAY, False)):
-        lines = await explained(unit(construction=Construction.NEW_BUILD, commissioned_on=commissioned_on), street())
+        new = unit(construction=Construction.NEW_BUILD, commissioned_on=commissioned_on)
+        lines = await explained(new, street(), pack=pack)
         assert any("acceptance: 建设局 (construction)" in line for line in lines) is named
 
 
@@ -128,8 +144,8 @@ async def test_show_and_list() -> None:
     assert [version.facts.id for version in await answers.everything(Kind.DEPARTMENT)] == ["T001"]
 
 
-async def explained(*facts: Facts, unit_id: str = "U000001") -> list[str]:
-    answers, _ = await register(*facts)
+async def explained(*facts: Facts, unit_id: str = "U000001", pack: Policy | None = None) -> list[str]:
+    answers, _ = await register(*facts, pack=pack)
     out = io.StringIO()
     assert Printer(out).explained(await answers.explain(unit_id), unit_id)
     return out.getvalue().splitlines()

@@ -11,7 +11,7 @@ from schemas.pack import Pack
 from services.kernel.words import Recipient
 from services.registry.adapters.pack_file import read_pack_text
 from services.registry.domain.routing import resolve
-from tests.unit.registry.builders import DAY, PACK_FILE, policy, unit
+from tests.unit.registry.builders import DAY, PACK_FILE, pack_text_with_acceptance, policy, unit
 
 # category: lead (None: nobody is named, STREET: the clause names the street), also told, confidence, source block
 TABLE = {
@@ -132,11 +132,27 @@ def test_hazard_ladder_climbs_to_the_department_within_a_day(pack: Pack) -> None
     assert steps["H4"].reply_working_days == 3
 
 
-def test_a_new_building_that_is_not_connected_is_told_first_to_who_accepts_buildings(pack: Pack) -> None:
-    ladder = pack.ladders["hazard"]
-    assert "never_connected" in ladder.kinds
-    assert Recipient.ACCEPTANCE in ladder.steps[0].tells
-    assert Recipient.STREET not in ladder.steps[0].tells, "never first"
+def test_a_new_building_that_is_not_connected_is_told_first_to_who_accepts_buildings_where_the_pack_says_so(
+    pack: Pack,
+) -> None:
+    assert "never_connected" in pack.ladders["hazard"].kinds
+    said = read_pack_text(pack_text_with_acceptance())[0].ladders["hazard"].steps[0].tells
+    assert Recipient.ACCEPTANCE in said
+    assert Recipient.STREET not in said, "never first"
+
+
+OF_THE_NEXT_RELEASE = {"acceptance"}
+"""Recipients for which the release before refuses the whole pack (ADR 107): read now, shipped later."""
+
+
+@pytest.mark.parametrize("file", sorted(PACK_FILE.parent.glob("*.yaml")), ids=lambda file: file.stem)
+def test_no_shipped_pack_says_what_the_version_before_cannot_read(file: Path) -> None:
+    said = yaml.safe_load(file.read_text("utf-8"))
+    tells = {who for ladder in said["ladders"].values() for step in ladder["steps"] for who in step["tells"]}
+    assert not tells & OF_THE_NEXT_RELEASE
+    assert "area_events" not in said
+    schemes = (said.get("evaluation") or {}).values()
+    assert not [name for scheme in schemes for name, one in scheme["criteria"].items() if "listings" in one]
 
 
 def test_fire_tells_centre_and_control_room_at_once_and_no_department(pack: Pack) -> None:

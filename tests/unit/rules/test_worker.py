@@ -15,9 +15,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
+from services.rules.adapters.pg_store import pack, unpack
 from services.rules.domain.facts import GatewayVersion
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
-from services.rules.domain.snapshot import snapshot_head
+from services.rules.domain.snapshot import SavedUnit, snapshot_head
 from services.rules.domain.time.instants import SECOND, day_start
 from services.rules.metrics import LiveCollector, RulesMetrics
 from services.rules.ports import Fenced, Refused, Rows, StateDamaged, StoreUnavailable
@@ -321,6 +322,17 @@ async def test_a_damaged_state_is_refused_loudly() -> None:
     seq = max(store.partitions[0].snapshots)
     store.partitions[0].snapshots[seq] = (True, b"garbage")
     with pytest.raises(StateDamaged):
+        await worker(store, log_of_a_day(), clock).assigned(0)
+
+
+@pytest.mark.parametrize("state", ["", "{},{}", '{"registration":{}},{"registration":{}}'])
+async def test_a_state_that_is_not_exactly_one_shifts_no_other(state: str) -> None:
+    store, clock = MemoryStore(), Clock()
+    await run_through(store, log_of_a_day())
+    seq = max(store.partitions[0].snapshots)
+    head, units = unpack(0, [body for _, (_, body) in sorted(store.partitions[0].snapshots.items())])
+    store.partitions[0].snapshots = {seq: (True, pack(head, [SavedUnit("U0", state), *units]))}
+    with pytest.raises(StateDamaged, match="saved state of partition 0"):
         await worker(store, log_of_a_day(), clock).assigned(0)
 
 

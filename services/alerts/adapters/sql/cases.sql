@@ -70,9 +70,17 @@ WHERE c.case_id = (SELECT o.case_id FROM alerts.cases o
                    ORDER BY o.detected_at DESC LIMIT 1)
 FOR UPDATE
 
+-- urgent_due --
+-- Whatever else is due: an alarm stands behind nothing. Found by what is open, for thousands of losses may be due.
+SELECT {whole_case} FROM alerts.cases c JOIN alerts.clocks due USING (case_id)
+WHERE due.kind = %s AND due.due_at <= %s AND c.state = 'open' AND c.subject_kind = 'unit' AND c.kind = ANY(%s)
+ORDER BY due.due_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
+
 -- cases_due --
+-- All that `urgent_due` does not find.
 SELECT {whole_case} FROM alerts.clocks due JOIN alerts.cases c USING (case_id)
 WHERE due.kind = %s AND due.due_at <= %s AND c.state = 'open'
+  AND NOT (c.subject_kind = 'unit' AND c.kind = ANY(%s))
 ORDER BY due.due_at LIMIT %s FOR UPDATE OF c SKIP LOCKED
 
 -- quiet --

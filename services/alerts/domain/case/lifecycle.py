@@ -158,7 +158,7 @@ def open_case(event: Event, terms: Terms, now: datetime) -> Case:
         fire=_fire_at(_component_key(event)) if event.kind is CaseKind.FIRE else FireState(),
         flapping=_begun(Flapping(), event, rules),
         closes=_closes((), event),
-        guarded=rules.spans_of(event.kind, terms.facts.town),
+        guarded=rules.spans_of(event.kind, terms.facts.town, event.detected_at),
     )
     return clock_from(case, now, rules.first_wait(event.kind), terms.pace)
 
@@ -329,5 +329,5 @@ def _reopen(case: Case, event: Event, terms: Terms, now: datetime) -> Case:
 
 def _declared_since(case: Case, event: Event, terms: Terms) -> tuple[GuardedTime, ...]:
     """Return the area events that a case that begins anew falls into; its guarded times stay those of its opening."""
-    spans = terms.rules.spans_of(event.kind, terms.facts.town)
+    spans = terms.rules.spans_of(event.kind, terms.facts.town, event.detected_at)
     return tuple(one for one in spans if one.times == 0 and one not in case.guarded)

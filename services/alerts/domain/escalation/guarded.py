@@ -39,7 +39,10 @@ class AreaEvent:
     towns: frozenset[str]
     kinds: frozenset[CaseKind]
 
-    def holds(self, kind: CaseKind, town: str) -> bool:
+    def holds(self, kind: CaseKind, town: str, begins: datetime) -> bool:
+        """Say whether a trouble that begins then and there has clocks that stand still until the event ends."""
+        if not self.span.first <= begins.astimezone(CHINA).date() <= self.span.last:
+            return False
         return kind in self.kinds - URGENT and (not self.towns or town in self.towns)
 
 

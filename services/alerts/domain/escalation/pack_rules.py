@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.escalation.guarded import AreaEvent, GuardedTime
@@ -71,9 +71,9 @@ class PackRules:
     levels: tuple[ListingLevel, ...] = tuple(ListingLevel)
     listing_clause: str = ""
 
-    def spans_of(self, kind: CaseKind, town: str) -> tuple[GuardedTime, ...]:
-        """Return the days on which clocks of such a case run otherwise."""
-        return self.guarded + tuple(one.span for one in self.area_events if one.holds(kind, town))
+    def spans_of(self, kind: CaseKind, town: str, begins: datetime) -> tuple[GuardedTime, ...]:
+        """Return the days on which clocks of such a case run otherwise: of area events that in which it begins."""
+        return self.guarded + tuple(one.span for one in self.area_events if one.holds(kind, town, begins))
 
     def first_wait(self, kind: CaseKind) -> timedelta:
         """Return how long the first notice of a case waits; a lost connection as long as a cause may show itself."""
