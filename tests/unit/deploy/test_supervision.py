@@ -62,7 +62,7 @@ def test_data_counts_as_set_up_when_this_release_did_it(tmp_path: Path) -> None:
     assert seen == [False, False, True, False]
 
 
-class FakeTools:
+class CommandLines:
     """Stands for the command lines: a register that has packs or none, and takes no other text under their number."""
 
     def __init__(self, packs: str = "") -> None:
@@ -83,7 +83,7 @@ def test_a_centre_that_has_a_pack_starts_whatever_the_shipped_packs_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     firenet = FireNet(tmp_path, Ports.free(), Options())
-    lives, begins = FakeTools('{"pack_id": "sample-2026"}\n'), FakeTools()
+    lives, begins = CommandLines('{"pack_id": "sample-2026"}\n'), CommandLines()
     for tools in (lives, begins):
         monkeypatch.setattr(firenet, "command", tools.command)
         firenet.set_up()
