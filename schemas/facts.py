@@ -88,7 +88,7 @@ class CheckFact(Wire):
 
 
 class ListingFact(Wire):
-    """An act of a listing; a second copy has the same listing and number."""
+    """An act of a listing; of two with one number the later holds, and what followed the former is gone."""
 
     fact: Literal["listing"] = "listing"
     recorded_at: AwareDatetime

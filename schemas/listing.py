@@ -29,7 +29,7 @@ class ListingActedData(Wire):
 class ListingActed(Event[ListingActedData]):
     """source `/alerts`, subject = `LISTING/NUMBER` = record key, time = when it was done, id from both.
 
-    The topic is compacted, and no two acts have one key: all of them stay.
+    The topic is compacted. Two acts have one key only where the database was put back in between: then the later holds.
     """
 
     type: Literal["cn.firenet.listing_acted.v1"] = "cn.firenet.listing_acted.v1"

@@ -398,10 +398,18 @@ class FireNet:
             raise PartError(module, f"{module} {' '.join(arguments)}: {error}", error.cause) from error
 
     def set_up(self, pack: Path | None = None, cancel: threading.Event | None = None) -> None:
-        """Bring tables, topics and the policy pack (the sample where none is given) up to date."""
+        """Bring tables and topics up to date, and import `pack`: without one the sample, into a register without any.
+
+        What a district has imported is its own. A shipped pack that says something else now is not forced upon it, and
+        is no reason not to start.
+        """
         self.command("services.runtime.migrate", "--all", cancel=cancel)  # no service runs yet
         self.command("services.registry", "topics", cancel=cancel)
-        self.command("services.registry", "pack", str(pack or self.root / SAMPLE_PACK.relative_to(ROOT)), cancel=cancel)
+        if pack is None:
+            if self.command("services.registry", "list", "pack", cancel=cancel).strip():
+                return
+            pack = self.root / SAMPLE_PACK.relative_to(ROOT)
+        self.command("services.registry", "pack", str(pack), cancel=cancel)
 
     @property
     def was_set_up(self) -> bool:

@@ -59,7 +59,10 @@ class ArchiveReader:
     def topic_ids(self) -> Mapping[str, str]:
         """Return Kafka's ids of the topics that the files are of, as far as they were known. Raises OSError."""
         topics = {place.topic: self.root / place.topic / TOPIC_ID for place in self.places}
-        return {topic: path.read_text("ascii") for topic, path in topics.items() if path.exists()}
+        found = {topic: path.read_text("ascii") for topic, path in topics.items() if path.exists()}
+        return {
+            topic: topic_id for topic, topic_id in found.items() if topic_id
+        }  # a power cut may have left none in it
 
     def whole_until(self) -> bytes:
         """Return the instant before which everything is archived: where the first partition of the signals ends.

@@ -91,8 +91,12 @@ class FileArchive:
                     raise Waits(Trouble.AHEAD, f"{topic} was made anew since it was archived to {self._root}")
                 if before != now:
                     unfinished = path.with_name(f"{TOPIC_ID}{UNFINISHED}")
-                    unfinished.write_text(now, "ascii")
+                    with unfinished.open("w", encoding="ascii") as file:
+                        file.write(now)
+                        file.flush()
+                        os.fsync(file.fileno())
                     unfinished.rename(path)
+                    _sync_folder(path.parent)
 
     def append(self, place: Place, first: int, records: Sequence[LogRecord]) -> Appended:
         with _translated():

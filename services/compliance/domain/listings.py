@@ -5,7 +5,7 @@ others take to look at it and to approve is not held against the body. While tha
 Sources: docs/domain/compliance.md 1.2 (T12, T13); the pack says what it is worth.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from services.compliance.domain.period import Window
@@ -49,19 +49,30 @@ class DueListing(NamedTuple):
     def listing_id(self) -> str:
         return self.listed.listing_id
 
-    @property
-    def owners(self) -> Sequence[Owner]:
+    def owners(self, judging: Callable[[str], str]) -> Sequence[Owner]:
         of = (Dimension.TOWN, self.listed.town), (Dimension.DEPARTMENT, self.listed.department)
-        return [Owner(self.listed.district, dimension, slice_id) for dimension, slice_id in of if slice_id]
+        return [Owner(judging(self.listed.district), dimension, slice_id) for dimension, slice_id in of if slice_id]
 
 
 def due_listings(acts: Iterable[ListedAct]) -> list[DueListing]:
-    """Return every listing that has a deadline. Of two copies of an act the first holds; the order does not matter."""
+    """Return every listing that has a deadline. `acts` of one listing in the order of the log: see `_take`."""
     of: dict[str, dict[int, ListedAct]] = {}
     for act in acts:
-        of.setdefault(act.listing_id, {}).setdefault(act.number, act)
+        _take(of.setdefault(act.listing_id, {}), act)
     found = (_due([each[number] for number in sorted(each)]) for each in of.values())
     return sorted((each for each in found if each is not None), key=lambda each: (each.due_at, each.listing_id))
+
+
+def _take(held: dict[int, ListedAct], act: ListedAct) -> None:
+    """Take an act in. Of two copies the later on the log holds.
+
+    Where it is another act, the database was put back and its number used anew: what followed the former one is gone.
+    """
+    former = held.get(act.number)
+    if former is not None and (former.act, former.at) != (act.act, act.at):
+        for number in [number for number in held if number > act.number]:
+            del held[number]
+    held[act.number] = act
 
 
 class _Stand(NamedTuple):
@@ -108,10 +119,11 @@ def _due(acts: Sequence[ListedAct]) -> DueListing | None:
     return DueListing(stand.listed, stand.due_at, stand.outcome(stand.due_at))
 
 
-def by_owner(listings: Iterable[DueListing]) -> Mapping[Owner, Sequence[DueListing]]:
+def by_owner(listings: Iterable[DueListing], judging: Callable[[str], str]) -> Mapping[Owner, Sequence[DueListing]]:
+    """Return them by whose they are. `judging`: the district whose packs judge what is of a district, as with units."""
     found: dict[Owner, list[DueListing]] = {}
     for each in listings:
-        for owner in each.owners:
+        for owner in each.owners(judging):
             found.setdefault(owner, []).append(each)
     return found
 

@@ -235,7 +235,7 @@ def evaluated(
         # a body is called otherwise once another district has a pack, and what was entered for it stands
         of = entry.district, entry.scheme_id, entry.body_id.rpartition("/")[2], entry.month
         entered.setdefault(of, {})[entry.criterion_id] = entry
-    listings = by_owner(due_listings(acts))
+    listings = by_owner(due_listings(acts), policies.judging)
     found: list[Score] = []
     for district in policies.districts():
         prefix = f"{district}/" if len(policies.districts()) > 1 else ""

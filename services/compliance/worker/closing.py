@@ -20,7 +20,7 @@ from services.compliance.domain.attribution import Attribution, Lost
 from services.compliance.domain.bodies import Assessment, findings
 from services.compliance.domain.errors import Refused
 from services.compliance.domain.figure import Figure
-from services.compliance.domain.health import begins
+from services.compliance.domain.health import begins, tells, trouble_time
 from services.compliance.domain.interruptions import Interruption, StandingOutage, interruptions, outage_of, revised
 from services.compliance.domain.knowledge import Cut, Knowledge, Known
 from services.compliance.domain.period import Window, window_of, windows_between
@@ -181,23 +181,24 @@ class Closing:
 
     async def _take(self, step: Step, kept_day: int) -> None:
         await self._store.take(step)
-        if kept_day:
-            self._metrics.too_late.inc(_received_before(step, midnight(kept_day)))
+        if kept_day and not self._log.catches_up:  # what is read again was told when it came
+            self._metrics.too_late.inc(_too_late(step, midnight(kept_day)))
             self._tell_late_troubles(step, midnight(kept_day))
         self._folded_to = step.known_at
         self._metrics.steps.inc()
         self._metrics.known_at.set(step.known_at / 1_000_000)
 
     def _tell_late_troubles(self, step: Step, final: int) -> None:
-        """Say which signals of final days begin a trouble: what ended it may be gone, and then nothing of ours does."""
-        late = [signal for signal, _ in step.signals if signal.received < final and begins(signal)]
+        """Say which signals of final days begin a trouble: what ended it may be gone, and then nothing of ours does.
+
+        So late come replayed ones alone, and a trouble begins when its signal was refused, not when it was replayed.
+        """
+        late = [signal for signal, _ in step.signals if begins(signal) and trouble_time(signal) < final]
         self._metrics.late_troubles.inc(len(late))
         for signal in late[:LATE_TOLD]:
             gateway_id, unit_id = signal.pair
-            received = moment(signal.received).isoformat()
-            self._tell(
-                "figures_trouble_too_late", unit_id=unit_id, gateway_id=gateway_id, kind=signal.kind, at=received
-            )
+            begun = moment(trouble_time(signal)).isoformat()
+            self._tell("figures_trouble_too_late", unit_id=unit_id, gateway_id=gateway_id, kind=signal.kind, at=begun)
 
     async def _compute(self, position: Position) -> None:
         policies, visibility = self._policies(), self._log.visibility
@@ -432,9 +433,11 @@ def knowledge_of(registry: Registry, facts: UnitFacts, policies: Policies, visib
     return Knowledge(known, policies, visibility=visibility, cuts=cuts)
 
 
-def _received_before(step: Step, at: int) -> int:
-    late = sum(received < at for times in step.heartbeats.values() for received in times)
-    return late + sum(signal.received < at for signal, _ in step.signals)
+def _too_late(step: Step, final: int) -> int:
+    """Return how many signals are of final days; of one that may begin or end a trouble that is when this did."""
+    late = sum(received < final for times in step.heartbeats.values() for received in times)
+    times = (trouble_time(signal) if tells(signal) else signal.received for signal, _ in step.signals)
+    return late + sum(at < final for at in times)
 
 
 def all_figures(counting: Counting, policies: Policies, visibility: Visibility) -> list[tuple[Key, Figure]]:

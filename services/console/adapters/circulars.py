@@ -1,6 +1,6 @@
 """Circulars (通报) about scores as requests for a document: facts only, documents words them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,19 @@ def case_of(scheme: ScoredScheme, period: ScoredPeriod) -> str:
     """Return what stands in the place of a case: all circulars of a scheme and a period have it."""
     district = (scheme.district,) if scheme.district else ()
     return f"circular-{derive('circular', scheme.scheme_id, period.kind.value, period.first.isoformat(), *district)}"
+
+
+def cases_of(schemes: Iterable[ScoredScheme], period: ScoredPeriod) -> Mapping[str, Sequence[ScoredScheme]]:
+    """Return in what places circulars of these schemes may stand.
+
+    One that was drafted while there was one district, or by a version that knew none, stands in that without a
+    district. Which of several schemes of one name it is of, the place does not say: it is all of theirs.
+    """
+    found: dict[str, list[ScoredScheme]] = {}
+    for scheme in schemes:
+        for case_id in {case_of(scheme, period), case_of(ScoredScheme(scheme.scheme_id), period)}:
+            found.setdefault(case_id, []).append(scheme)
+    return found
 
 
 def request_of(asked: NewCircular, bodies: Bodies) -> DocumentRequest:

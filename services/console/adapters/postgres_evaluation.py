@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
 
-from services.console.adapters.circulars import case_of
+from services.console.adapters.circulars import cases_of
 from services.console.adapters.postgres_read import translated
 from services.console.adapters.rows import Row
 from services.console.adapters.statements import SQL
@@ -42,12 +42,10 @@ class PostgresEvaluation:
     async def circulars(self, period: ScoredPeriod) -> Sequence[CircularRow]:
         begins = datetime.combine(period.first, time(), CHINA)
         found = await self._all(SQL["schemes_of_period"], WHOLE, kind=period.kind.value, begins=begins)
-        schemes = {case_of(scheme, period): scheme for scheme in (ScoredScheme(*row) for row in found)}
-        rows = await self._all(SQL["circulars"], WHOLE, cases=list(schemes), most=MOST_CIRCULARS)
-        of = [schemes[row[1]] for row in rows]
+        cases = cases_of((ScoredScheme(*row) for row in found), period)
+        rows = await self._all(SQL["circulars"], WHOLE, cases=list(cases), most=MOST_CIRCULARS)
         return [
-            CircularRow(row[0], scheme.scheme_id, scheme.district, *row[2:])
-            for row, scheme in zip(rows, of, strict=True)
+            CircularRow(row[0], scheme.scheme_id, scheme.district, *row[2:]) for row in rows for scheme in cases[row[1]]
         ]
 
     async def circular_file(self, document_id: str, language: Language, kind: FileKind) -> bytes:

@@ -61,7 +61,12 @@ def broken_references(pack: object) -> Iterator[Fault]:
 
 
 def contradictions(pack: object) -> Iterator[Fault]:
-    """Yield what the schema lets pass and an import must not: codes that stand twice, ladders that serve nobody."""
+    """Yield what the schema lets pass and an import must not: codes that stand twice, ladders that serve nobody,
+    evaluations that would score no month."""
+    for name, said in named(pack, "evaluation"):
+        criteria = list(named(said, "criteria"))
+        if all(criterion.get("rate") is None for _, criterion in criteria):
+            yield Fault(("evaluation", name, "criteria"), _MEASURED, ", ".join(code for code, _ in criteria))
     for section in ("departments", "routes"):
         yield from _twice(((section, at, "code"), item.get("code")) for at, item in items(pack, section))
     kinds = [
@@ -129,6 +134,10 @@ _NAMED = Said(
     "points of a person for `bodies` that are named, a town or a department", "人工评分仅限 bodies 所列机构、街镇或部门"
 )
 _LISTED = Said("a town or a department, whose listings are counted", "街镇或部门：挂牌督办按街镇、牵头部门统计")
+_MEASURED = Said(
+    "a criterion by a `rate` too: a month is scored once its figures are published",
+    "至少一项按 rate 计算的考核项：某月指标发布后才有当月得分",
+)
 _KIND = Said("a kind of finding", "问题类型")
 
 

@@ -1,11 +1,13 @@
 """Listings: memory and PostgreSQL keep the same promises; the tables hold what no program may write."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 import psycopg
 import pytest
 
+from deploy.stack.service import ROOT
 from schemas import codec
 from services.alerts.adapters.listing_acts import PostgresListingActs
 from services.alerts.adapters.postgres_audit import PostgresAuditLog
@@ -34,6 +36,8 @@ from tests.unit.alerts.harness import Harness
 from tests.unit.alerts.listings import FILE, said
 
 __all__ = ["stores"]
+
+RUNBOOK = ROOT / "deploy" / "RUNBOOK.md"
 
 A, B, C = (Who(name, None, "console") for name in ("officer-a", "officer-b", "officer-c"))
 CLERK = Who("clerk", "health", "console")
@@ -143,6 +147,14 @@ async def test_each_act_goes_to_the_log_once_with_the_deadline_that_stood_then(m
         async with store.transaction() as transaction:
             await transaction.save(changes)
         assert [await publish_turn(acts, Stream()) for _ in range(2)] == [9, 0]
+        said = re.search(r"```sql\n *(UPDATE alerts\.listing_acts .*;)", RUNBOOK.read_text(encoding="utf-8"))
+        assert said is not None, "what the runbook has done when Kafka was made anew"
+        once = list(sent)
+        async with pool.connection() as connection:
+            await connection.execute(said[1].encode())
+        assert [await publish_turn(acts, Stream()) for _ in range(2)] == [9, 0]
+        assert sent == [*once, *once], "the same again"
+        del sent[9:]
     events = [codec.listings.decode(value) for _, value in sent]
     ours = [each.data for each in events if each.data.listing_id == listing.listing_id]
     assert [key for key, _ in sent] == [each.subject for each in events]
@@ -201,7 +213,7 @@ async def test_all_of_it_is_sealed_and_in_the_bundle_and_read_by_its_bodies_only
         assert [row["overdue"] for row in await reader.page(late)] == [True]
         one_of_them = await reader.one(listing.listing_id, None, T0)
         assert one_of_them is not None
-        assert one_of_them["next"] == ["approve_closure", "refuse_closure"]
+        assert one_of_them["next"] == ["grant_extension", "refuse_extension", "approve_closure", "refuse_closure"]
         assert len(one_of_them["acts"]) == 8
 
 

@@ -263,12 +263,24 @@ async def test_a_fault_of_final_days_that_comes_now_is_counted_and_one_of_open_d
 
     told.log, after = [], 3 * DAY + 9 * HOUR
     told.ticks(2 * DAY + 12 * HOUR + BEAT, 3 * DAY + 16 * HOUR, BEAT)
-    for at, kind in ((20.5 * HOUR, "fault"), (21 * HOUR, "restore"), (21 * HOUR, "heartbeat"), (3 * DAY, "fault")):
-        told.signal(at, gateway="G2", unit="U2", kind=kind, recorded=after, signal_id=f"late-{at}-{kind}")
+    for refused, kind in ((20.5 * HOUR, "fault"), (21 * HOUR, "restore"), (3 * DAY, "fault")):
+        replayed: dict[str, Any] = {"flags": ["replayed"], "first_received_at": iso(refused)}
+        told.signal(after, kind, "G2", "U2", signal_id=f"late-{refused}-{kind}", **replayed)
+    told.signal(21 * HOUR, gateway="G2", unit="U2", recorded=after, signal_id="late")
     archived.put(sent(told, PUBLISHING)[1:])
     await until_done(work)
-    assert registry.get_sample_value("firenet_figures_late_troubles_total") == 1
-    assert registry.get_sample_value("firenet_figures_too_late_total") == 3
+    counted = {"firenet_figures_late_troubles_total": 1, "firenet_figures_too_late_total": 3}
+    assert {name: registry.get_sample_value(name) for name in counted} == counted
+
+    at = T0 + timedelta(days=3, hours=15)
+    stricter = pack_event(PUBLISHING.replace("blind_after_s: 1800", "blind_after_s: 1700"), at.isoformat())
+    told.log = []
+    told.ticks(3 * DAY + 16 * HOUR + BEAT, 4 * DAY, BEAT)
+    ended = int((T0 + timedelta(days=3, hours=16)).timestamp() * 1000)
+    more = [each for each in sent(told, PUBLISHING) if each.timestamp_ms > ended]
+    archived.put([Sent(REGISTRY, 0, stricter, ended), *more])
+    await until_done(work)
+    assert {name: registry.get_sample_value(name) for name in counted} == counted, "what is folded anew was told before"
 
 
 async def test_a_log_that_is_folded_anew_without_its_beginning_restates_nothing_of_it(

@@ -129,6 +129,36 @@ async def test_listings_on_the_log_are_scored_by_the_service_as_by_the_command_l
     assert sorted(map(json.dumps, map(bare, answers))) == sorted(json.dumps(bare(row[3])) for row in first)
 
 
+async def test_an_act_that_was_lost_with_its_database_and_done_again_is_scored_by_both_as_it_was_done_again(
+    pool: Pool, migrated_database: str, tmp_path: Path
+) -> None:
+    by_listings = SLOW.replace("points: 20, manual", "points: 10, manual").replace(
+        "      patrol:",
+        "      listed: {points: 10, listings: {left_out_if_empty: true}, name_zh: 按期, name_en: Listings, clause: x}\n"
+        "      patrol:",
+    )
+    begun = (ListingAct.PROPOSE, "2026-03-02T01:00:00Z"), (ListingAct.LIST, "2026-03-03T01:00:00Z")
+    evidence, passed = (ListingAct.HAND_IN, "2026-03-18T01:00:00Z"), (ListingAct.PASS_RECHECK, "2026-03-19T01:00:00Z")
+    lost = acts(*begun, evidence, passed, (ListingAct.APPROVE_CLOSURE, "2026-03-19T02:00:00Z"))
+    again = acts(*begun, evidence, (ListingAct.FAIL_RECHECK, "2026-03-19T04:00:00Z"))[3:]
+    told = sorted([*sent(march(tmp_path), by_listings), *lost, *again], key=lambda each: each.timestamp_ms)
+    archived = Archived(tmp_path / "archive")
+    archived.put(told)
+    await until_done(scored(pool, archived.root))
+
+    first = stored(migrated_database)
+    score = next(row[3] for row in first if row[:2] == ("T001", "month"))
+    assert [each["outcome"] for each in score["criteria"][2]["listings"]["due"]] == ["late"]
+    answers = answered(archived, tmp_path / "pipe", [], by_listings)
+    assert sorted(map(json.dumps, map(bare, answers))) == sorted(json.dumps(bare(row[3])) for row in first)
+
+    entered = PostgresScores(pool).entered
+    before = await entered()
+    with psycopg.connect(migrated_database) as connection:
+        connection.execute("UPDATE compliance.listing_acts SET at = at + interval '1 second' WHERE number = 4")
+    assert await entered() != before, "an act that takes the place of another is seen"
+
+
 def stored(dsn: str) -> list[tuple[str, str, int, dict[str, Any]]]:
     with psycopg.connect(dsn) as connection:
         return connection.execute(

@@ -114,6 +114,28 @@ def test_an_extension_is_asked_for_and_granted_by_two_people() -> None:
     assert (kept.deadline, kept.due_at) == (listed.deadline, listed.due_at)
 
 
+def test_no_closure_is_approved_while_an_extension_that_was_asked_for_in_time_is_undecided() -> None:
+    """It would count as late, and nobody could decide any more: an omission of the office, held against the body."""
+    asked = done(done(new(), LIST), (ListingAct.ASK_EXTENSION, "clerk"), days=40)
+    after_all = T0 + timedelta(days=60)
+    checked = done(asked, HAND_IN, PASS, at=after_all)
+    with pytest.raises(NotPossible, match="extension_undecided"):
+        done(checked, APPROVE, at=after_all)
+    granted = done(checked, (ListingAct.GRANT_EXTENSION, "a"), at=after_all)  # of a day that is over by now
+    assert (granted.state, granted.deadline) == (ListingState.APPROVAL, asked.extension and asked.extension.until)
+    for decided in (granted, done(checked, (ListingAct.REFUSE_EXTENSION, "a"), at=after_all)):
+        assert done(decided, APPROVE, at=after_all).state is ListingState.CLOSED
+    with pytest.raises(NotPossible, match="deadline_past"):
+        done(asked, (ListingAct.GRANT_EXTENSION, "a"), at=after_all)
+
+
+def test_an_extension_that_was_asked_for_too_late_keeps_no_closure_back() -> None:
+    listed, later = done(new(), LIST), T0 + timedelta(days=40)
+    asked = done(listed, (ListingAct.ASK_EXTENSION, "clerk"), HAND_IN, PASS, at=later)
+    assert asked.extension is not None
+    assert done(asked, APPROVE, at=later).state is ListingState.CLOSED
+
+
 @pytest.mark.parametrize(
     ("act", "more", "reason"),
     [

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from services.compliance.adapters.archive_files import TOPIC_ID
+from services.compliance.adapters.archive_reader import ArchiveReader
 from services.compliance.ports import LogRecord, Place, Trouble, Waits
 from tests.fakes.clock import ManualClock
 from tests.fakes.compliance import NOW
@@ -238,3 +240,28 @@ def test_old_files_go_but_never_the_last_of_a_place_and_never_the_registry(tmp_p
     assert [day.name for day in (tmp_path / SIGNALS.topic / "0").iterdir()] == ["2026-03-10"]
     held.close()
     assert archive(tmp_path).open(NONE)[SIGNALS] == 3
+
+
+def test_the_id_of_a_topic_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = archive(tmp_path)
+    held.open(NONE)
+    held.append(SIGNALS, 0, records(0, 1))
+    held.finish()
+    synced: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink()))
+    held.belongs_to({SIGNALS.topic: "a"})
+    folder = tmp_path / SIGNALS.topic
+    assert synced == [folder / f"{TOPIC_ID}.unfinished", folder]
+    assert ArchiveReader(tmp_path).topic_ids() == {SIGNALS.topic: "a"}
+
+
+def test_an_empty_id_is_that_of_no_topic(tmp_path: Path) -> None:
+    """A power cut may leave it behind: nothing is read from its beginning for that."""
+    held = archive(tmp_path)
+    held.open(NONE)
+    held.append(SIGNALS, 0, records(0, 1))
+    held.close()
+    (tmp_path / SIGNALS.topic / TOPIC_ID).write_text("")
+    assert ArchiveReader(tmp_path).topic_ids() == {}

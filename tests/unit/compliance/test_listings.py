@@ -112,6 +112,21 @@ def test_neither_order_nor_second_copies_change_anything() -> None:
     assert in_time(due_listings(acts)) == Ratio(1, 2)
 
 
+def test_of_an_act_that_was_lost_and_done_again_the_later_on_the_log_holds() -> None:
+    """The database of alerts was put back: what was entered again has the number of what was lost."""
+    lost = listing(due="04-01")
+    again = [lost[0], lost[1]._replace(at=on("02-02"), due_at=on("05-01"))]
+    assert [each.due_at for each in due_listings([*lost, *again])] == [on("05-01")]
+    declined = lost[1]._replace(at=on("02-02"), act=ListingAct.DECLINE, due_at=None)
+    assert due_listings([*lost, declined]) == []
+
+    closed = listing((HAND_IN, on("03-20")), (PASS, on("03-21")), (CLOSE, on("03-22")))
+    failed = closed[3]._replace(at=on("03-23"), act=FAIL)
+    assert outcome(closed) is ListingOutcome.IN_TIME
+    assert outcome([*closed, failed]) is ListingOutcome.LATE, "and what followed the lost act is gone"
+    assert outcome([*closed, *closed[:4]]) is ListingOutcome.IN_TIME, "copies of the same acts take nothing away"
+
+
 def test_an_act_is_stored_and_read_as_it_is() -> None:
     acts = listing((HAND_IN, on("03-20")))
     assert [listed_act_of(listed_act_row(act)) for act in acts] == acts
@@ -151,7 +166,7 @@ def test_without_a_listing_the_others_measure_or_it_is_open() -> None:
 
 
 def test_a_listing_counts_for_its_own_town_and_district_alone() -> None:
-    for acts in (listing(town="T2"), listing(district="other"), listing(town=""), listing(due="05-01")):
+    for acts in (listing(town="T2"), listing(town=""), listing(due="05-01")):
         assert score(acts).span == (Fraction(1), Fraction(1))
     assert score(listing()).span == (Fraction("0.9"), Fraction("0.9"))
     by_department = known(BY_LISTINGS.replace("dimension: town", "dimension: department"))
@@ -159,6 +174,17 @@ def test_a_listing_counts_for_its_own_town_and_district_alone() -> None:
     (found, *_) = evaluated(by_department, figures, [entry("20", MARCH, "health")], listing())
     assert found.scheme.dimension is Dimension.DEPARTMENT
     assert [each.listing_id for each in found.marks[2].listings] == ["L1"]
+
+
+def test_one_pack_judges_listings_of_any_district_as_it_judges_units() -> None:
+    for district in ("", "other"):
+        assert score(listing(district=district)).span == (Fraction("0.9"), Fraction("0.9"))
+    two = [BY_LISTINGS, BY_LISTINGS.replace("pack_id: ", "pack_id: x").replace("district: sample", "district: other")]
+    packs = policies([Pack.model_validate(yaml.safe_load(said)) for said in two])
+    figures = [cited(Ratio(1, 1), MARCH, "sample/T1"), cited(Ratio(1, 1), MARCH, "other/T1")]
+    found = evaluated(packs, figures, [], listing(district="other"))
+    counted = {each.body_id: len(each.marks[2].listings) for each in found if each.window == MARCH}
+    assert counted == {"sample/T1": 0, "other/T1": 1}
 
 
 def test_a_body_under_a_name_of_the_packs_has_the_listings_of_its_slice() -> None:

@@ -11,7 +11,7 @@ from schemas import codec
 from schemas.document import MAX_STANDINGS
 from services.compliance.adapters.score_rows import score_json
 from services.compliance.domain.scores import evaluated
-from services.console.adapters.circulars import Circulars, period_name, request_of
+from services.console.adapters.circulars import Circulars, case_of, cases_of, period_name, request_of
 from services.console.domain.dashboard_snapshot import Names
 from services.console.domain.errors import DocumentRefused, NotAllowed, NotFound
 from services.console.domain.evaluation import (
@@ -247,3 +247,17 @@ def test_every_score_that_compliance_publishes_fits_into_a_circular() -> None:
 def test_quarters_and_years_have_names() -> None:
     assert period_name(ScoredPeriod(Period.QUARTER, date(2026, 7, 1))).zh == "2026年第3季度"
     assert period_name(ScoredPeriod(Period.YEAR, date(2026, 1, 1))).en == "2026"
+
+
+def test_a_circular_from_before_there_were_districts_is_found_among_those_of_its_scheme() -> None:
+    gulou, other = ScoredScheme("towns", "gulou"), ScoredScheme("departments", "other")
+    found = cases_of([gulou, other], OCTOBER)
+    assert found == {
+        case_of(gulou, OCTOBER): [gulou],
+        case_of(TOWNS, OCTOBER): [gulou],
+        case_of(other, OCTOBER): [other],
+        case_of(ScoredScheme("departments"), OCTOBER): [other],
+    }
+    assert cases_of([TOWNS], OCTOBER) == {case_of(TOWNS, OCTOBER): [TOWNS]}
+    both = [gulou, ScoredScheme("towns", "other")]
+    assert cases_of(both, OCTOBER)[case_of(TOWNS, OCTOBER)] == both

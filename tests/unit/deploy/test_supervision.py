@@ -62,6 +62,35 @@ def test_data_counts_as_set_up_when_this_release_did_it(tmp_path: Path) -> None:
     assert seen == [False, False, True, False]
 
 
+class CommandLines:
+    """Stands for the command lines: a register that has packs or none, and takes no other text under their number."""
+
+    def __init__(self, packs: str = "") -> None:
+        self.packs = packs
+        self.imported: list[str] = []
+
+    def command(self, module: str, *arguments: str, text: str = "", cancel: threading.Event | None = None) -> str:
+        if arguments == ("list", "pack"):
+            return self.packs
+        if arguments[0] == "pack":
+            self.imported.append(arguments[1])
+            if self.packs:
+                raise PartError(module, "a version above 1, which the register has with other content")
+        return ""
+
+
+def test_a_centre_that_has_a_pack_starts_whatever_the_shipped_packs_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firenet = FireNet(tmp_path, Ports.free(), Options())
+    lives, begins = CommandLines('{"pack_id": "sample-2026"}\n'), CommandLines()
+    for tools in (lives, begins):
+        monkeypatch.setattr(firenet, "command", tools.command)
+        firenet.set_up()
+    assert lives.imported == []
+    assert [Path(each).name for each in begins.imported] == ["sample-2026.yaml"]
+
+
 def test_a_set_up_that_failed_is_done_again_and_then_is_done(tmp_path: Path) -> None:
     done: list[bool] = []
 

@@ -75,6 +75,20 @@ def test_no_listing_is_a_communitys() -> None:
     assert all("department" in error.expected for error in refused.value.errors)
 
 
+def test_a_scheme_without_a_rate_is_refused_for_no_month_of_it_could_be_found() -> None:
+    begins, ends = SAMPLE.index("    criteria:\n"), SAMPLE.index("    bands:", SAMPLE.index("    criteria:\n"))
+    said = "name_zh: 项, name_en: Item, clause: x}"
+    others = (
+        f"    criteria:\n      a: {{points: 60, listings: {{}}, {said}\n      b: {{points: 40, manual: true, {said}\n"
+    )
+    with pytest.raises(FileRefused) as refused:
+        read_pack_text(SAMPLE[:begins] + others + SAMPLE[ends:])
+    (error,) = refused.value.errors
+    assert (error.column, error.row) == ("evaluation.towns.criteria", SAMPLE[:begins].count("\n") + 1)
+    assert "rate" in error.expected
+    assert error.char > 0
+
+
 def test_a_criterion_by_listings_is_taken() -> None:
     read_pack_text(SAMPLE.replace("points: 20, manual: true", "points: 20, listings: {left_out_if_empty: true}"))
 

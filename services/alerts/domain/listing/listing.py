@@ -10,7 +10,7 @@
     +--------+ <--------------- +---------+            +----------+            +--------+
       |    ^    re-check failed                              |
       |    +-------------------------------------------------+ closure refused
-      +- extension asked for; granted or refused by another person
+      +- extension asked for; granted or refused by another person, before the closure is approved
 
 The authority decides outside; what it decided a person enters. Nothing closes by itself: a trouble that is over is
 evidence that may be looked at, never the closure. What was handed in for a re-check that failed, or a closure that was
@@ -70,6 +70,8 @@ NEXT: Mapping[ListingState, Mapping[ListingAct, ListingState]] = MappingProxyTyp
             ListingAct.FAIL_RECHECK: ListingState.LISTED,
         },
         ListingState.APPROVAL: {
+            ListingAct.GRANT_EXTENSION: ListingState.APPROVAL,
+            ListingAct.REFUSE_EXTENSION: ListingState.APPROVAL,
             ListingAct.APPROVE_CLOSURE: ListingState.CLOSED,
             ListingAct.REFUSE_CLOSURE: ListingState.LISTED,
         },
@@ -278,7 +280,8 @@ def _grant_extension(
     listing: Listing, by: str, said: Said, now: datetime, is_working: Callable[[date], bool]
 ) -> Listing:
     asked = _asked(listing, by)
-    if asked.until < now.astimezone(CHINA).date():
+    # a day that is over gives nobody time any more, but decides whether what was handed in meanwhile came in time
+    if listing.state is ListingState.LISTED and asked.until < now.astimezone(CHINA).date():
         raise NotPossible("deadline_past")
     return replace(listing, deadline=asked.until, due_at=end_of(asked.until, is_working), extension=None)
 
@@ -312,6 +315,8 @@ def _fail_recheck(listing: Listing, by: str, said: Said, now: datetime, _: Calla
 
 def _approve(listing: Listing, by: str, said: Said, now: datetime, _: Callable[[date], bool]) -> Listing:
     _other_than_who_rechecked(listing, by)
+    if _asked_in_time(listing):  # once it is closed nobody decides any more, and it would count as late
+        raise NotPossible("extension_undecided")
     return replace(listing, approved_by=by, extension=None)
 
 
@@ -378,6 +383,11 @@ def _asked(listing: Listing, by: str) -> Extension:
     if listing.extension.by == by:
         raise NotPossible("same_person")
     return listing.extension
+
+
+def _asked_in_time(listing: Listing) -> bool:
+    """Whether nobody has decided about a later deadline that was asked for before the deadline passed."""
+    return listing.extension is not None and listing.due_at is not None and listing.extension.at < listing.due_at
 
 
 def _looked(listing: Listing, by: str, said: Said, now: datetime) -> Recheck:
