@@ -71,7 +71,7 @@ async def test_every_page_fits_every_screen_in_both_themes(
     chromium: Chromium, site: Console, lang: str, tmp_path: Path
 ) -> None:
     found: list[str] = []
-    async with live.desk(chromium, site, "brigade", reduced_motion="reduce") as at:
+    async with live.desk(chromium, site, "brigade") as at:
         for page in PAGES:
             await at.page.goto(f"{site.url}{page}{'&' if '?' in page else '?'}lang={lang}")
             await _settled(at.page)
@@ -92,7 +92,7 @@ async def test_every_page_fits_every_screen_in_both_themes(
 
 async def test_every_page_is_worked_with_the_keyboard_alone(chromium: Chromium, site: Console) -> None:
     found: list[str] = []
-    async with live.desk(chromium, site, "brigade", width=1366, reduced_motion="reduce") as at:
+    async with live.desk(chromium, site, "brigade", width=1366) as at:
         for page in PAGES:
             await at.page.goto(f"{site.url}{page}")
             await _settled(at.page)
