@@ -20,4 +20,10 @@ WHERE topic = %(topic)s AND partition = %(partition)s AND next_offset = %(saved)
 SELECT partition, topic_id FROM {schema}.partitions WHERE topic = %(topic)s AND topic_id IS NOT NULL
 
 -- note_topic_id --
-UPDATE {schema}.partitions SET topic_id = %(topic_id)s WHERE topic = %(topic)s AND partition = ANY(%(partitions)s)
+-- The id and the offset that is of it, together: an offset of the topic before beside the id of this one would pass for
+-- one of this topic. Whoever owns the partition by now, and has read on, has saved another offset: it stays.
+UPDATE {schema}.partitions AS held
+SET topic_id = coalesce(%(topic_id)s, held.topic_id), next_offset = told.next_offset
+FROM unnest(%(partitions)s::integer[], %(saved_offsets)s::bigint[], %(next_offsets)s::bigint[])
+    AS told (partition, saved, next_offset)
+WHERE held.topic = %(topic)s AND held.partition = told.partition AND held.next_offset = told.saved
