@@ -338,7 +338,9 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     sending = producer._sender.sender_task
     if sending is not None:
         sending.cancel()
-    producer._message_accumulator.fail_all(KafkaConnectionError("given up"))  # nobody else would answer who waits for it
+    producer._message_accumulator.fail_all(
+        KafkaConnectionError("given up")
+    )  # nobody else would answer who waits for it
     producer._closed = True
     await producer.client.close()
 

@@ -13,7 +13,7 @@ SELECT topic, partition, next_offset, topic_id FROM {schema}.partitions ORDER BY
 
 -- move_position --
 -- The epoch counts up: whoever reads the partition at this moment saves nothing more.
-UPDATE {schema}.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1, topic_id = NULL
+UPDATE {schema}.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1, topic_id = %(topic_id)s
 WHERE topic = %(topic)s AND partition = %(partition)s AND next_offset = %(saved)s
 
 -- topic_ids --

@@ -14,7 +14,7 @@ SELECT 'firenet.signals.v1', partition, next_offset, topic_id FROM rules.partiti
 
 -- move_position --
 -- By hand, after a log was lost. The epoch counts up: whoever reads the partition at this moment saves nothing more.
-UPDATE rules.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1, topic_id = NULL
+UPDATE rules.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1, topic_id = %(topic_id)s
 WHERE partition = %(partition)s AND next_offset = %(saved)s
 
 -- topic_ids --
