@@ -106,7 +106,7 @@ async def topic_id(bootstrap: str, topic: str, limit_s: float = LIMIT_S) -> str 
     All brokers of `bootstrap` are asked at the same time, so that one that says nothing keeps nobody waiting. Raises
     KafkaError, OSError, TimeoutError (after `limit_s`): no answer, or no such topic.
     """
-    asked = {asyncio.create_task(_asked(*broker, topic, limit_s)) for broker in collect_hosts(bootstrap)}
+    asked = {asyncio.create_task(_asked(host, port, topic, limit_s)) for host, port, _ in collect_hosts(bootstrap)}
     waiting, error = asked, BaseException("no broker is named")
     try:
         async with asyncio.timeout(limit_s):
@@ -124,7 +124,7 @@ async def topic_id(bootstrap: str, topic: str, limit_s: float = LIMIT_S) -> str 
     raise error
 
 
-async def _asked(host: str, port: int, _family: int, topic: str, limit_s: float) -> str | None:
+async def _asked(host: str, port: int, topic: str, limit_s: float) -> str | None:
     connection = AIOKafkaConnection(
         host, port, client_id="firenet-topic-id", request_timeout_ms=max(1, int(limit_s * 1000))
     )
