@@ -141,6 +141,7 @@ class KafkaLoop:
         self._clock = SystemClock()
         self._note_at = 0.0
         self._look_at = 0.0
+        self._stop = Stop()
         self._lock = asyncio.Lock()
         self._owned: set[int] = set()
         self._next: dict[int, int] = {}
@@ -169,7 +170,7 @@ class KafkaLoop:
 
     async def run(self, stop: Stop) -> None:
         """Consume until stop; a lost cluster is waited for. Raises LogGap, and what the handler means to be fatal."""
-        attempt = 0
+        attempt, self._stop = 0, stop
         while not stop.is_set():
             try:
                 await self._consume(stop)
@@ -286,8 +287,28 @@ class KafkaLoop:
         """
         if self._gap(place.partition, offset, first, end) is None:
             return first, end
-        firsts, ends = await _offsets(consumer, [place])
+        firsts, ends = await self._offsets(consumer, [place])
         return firsts[place], ends[place]
+
+    async def _offsets(
+        self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]
+    ) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
+        """Return where the partitions begin and where they end."""
+        return (
+            await self._patiently(lambda: consumer.beginning_offsets(places)),
+            await self._patiently(lambda: consumer.end_offsets(places)),
+        )
+
+    async def _patiently(self, question: Callable[[], Awaitable[T]]) -> T:
+        """Ask until there is an answer. Raises KafkaTimeoutError after the last try, or when we shall stop."""
+        for _ in range(OFFSETS_TRIES - 1):
+            try:
+                return await question()
+            except KafkaTimeoutError:
+                if self._stop.is_set():
+                    raise
+                get_logger().warning("offsets_without_answer", topic=self.topic)
+        return await question()
 
     def _in_place(
         self, fetched: Mapping[TopicPartition, Sequence[Any]]
@@ -316,7 +337,7 @@ class KafkaLoop:
 
     async def _check_places(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
         """Raise LogGap when the record that is next is none that Kafka has, or will have."""
-        (firsts, ends), made_anew = await asyncio.gather(_offsets(consumer, places), self._made_anew())
+        (firsts, ends), made_anew = await asyncio.gather(self._offsets(consumer, places), self._made_anew())
         for place in places:
             gap = self._gap(place.partition, self._next[place.partition], firsts[place], ends[place])
             if gap is None and made_anew:
@@ -361,7 +382,7 @@ class KafkaLoop:
     async def _recent(self, consumer: AIOKafkaConsumer, place: TopicPartition, ago: timedelta, end: int) -> int:
         """Return the offset of what is not older than `ago`."""
         since = int((self._clock.now() - ago).timestamp() * 1000)
-        found = (await _patiently(lambda: consumer.offsets_for_times({place: since}))).get(place)
+        found = (await self._patiently(lambda: consumer.offsets_for_times({place: since}))).get(place)
         return end if found is None else int(found.offset)
 
     async def _release(self, partitions: set[int]) -> None:
@@ -379,7 +400,7 @@ class KafkaLoop:
             places = [TopicPartition(self.topic, number) for number in partitions]
             topic = _Topic(self.topic, self._topic_ids)
             try:
-                firsts, ends = await _offsets(consumer, places)
+                firsts, ends = await self._offsets(consumer, places)
                 for number in sorted(partitions):
                     place = TopicPartition(self.topic, number)
                     await self._begin(consumer, place, topic, firsts[place], ends[place])
@@ -418,26 +439,6 @@ class KafkaLoop:
 
     def fail(self, error: Exception) -> None:
         self._failure = error
-
-
-async def _offsets(
-    consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]
-) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
-    """Return where the partitions begin and where they end."""
-    return (
-        await _patiently(lambda: consumer.beginning_offsets(places)),
-        await _patiently(lambda: consumer.end_offsets(places)),
-    )
-
-
-async def _patiently(question: Callable[[], Awaitable[T]]) -> T:
-    """Ask until there is an answer. Raises KafkaTimeoutError after the last try."""
-    for _ in range(OFFSETS_TRIES - 1):
-        try:
-            return await question()
-        except KafkaTimeoutError:
-            get_logger().warning("offsets_without_answer")
-    return await question()
 
 
 class _Topic:

@@ -273,3 +273,17 @@ async def test_only_who_has_no_partition_looks_for_the_topic(owned: set[TopicPar
     for _ in range(2):
         await loop._turn(client, Stop())
     assert len(looked) == looks, "and not at every turn"
+
+
+async def test_who_shall_stop_asks_no_more() -> None:
+    client: Any = Client(0, 30)
+
+    async def silent(_: object) -> None:
+        stop.set()
+        raise KafkaTimeoutError
+
+    stop, client.end_offsets = Stop(), silent
+    loop = loop_over(10, Topics("a", {}))
+    loop._stop = stop
+    with pytest.raises(KafkaTimeoutError):
+        await loop.on_assigned(client, {0})

@@ -2,12 +2,13 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from services.runtime import topic_ids
+from services.runtime.postgres import Pool
 from services.runtime.topic_ids import topic_id
 
 
@@ -60,3 +61,12 @@ async def test_a_kafka_without_ids_has_none() -> None:
 async def test_a_topic_that_nobody_has_is_an_error() -> None:
     with pytest.raises(UnknownTopicOrPartitionError):
         await topic_id("new:1", "t")
+
+
+async def test_an_answer_that_is_odd_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def odd(*_: Any) -> Any:
+        return SimpleNamespace(topics=[])
+
+    monkeypatch.setattr(Connection, "send", odd)
+    ids = topic_ids.SavedTopicIds("well:1", cast(Pool, None), topic_ids.topic_id_statements("alerts"))
+    assert await ids.now("t") is None
