@@ -12,6 +12,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+from schemas.topics import ALARMS
 from services.alerts.adapters import bundle_check
 from services.alerts.app import explain, make_bundle, run, send_synthetic_alarm, verify_audit
 from services.alerts.domain.audit.bundle import NoBundle
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     if sys.argv[1:2] == ["positions"]:
-        return positions.main(sys.argv[2:], "alerts", positions.statements_of("alerts"))
+        return positions.main(sys.argv[2:], "alerts", positions.statements_of("alerts"), left_alone=[ALARMS])
     arguments = _parser().parse_args()
     match arguments.command:
         case "verify-audit":

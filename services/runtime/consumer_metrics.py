@@ -29,6 +29,11 @@ class Consumer(Protocol):
         """How often it went on although records between its offset and what Kafka has were gone."""
         ...
 
+    @property
+    def unknown_topics(self) -> int:
+        """How often nobody could say whether its offsets are of the topic that there is."""
+        ...
+
     def lags(self) -> Mapping[int, int]:
         """Return, of each partition that it has, how many records of it are not worked off."""
         ...
@@ -65,6 +70,11 @@ class ConsumerCollector(Collector):
             "Partitions that were gone on with although Kafka no longer had the record that was next.",
             labels=LABELS,
         )
+        unknown = CounterMetricFamily(
+            "firenet_consumer_topic_unknown",
+            "Times that Kafka or the database did not say in time whether the saved offsets are of the topic there is.",
+            labels=LABELS,
+        )
         for one in self._consumers:
             names = (one.group, one.topic)
             lags = one.lags()
@@ -73,4 +83,5 @@ class ConsumerCollector(Collector):
             partitions.add_metric(names, len(lags))
             rebalances.add_metric(names, one.rebalances)
             gaps.add_metric(names, one.gaps)
-        yield from (lag, partitions, rebalances, gaps)
+            unknown.add_metric(names, one.unknown_topics)
+        yield from (lag, partitions, rebalances, gaps, unknown)

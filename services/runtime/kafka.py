@@ -11,7 +11,14 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
@@ -163,7 +170,8 @@ def _new_topic(spec: TopicSpec) -> NewTopic:
 class BatchProducer:
     """Stores records on all in-sync replicas, in order per partition, in few large requests.
 
-    Idempotent: a retry inside the client never doubles or reorders. Safe to call from several tasks.
+    Idempotent: a retry inside the client never doubles or reorders. What is sent again after KafkaUnavailable may be
+    stored twice. Safe to call from several tasks.
     """
 
     def __init__(
@@ -189,20 +197,35 @@ class BatchProducer:
             "metadata_max_age_ms": 60000,
         }
         self._producer: AIOKafkaProducer | None = None
+        self._broken = False
+        """A batch of it failed: it sends nothing any more, and another one takes its place."""
+        self._stopped = False
+        self._connecting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect. Raises KafkaUnavailable when no broker answers."""
-        self._producer = AIOKafkaProducer(**self._arguments)
+        self._stopped = False
+        await self._connect()
+
+    async def _connect(self) -> None:
+        producer = AIOKafkaProducer(**self._arguments)
         try:
-            await self._producer.start()
-        except (KafkaError, OSError) as error:
-            await self._producer.stop()
-            raise KafkaUnavailable(f"no answer from Kafka: {type(error).__name__}") from error
+            await producer.start()
+        except BaseException as error:
+            await producer.stop()
+            if isinstance(error, KafkaError | OSError):
+                raise KafkaUnavailable(f"no answer from Kafka: {type(error).__name__}") from error
+            raise
+        if self._stopped:
+            await producer.stop()
+            raise KafkaUnavailable("stopped meanwhile")
+        self._producer, self._broken = producer, False
 
     async def stop(self, limit_s: float = 10) -> None:
         """Flush and disconnect; after `limit_s` seconds without an answer give up, and send nothing any more."""
+        self._stopped = True
         producer = self._producer
-        if producer is None:
+        if producer is None or self._broken:
             return
         try:
             async with asyncio.timeout(limit_s):
@@ -214,23 +237,42 @@ class BatchProducer:
     async def partitions(self, topic: str) -> int:
         """Return how many partitions `topic` has (asked once)."""
         if topic not in self._partitions:
-            assert self._producer is not None, "start() comes first"
-            self._partitions[topic] = len(await self._producer.partitions_for(topic))
+            self._partitions[topic] = len(await (await self._working()).partitions_for(topic))
         return self._partitions[topic]
 
     async def send_many(self, records: Iterable[Record], deadline_s: float | None = 30) -> list[tuple[int, int]]:
         """Return (partition, offset) of each record, in order, once all are stored on all in-sync replicas.
+
+        After a batch that failed the next call connects anew: aiokafka counts the batch's sequence numbers although
+        the broker never got them, and the broker refuses all that comes behind. What other tasks were sending at that
+        moment fails as well.
 
         Raises:  KafkaUnavailable after `deadline_s` seconds (None waits for ever): some may be stored, some not.
         """
         wanted = list(records)
         try:
             async with asyncio.timeout(deadline_s):
-                return await self._send(wanted)
+                return await self._send(await self._working(), wanted)
         except (KafkaError, OSError, TimeoutError) as error:
             raise KafkaUnavailable(f"{len(wanted)} records not confirmed: {type(error).__name__}") from error
 
-    async def _send(self, records: list[Record]) -> list[tuple[int, int]]:
+    async def _working(self) -> AIOKafkaProducer:
+        async with self._connecting:
+            assert self._producer is not None, "start() comes first"
+            if self._broken and self._stopped:
+                raise KafkaUnavailable("stopped")
+            if self._broken:
+                await self._connect()
+            return self._producer
+
+    async def _give_up(self, producer: AIOKafkaProducer, error: KafkaError) -> None:
+        if producer is not self._producer or self._broken:
+            return  # somebody else did
+        self._broken = True
+        get_logger().warning("producer_made_anew", client=self._arguments["client_id"], error=repr(error)[:200])
+        await _abandon(producer)
+
+    async def _send(self, producer: AIOKafkaProducer, records: list[Record]) -> list[tuple[int, int]]:
         groups: dict[tuple[str, int], list[int]] = defaultdict(list)
         for index, record in enumerate(records):
             partition = record.partition
@@ -240,20 +282,25 @@ class BatchProducer:
         places: list[tuple[int, int]] = [(-1, -1)] * len(records)
         await asyncio.gather(
             *(
-                self._send_group(topic, partition, indexes, records, places)
+                self._send_group(producer, topic, partition, indexes, records, places)
                 for (topic, partition), indexes in groups.items()
             )
         )
         return places
 
     async def _send_group(
-        self, topic: str, partition: int, indexes: list[int], records: list[Record], places: list[tuple[int, int]]
+        self,
+        producer: AIOKafkaProducer,
+        topic: str,
+        partition: int,
+        indexes: list[int],
+        records: list[Record],
+        places: list[tuple[int, int]],
     ) -> None:
-        assert self._producer is not None, "start() comes first"
         position = 0
         waiting: list[tuple[asyncio.Future[object], list[int]]] = []
         while position < len(indexes):
-            batch = self._producer.create_batch()
+            batch = producer.create_batch()
             packed: list[int] = []
             while position < len(indexes):
                 record = records[indexes[position]]
@@ -264,9 +311,20 @@ class BatchProducer:
             if not packed:
                 raise KafkaUnavailable(f"a record for {topic} is larger than {BATCH_BYTES} bytes")
             batch.close()
-            waiting.append((await self._producer.send_batch(batch, topic, partition=partition), packed))
+            try:
+                waiting.append((await producer.send_batch(batch, topic, partition=partition), packed))
+            except (KafkaTimeoutError, UnknownTopicOrPartitionError):
+                raise  # the batch was not taken, and nothing was counted
+            except KafkaError as error:
+                await self._give_up(producer, error)
+                raise
         for future, packed in waiting:
-            base = (await future).offset  # type: ignore[attr-defined] # aiokafka ships no types
+            try:
+                stored = await future
+            except KafkaError as error:
+                await self._give_up(producer, error)
+                raise
+            base = stored.offset  # type: ignore[attr-defined] # aiokafka ships no types
             for step, index in enumerate(packed):
                 places[index] = (partition, base + step)
 
@@ -280,6 +338,10 @@ async def _abandon(producer: AIOKafkaProducer) -> None:
     sending = producer._sender.sender_task
     if sending is not None:
         sending.cancel()
+    producer._message_accumulator.fail_all(
+        KafkaConnectionError("given up")
+    )  # nobody else would answer who waits for it
+    producer._closed = True
     await producer.client.close()
 
 

@@ -6,12 +6,12 @@ leaves a note of that offset with the group, to begin from when the database can
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError, KafkaTimeoutError
 
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import ANSWERED_WITHIN_MS, stop_consumer
@@ -19,13 +19,19 @@ from services.runtime.kafka_group import leave_group
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.patience import backoff_s
-from services.runtime.topic_ids import TopicIds
+from services.runtime.topic_ids import Place, TopicIds
+
+T = TypeVar("T")
 
 REBALANCE_DRAIN_S = 10.0
 NOTE_EVERY_S = 2.0
-METADATA_AGE_MS = 5_000
-"""A group that met while a topic was gone (Kafka was lost) shares its partitions when it next looks for the topic:
-the client's own 5 minutes are too long for a fire."""
+LOOK_EVERY_S = 5.0
+"""Whoever has no partition looks for the topic so often: a group that met while it was gone (Kafka was lost) shares its
+partitions when it next looks, and the client's own 5 minutes are too long for a fire. Whoever has some does not: a
+broker that is just back may answer without the topic, and the group would meet twice for nothing."""
+OFFSETS_TRIES = 8
+"""A question for offsets has no answer while a partition has no leader. It is asked again, for 40 s in all as the
+client's own limit would: giving the consumer up, and with it all partitions, takes longer than the next leader."""
 RECENT = timedelta(minutes=10)
 """What is older is not acted upon by a handler that has neither its database nor a note: it was, in all likelihood."""
 
@@ -134,6 +140,8 @@ class KafkaLoop:
         self._noting: asyncio.Task[None] | None = None
         self._clock = SystemClock()
         self._note_at = 0.0
+        self._look_at = 0.0
+        self._stop = Stop()
         self._lock = asyncio.Lock()
         self._owned: set[int] = set()
         self._next: dict[int, int] = {}
@@ -143,6 +151,7 @@ class KafkaLoop:
         self.turns = 0
         self.rebalances = 0
         self.gaps = 0
+        self.unknown_topics = 0
         self._consumer: AIOKafkaConsumer | None = None
 
     def lags(self) -> dict[int, int]:
@@ -161,7 +170,7 @@ class KafkaLoop:
 
     async def run(self, stop: Stop) -> None:
         """Consume until stop; a lost cluster is waited for. Raises LogGap, and what the handler means to be fatal."""
-        attempt = 0
+        attempt, self._stop = 0, stop
         while not stop.is_set():
             try:
                 await self._consume(stop)
@@ -187,7 +196,6 @@ class KafkaLoop:
             rebalance_timeout_ms=30000,
             fetch_max_wait_ms=100,
             max_partition_fetch_bytes=2 * 1024 * 1024,
-            metadata_max_age_ms=METADATA_AGE_MS,
         )
         consumer.subscribe([self.topic], listener=_Listener(self, consumer))
         self._consumer = consumer
@@ -210,6 +218,7 @@ class KafkaLoop:
         fetched = await consumer.getmany(timeout_ms=self._poll_ms, max_records=self._poll_records)
         if self._failure is not None:
             raise self._failure
+        self._look_for_topic(consumer)
         async with self._lock:
             batches, elsewhere = self._in_place(fetched)
             if elsewhere:
@@ -227,6 +236,12 @@ class KafkaLoop:
             await self._handler.idle()
             self._leave_note(consumer)
             self.turns += 1
+
+    def _look_for_topic(self, consumer: AIOKafkaConsumer) -> None:
+        now = self._clock.monotonic()
+        if now >= self._look_at and not consumer.assignment():
+            self._look_at = now + LOOK_EVERY_S
+            consumer._client.force_metadata_update()
 
     def _leave_note(self, consumer: AIOKafkaConsumer) -> None:
         """Have the group remember, every other second, up to where the handler's database has got."""
@@ -272,8 +287,28 @@ class KafkaLoop:
         """
         if self._gap(place.partition, offset, first, end) is None:
             return first, end
-        firsts, ends = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
+        firsts, ends = await self._offsets(consumer, [place])
         return firsts[place], ends[place]
+
+    async def _offsets(
+        self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]
+    ) -> tuple[Mapping[TopicPartition, int], Mapping[TopicPartition, int]]:
+        """Return where the partitions begin and where they end."""
+        return (
+            await self._patiently(lambda: consumer.beginning_offsets(places)),
+            await self._patiently(lambda: consumer.end_offsets(places)),
+        )
+
+    async def _patiently(self, question: Callable[[], Awaitable[T]]) -> T:
+        """Ask until there is an answer. Raises KafkaTimeoutError after the last try, or when we shall stop."""
+        for _ in range(OFFSETS_TRIES - 1):
+            try:
+                return await question()
+            except KafkaTimeoutError:
+                if self._stop.is_set():
+                    raise
+                get_logger().warning("offsets_without_answer", topic=self.topic)
+        return await question()
 
     def _in_place(
         self, fetched: Mapping[TopicPartition, Sequence[Any]]
@@ -302,8 +337,7 @@ class KafkaLoop:
 
     async def _check_places(self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> None:
         """Raise LogGap when the record that is next is none that Kafka has, or will have."""
-        made_anew = await self._made_anew()
-        firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+        (firsts, ends), made_anew = await asyncio.gather(self._offsets(consumer, places), self._made_anew())
         for place in places:
             gap = self._gap(place.partition, self._next[place.partition], firsts[place], ends[place])
             if gap is None and made_anew:
@@ -313,7 +347,10 @@ class KafkaLoop:
 
     async def _made_anew(self) -> bool:
         """Tell whether the topic is another one than when the partitions were assigned."""
-        now = None if self._topic_ids is None else await self._topic_ids.now(self.topic)
+        if self._topic_ids is None:
+            return False
+        now = await self._topic_ids.now(self.topic)
+        self.unknown_topics += now is None
         return None not in (now, self._topic_id) and now != self._topic_id
 
     def _gap(self, number: int, offset: int, first: int, end: int) -> str | None:
@@ -345,7 +382,7 @@ class KafkaLoop:
     async def _recent(self, consumer: AIOKafkaConsumer, place: TopicPartition, ago: timedelta, end: int) -> int:
         """Return the offset of what is not older than `ago`."""
         since = int((self._clock.now() - ago).timestamp() * 1000)
-        found = (await consumer.offsets_for_times({place: since})).get(place)
+        found = (await self._patiently(lambda: consumer.offsets_for_times({place: since}))).get(place)
         return end if found is None else int(found.offset)
 
     async def _release(self, partitions: set[int]) -> None:
@@ -361,61 +398,96 @@ class KafkaLoop:
     async def on_assigned(self, consumer: AIOKafkaConsumer, partitions: set[int]) -> None:
         async with self._lock:
             places = [TopicPartition(self.topic, number) for number in partitions]
-            firsts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
             topic = _Topic(self.topic, self._topic_ids)
-            for number in sorted(partitions):
-                place = TopicPartition(self.topic, number)
-                offset = await self._handler.assigned(number)
-                made_anew = offset is not None and await topic.made_anew_since(number, offset)
-                if offset is None:
-                    offset = await self._from_note(consumer, place, firsts[place], ends[place])
-                if offset == 0:
-                    offset = firsts[place]
-                first, end = await self._ends_now(consumer, place, offset, firsts[place], ends[place])
-                gap = self._gap(number, offset, first, end)
-                if made_anew:
-                    gap = f"{self.topic}[{number}]: saved offset {offset} is of a topic that was made anew since"
-                if gap is not None:
-                    all_is_new = made_anew or offset > end
-                    offset = await self._passed(consumer, place, gap, first, end, all_is_new=all_is_new)
-                consumer.seek(place, offset)
-                self._next[number] = offset
-                self._begun[number] = offset, end
-                self._owned.add(number)
-            await topic.note()
+            try:
+                firsts, ends = await self._offsets(consumer, places)
+                for number in sorted(partitions):
+                    place = TopicPartition(self.topic, number)
+                    await self._begin(consumer, place, topic, firsts[place], ends[place])
+                await topic.note()
+            finally:
+                topic.close()
             self._topic_id = topic.id
+            self.unknown_topics += topic.is_unknown
             self.rebalances += 1
+
+    async def _begin(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, topic: "_Topic", first: int, end: int
+    ) -> None:
+        """Have the handler claim a partition, and read it on from where that saved it."""
+        number = place.partition
+        saved = await self._handler.assigned(number)
+        made_anew = saved is not None and await topic.made_anew_since(number, saved)
+        offset = saved
+        if offset is None:
+            offset = await self._from_note(consumer, place, first, end)
+        if offset == 0:
+            offset = first
+        first, end = await self._ends_now(consumer, place, offset, first, end)
+        gap = self._gap(number, offset, first, end)
+        if made_anew:
+            gap = f"{self.topic}[{number}]: saved offset {offset} is of a topic that was made anew since"
+        if gap is not None:
+            all_is_new = made_anew or offset > end
+            offset = await self._passed(consumer, place, gap, first, end, all_is_new=all_is_new)
+            if saved is not None:
+                topic.passed(number, Place(saved, offset))
+        consumer.seek(place, offset)
+        self._next[number] = offset
+        self._begun[number] = offset, end
+        self._owned.add(number)
 
     def fail(self, error: Exception) -> None:
         self._failure = error
 
 
 class _Topic:
-    """The topic at one assignment: its id now, and of which topic the saved offsets are. Each is asked once."""
+    """The topic at one assignment: its id now, and of which topic the saved offsets are. Each is asked once.
+
+    Kafka is asked for the id at once, while offsets are asked for and partitions claimed.
+    """
 
     def __init__(self, name: str, ids: TopicIds | None) -> None:
         self.id: str | None = None
         self._name = name
         self._ids = ids
+        self._asking = None if ids is None else asyncio.ensure_future(ids.now(name))
         self._asked = False
         self._saved: Mapping[int, str] | None = None
-        self._unnoted: list[int] = []
+        self._unnoted: dict[int, Place] = {}
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether somebody who should have said of which topic the offsets are did not."""
+        return self._asked and self._saved is None
 
     async def made_anew_since(self, number: int, offset: int) -> bool:
         """Tell whether what was saved for a partition is of a topic that is gone; False where nobody can say."""
-        if self._ids is not None and not self._asked:
+        if self._ids is not None and self._asking is not None and not self._asked:
             self._asked = True
-            self.id = await self._ids.now(self._name)
+            self.id = await self._asking
             self._saved = None if self.id is None else await self._ids.saved(self._name)
         if self._saved is None or self._saved.get(number) == self.id:
             return False
-        self._unnoted.append(number)
+        self._unnoted[number] = Place(offset, offset)
         return offset > 0 and number in self._saved
 
+    def passed(self, number: int, place: Place) -> None:
+        """A partition is read on behind a gap, from another offset than the one that is saved."""
+        self._unnoted[number] = place
+
     async def note(self) -> None:
-        """Write down which topic the offsets are of: all are of this one, or were moved to it."""
-        if self._ids is not None and self.id is not None and self._unnoted:
-            await self._ids.note(self._name, self._unnoted, self.id)
+        """Write down from where the partitions are read on, and that it is of this topic.
+
+        Both at once, and before the first record: a partition may have none for months, and whoever is started anew
+        then must not find the offset of the topic before beside the id of this one.
+        """
+        if self._ids is not None and self._unnoted:
+            await self._ids.note(self._name, self._unnoted, None if self._saved is None else self.id)
+
+    def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types

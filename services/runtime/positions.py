@@ -3,8 +3,9 @@
 Without --move nothing is changed. A position before Kafka's beginning (retention was shorter than an absence) is moved
 to the beginning. One behind its end, or of a topic that was made anew since, is moved as --move says: `end` where the
 log lost its end and what is there was read; `beginning` where the topic was made anew and whatever is there is new. End
-the service first. Exit code: 0 when every position is one that Kafka has, 1 when some are not, 2 when nobody answers or
-a topic is missing.
+the service first. Positions of alarms are never moved: the fire lane, which reads on meanwhile, goes on by itself. Exit
+code: 0 when every other position is one that Kafka has, 1 when some are not, 2 when nobody answers or a topic is
+missing.
 """
 
 import argparse
@@ -84,14 +85,17 @@ def goal(saved: Saved, extent: Extent, whence: Whence) -> int:
     return extent.end
 
 
-def main(argv: Sequence[str], service: str, statements: Statements) -> int:
-    """Run the command of a service; `argv` is what stands behind its name."""
+def main(argv: Sequence[str], service: str, statements: Statements, left_alone: Collection[str] = ()) -> int:
+    """Run the command of a service; `argv` is what stands behind its name.
+
+    `left_alone`: topics whose reader goes on by itself, and reads while this runs. Their positions are never moved.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m services.{service} positions", description=__doc__)
     parser.add_argument("--move", type=Whence, choices=list(Whence), help="move those that Kafka does not have")
     chosen = parser.parse_args(argv)
     settings = load(ServiceSettings)
     try:
-        lines, missing = _run(settings, statements, chosen.move)
+        lines, missing = _run(settings, statements, chosen.move, left_alone)
     except KafkaUnavailable as error:
         return _fail(str(error))
     except psycopg.Error as error:
@@ -105,7 +109,9 @@ def _fail(sentence: str) -> int:
     return 2
 
 
-def _run(settings: ServiceSettings, statements: Statements, whence: Whence | None) -> tuple[list[str], int]:
+def _run(
+    settings: ServiceSettings, statements: Statements, whence: Whence | None, left_alone: Collection[str]
+) -> tuple[list[str], int]:
     """Return a line for each position, and how many are left that Kafka does not have."""
     lines, missing = [], 0
     with psycopg.connect(settings.database_dsn.get_secret_value()) as connection:
@@ -123,6 +129,9 @@ def _run(settings: ServiceSettings, statements: Statements, whence: Whence | Non
             if not where:
                 lines.append(line)
                 continue
+            if place.topic in left_alone:
+                lines.append(f"{line}: {where}, left alone: its reader goes on by itself")
+                continue
             if whence is None:
                 missing += 1
                 lines.append(f"{line}: {where}")
@@ -130,7 +139,13 @@ def _run(settings: ServiceSettings, statements: Statements, whence: Whence | Non
             to = goal(position, extent, whence)
             moved = connection.execute(
                 statements.move.encode(),
-                {"topic": place.topic, "partition": place.partition, "saved": position.offset, "goal": to},
+                {
+                    "topic": place.topic,
+                    "partition": place.partition,
+                    "saved": position.offset,
+                    "goal": to,
+                    "topic_id": extent.topic_id,
+                },
             )
             missing += not moved.rowcount
             said = f"moved to {to}" if moved.rowcount else "not moved: somebody else did meanwhile"

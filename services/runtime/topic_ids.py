@@ -6,13 +6,13 @@ the one before, whoever reads on there leaves out all that came until then witho
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.conn import AIOKafkaConnection, collect_hosts
+from aiokafka.errors import for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     Boolean,
@@ -25,12 +25,12 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
+from services.runtime.patience import leave, within
 from services.runtime.postgres import AWAY, Pool
 from services.runtime.queries import load_queries
 
 SQL = load_queries(Path(__file__).with_name("sql"))
 LIMIT_S = 3.0
-TRY_AGAIN_S = 0.05
 _METADATA = 3
 _UUID = (("high", Int64), ("low", Int64))
 _TEXT = CompactString("utf-8")
@@ -100,23 +100,41 @@ class _Metadata(Request[_RequestStruct]):  # type: ignore[misc] # aiokafka ships
         return request_struct_class([(0, 0, self._topic, {})], False, False, {})
 
 
-async def topic_id(bootstrap: str, topic: str) -> str | None:
+async def topic_id(bootstrap: str, topic: str, limit_s: float = LIMIT_S) -> str | None:
     """Return Kafka's id of a topic; None where it has none: a Kafka older than 3.0.
 
-    Raises KafkaError, OSError, TimeoutError (3 s): no answer, or no such topic.
+    All brokers of `bootstrap` are asked at the same time, so that one that says nothing keeps nobody waiting. Raises
+    KafkaError, OSError, TimeoutError (after `limit_s`): no answer, or no such topic.
     """
-    client = AIOKafkaClient(bootstrap_servers=bootstrap, client_id="firenet-topic-id")
+    asked = {asyncio.create_task(_asked(host, port, topic, limit_s)) for host, port, _ in collect_hosts(bootstrap)}
+    waiting, error = asked, BaseException("no broker is named")
     try:
-        async with asyncio.timeout(LIMIT_S):
-            await client.bootstrap()
-            node = client.get_random_node()
-            while not await client.ready(node):  # noqa: ASYNC110 - the client tells nobody
-                await asyncio.sleep(TRY_AGAIN_S)
-            answer = await client.send(node, _Metadata(topic))
+        async with asyncio.timeout(limit_s):
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for one in done:
+                    failed = one.exception()
+                    if failed is None:
+                        return one.result()
+                    error = failed
+    finally:
+        for one in asked:
+            one.cancel()
+            leave(one)
+    raise error
+
+
+async def _asked(host: str, port: int, topic: str, limit_s: float) -> str | None:
+    connection = AIOKafkaConnection(
+        host, port, client_id="firenet-topic-id", request_timeout_ms=max(1, int(limit_s * 1000))
+    )
+    try:
+        await connection.connect()
+        answer = await connection.send(_Metadata(topic))
     except NotImplementedError:
         return None
     finally:
-        await client.close()
+        connection.close()
     ((code, _, high, low, *_),) = answer.topics
     if code:
         raise for_code(code)(topic)
@@ -124,9 +142,17 @@ async def topic_id(bootstrap: str, topic: str) -> str | None:
     return str(found) if found.int else None
 
 
+class Place(NamedTuple):
+    """Which offset is saved as the next, and from which one the partition is read on: another one behind a gap."""
+
+    saved: int
+    next: int
+
+
 class TopicIdStatements(NamedTuple):
-    """How the ids beside the saved offsets of %(topic)s are read (partition, id), and %(topic_id)s is written beside
-    those of %(partitions)s.
+    """How the ids beside the saved offsets of %(topic)s are read (partition, id), and how %(topic_id)s and the offsets
+    that are of it, %(next_offsets)s of %(partitions)s, are written where still %(saved_offsets)s are saved. Without an
+    id the one that stands there stays.
     """
 
     read: str
@@ -150,8 +176,10 @@ class TopicIds(Protocol):
         """Return, by partition, the id of the topic that the saved offset belongs to; None when nobody can say."""
         ...
 
-    async def note(self, topic: str, partitions: Sequence[int], topic_id: str) -> None:
-        """Write down to which topic the saved offsets belong from now on. What could not be is noted next time."""
+    async def note(self, topic: str, places: Mapping[int, Place], topic_id: str | None) -> None:
+        """Write down from where each partition is read on, and of which topic that is. A partition of which something
+        else is saved by now is left out. What could not be written is noted next time.
+        """
         ...
 
 
@@ -159,7 +187,7 @@ class SavedTopicIds:
     """Kafka's ids, and those beside the offsets in the database of a service. Neither is waited for for long."""
 
     def __init__(self, bootstrap: str, pool: Pool, statements: TopicIdStatements, limit_s: float = LIMIT_S) -> None:
-        """`limit_s`: so long the database is waited for."""
+        """`limit_s`: so long each answer is waited for."""
         self._bootstrap = bootstrap
         self._pool = pool
         self._statements = statements
@@ -167,20 +195,31 @@ class SavedTopicIds:
 
     async def now(self, topic: str) -> str | None:
         try:
-            return await topic_id(self._bootstrap, topic)
-        except (KafkaError, OSError, TimeoutError):
+            return await topic_id(self._bootstrap, topic, self._limit_s)
+        except Exception:  # noqa: BLE001 - whatever is odd about this answer is no reason to read no alarms
             return None
 
     async def saved(self, topic: str) -> Mapping[int, str] | None:
         try:
-            async with asyncio.timeout(self._limit_s), self._pool.connection() as connection:
-                rows = await (await connection.execute(self._statements.read, {"topic": topic})).fetchall()
+            return await within(self._read(topic), self._limit_s)
         except AWAY:  # TimeoutError is an OSError
             return None
-        return dict(rows)
 
-    async def note(self, topic: str, partitions: Sequence[int], topic_id: str) -> None:
-        values = {"topic": topic, "partitions": list(partitions), "topic_id": topic_id}
+    async def note(self, topic: str, places: Mapping[int, Place], topic_id: str | None) -> None:
+        values = {
+            "topic": topic,
+            "partitions": list(places),
+            "saved_offsets": [place.saved for place in places.values()],
+            "next_offsets": [place.next for place in places.values()],
+            "topic_id": topic_id,
+        }
         with contextlib.suppress(*AWAY):
-            async with asyncio.timeout(self._limit_s), self._pool.connection() as connection:
-                await connection.execute(self._statements.write, values)
+            await within(self._write(values), self._limit_s)
+
+    async def _write(self, values: Mapping[str, object]) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute(self._statements.write, values)
+
+    async def _read(self, topic: str) -> Mapping[int, str]:
+        async with self._pool.connection() as connection:
+            return dict(await (await connection.execute(self._statements.read, {"topic": topic})).fetchall())

@@ -122,10 +122,12 @@ class TopicHandler(Generic[E]):
         self._claiming: dict[int, asyncio.Task[tuple[PartitionClaim, int]]] = {}
         self._lanes: dict[int, _Lane] = {}
         self._owing: set[int] = set()
+        self._fenced: set[int] = set()
         self._broken: Exception | None = None
         self._room = asyncio.Event()
 
     async def assigned(self, partition: int) -> int | None:
+        self._fenced.discard(partition)
         try:
             claim, next_offset = await self._claim(partition)
         except (StoreUnavailable, Conflict) as error:
@@ -234,9 +236,15 @@ class TopicHandler(Generic[E]):
         return sum(len(lane.waiting) for lane in self._lanes.values())
 
     async def idle(self) -> None:
-        """Beat once every partition that had work at the last beat has got a batch done since."""
+        """Beat once every partition that had work at the last beat has got a batch done since.
+
+        Raises Unavailable, which has all partitions assigned anew, when the database is back, and when a partition that
+        is still ours was fenced.
+        """
         if self._broken is not None:
             raise self._broken
+        if self._fenced:  # the group still gives them to us: nobody else would read them
+            raise Unavailable(f"claimed by somebody else: {sorted(self._fenced)}")
         if not self._away and any(
             lane.claim is None or (lane.cut and not lane.waiting) for lane in self._lanes.values()
         ):
@@ -249,6 +257,7 @@ class TopicHandler(Generic[E]):
         """End after the transaction under way; what waits is read again by the next owner."""
         lanes = [lane for lane in (self._lanes.pop(partition, None) for partition in partitions) if lane is not None]
         self._owing -= set(partitions)
+        self._fenced -= set(partitions)
         for lane in lanes:
             lane.waiting.clear()
             if lane.pending is not None:
@@ -308,9 +317,10 @@ class TopicHandler(Generic[E]):
         except (Unavailable, MemoryError):  # no room is no fault of the record: the next process reads it again
             raise
         except Fenced as error:
-            # the new owner reads on from the offset of our last commit; we only stop writing
+            # whoever claims it reads on from what is saved: another process, or we, when somebody moved it by hand
             get_logger().warning("fenced", topic=self._topic, partition=partition, detail=str(error))
             if self._lanes.get(partition) is lane:
+                self._fenced.add(partition)
                 del self._lanes[partition]
             lane.waiting.clear()
         except Exception as error:

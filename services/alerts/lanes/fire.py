@@ -22,6 +22,8 @@ from services.runtime.lifecycle import Stop
 from services.runtime.postgres import Pool
 from services.runtime.topic_ids import SavedTopicIds, topic_id_statements
 
+WHICH_TOPIC_S = 0.5
+"""So long a fire waits for each answer about which topic it is of: for two of them at the most, one after the other."""
 SIDE_BY_SIDE = 3
 """Partitions whose fires are taken in at the same time: half of the fire lane's connections, delivery has the rest."""
 AT_ONCE = 50
@@ -114,7 +116,7 @@ class FireLane:
             worked_off=handler.saved,
             begins_at=handler.begins_at,  # a log that was made anew, or restored, must not keep a fire from being told
             topic_ids=SavedTopicIds(
-                settings.kafka_bootstrap, self._pool, topic_id_statements("alerts"), limit_s=DECIDE_S
+                settings.kafka_bootstrap, self._pool, topic_id_statements("alerts"), limit_s=WHICH_TOPIC_S
             ),
             static=True,  # back after kill -9 a fire must not wait until Kafka has given the dead member up
         )

@@ -44,6 +44,7 @@ class RefusalFeed:
         self._watched = watched
         self._topic_ids = topic_ids
         self._claims: dict[int, Claim] = {}
+        self._fenced = False
         self._prune_at = clock.monotonic()
 
     async def run(self, bootstrap: str, stop: Stop) -> None:
@@ -86,11 +87,15 @@ class RefusalFeed:
             except DataUnavailable as error:
                 raise Unavailable(str(error)) from error
             except Fenced:
-                # The new owner reads on from our last commit; we only stop writing.
+                # Whoever claims it reads on from what is saved: another process, or we.
                 get_logger().warning("fenced", topic=REFUSALS, partition=partition)
                 self._claims.pop(partition, None)
+                self._fenced = True
 
     async def idle(self) -> None:
+        if self._fenced:  # the loop gives all up and has them assigned anew
+            self._fenced = False
+            raise Unavailable("a partition was claimed by somebody else")
         if self._clock.monotonic() < self._prune_at:
             return
         self._prune_at = self._clock.monotonic() + PRUNE_EVERY_S

@@ -40,6 +40,7 @@ class RequestHandler:
         self._on_progress = on_progress
         self._claims: dict[int, PartitionClaim] = {}
         self._saved: dict[int, int] = {}
+        self._fenced = False
 
     async def assigned(self, partition: int) -> int | None:
         try:
@@ -69,9 +70,10 @@ class RequestHandler:
         try:
             await self._issuing.take(claim, requests, next_offset)
         except Fenced as error:
-            # the new owner reads on from the offset of our last commit; we only stop writing
+            # whoever claims it reads on from what is saved: another process, or we, when somebody moved it by hand
             get_logger().warning("fenced", topic=REQUESTS, partition=partition, detail=str(error))
             del self._claims[partition]
+            self._fenced = True
             return
         self._saved[partition] = next_offset
 
@@ -85,6 +87,9 @@ class RequestHandler:
             return None
 
     async def idle(self) -> None:
+        if self._fenced:  # the loop gives all up and has them assigned anew
+            self._fenced = False
+            raise Unavailable("a partition was claimed by somebody else")
         self._on_progress()
 
     async def revoked(self, partitions: Sequence[int]) -> None:

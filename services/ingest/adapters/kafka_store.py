@@ -113,7 +113,7 @@ class KafkaStore:
         if self._producer is None:
             await self._connect()
         assert self._producer is not None, "connected above"
-        # No deadline: an idempotent producer keeps its batches through any outage and loses or doubles none of them.
+        # No deadline: whoever waits is told of a batch that failed, and sends it again.
         await self._producer.send_many(records, deadline_s=None)
 
     async def _write(

@@ -50,6 +50,7 @@ class Follower:
 
     gaps = 0
     rebalances = 1
+    unknown_topics = 0
 
     def __init__(self, group: str, topic: str) -> None:
         self.group = group

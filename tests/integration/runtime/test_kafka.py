@@ -85,6 +85,21 @@ async def test_send_many_keeps_order_per_key_and_says_where_each_record_went(kaf
         assert len({partition for partition, _ in mine}) == 1
 
 
+async def test_after_a_batch_that_never_reached_the_broker_the_next_is_stored(kafka_broker: str) -> None:
+    topic = spec(1)
+    await ensure_topics(kafka_broker, [topic])
+    producer = BatchProducer(kafka_broker, "test")
+    await producer.start()
+    one = [Record(topic.name, b"k", b"v")]
+    assert await producer.send_many(one) == [(0, 0)]
+    # as aiokafka does with a batch that it gives up for want of a leader
+    producer._producer._txn_manager.increment_sequence_number(TopicPartition(topic.name, 0), 1)  # type: ignore[union-attr] # connected above
+    with pytest.raises(KafkaUnavailable, match="OutOfOrderSequenceNumber"):
+        await producer.send_many(one)
+    assert await producer.send_many(one) == [(0, 1)]
+    await producer.stop()
+
+
 async def test_a_consumer_that_waits_to_fetch_again_is_stopped_like_any_other(
     kafka_broker: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +327,21 @@ async def test_who_must_go_on_reads_what_a_log_that_was_made_anew_has_and_says_s
         await loop.run(stop)
     assert handler.values == [b"0", b"1", b"2"]
     assert (began, loop.gaps) == ([(0, 0, 0)], 1)
+
+
+async def test_a_group_that_met_before_its_topic_was_there_shares_it_soon_after(kafka_broker: str) -> None:
+    """Soon is 5 s; the client by itself looks every 5 minutes."""
+    topic, stop = spec(1), Stop()
+    handler = DictHandler(stop, 1)
+    loop = KafkaLoop(kafka_broker, topic.name, topic.name, handler, "a")
+    running = asyncio.create_task(loop.run(stop))
+    async with asyncio.timeout(90):
+        while not loop.turns:  # noqa: ASYNC110 - the loop tells nobody
+            await asyncio.sleep(0.05)
+        await ensure_topics(kafka_broker, [topic])
+        await produce(kafka_broker, [Record(topic.name, b"k", b"v")])
+        await running
+    assert handler.values == [b"v"]
 
 
 class SlowHandler(DictHandler):

@@ -5,19 +5,21 @@ import contextlib
 import secrets
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import psycopg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from schemas.topics import SIGNALS
+from schemas.topics import ALARMS, FINDINGS, SIGNALS
+from services.alerts.__main__ import main as alerts_main
 from services.rules.adapters.positions import STATEMENTS, TOPIC_IDS
+from services.runtime import positions as positions_module
 from services.runtime.kafka import BatchProducer, KafkaUnavailable, Record, TopicSpec, ensure_topics
 from services.runtime.positions import Extent, Saved, Whence, goal
 from services.runtime.postgres import open_pool
-from services.runtime.topic_ids import SavedTopicIds, topic_id, topic_id_statements
+from services.runtime.topic_ids import Place, SavedTopicIds, topic_id, topic_id_statements
 
 
 @pytest.mark.parametrize(
@@ -49,13 +51,14 @@ def test_rules_positions_are_of_the_signals_and_moved_only_from_where_they_were_
     with psycopg.connect(migrated_database) as connection:
         connection.execute("INSERT INTO rules.partitions (partition, next_offset, owner_epoch) VALUES (3, 70, 1)")
         assert connection.execute(STATEMENTS.read.encode()).fetchall() == [(SIGNALS, 3, 70, None)]
-        connection.execute(TOPIC_IDS.write.encode(), {"topic_id": "a", "partitions": [3]})
+        note = {"topic_id": "a", "partitions": [3], "saved_offsets": [70], "next_offsets": [70]}
+        connection.execute(TOPIC_IDS.write.encode(), note)
         assert connection.execute(TOPIC_IDS.read.encode()).fetchall() == [(3, "a")]
-        place = {"topic": SIGNALS, "partition": 3, "goal": 50}
+        place = {"topic": SIGNALS, "partition": 3, "goal": 50, "topic_id": "b"}
         assert connection.execute(STATEMENTS.move.encode(), {**place, "saved": 71}).rowcount == 0
         assert connection.execute(STATEMENTS.move.encode(), {**place, "saved": 70}).rowcount == 1
         row = connection.execute("SELECT next_offset, owner_epoch, topic_id FROM rules.partitions").fetchone()
-        assert row == (50, 2, None), "whoever owned it is fenced; who reads on notes the topic that there is now"
+        assert row == (50, 2, "b"), "whoever owned it is fenced"
 
 
 def positions(dsn: str, kafka: str, service: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -116,7 +119,9 @@ async def test_kafka_tells_a_topic_from_one_of_the_same_name_that_was_made_anew(
             insert = "INSERT INTO alerts.partitions (topic, partition, next_offset) VALUES (%s, 0, 2)"
             await connection.execute(insert, [topic])
         assert await ids.saved(topic) == {}
-        await ids.note(topic, [0], before)
+        await ids.note(topic, {0: Place(3, 0)}, before)
+        assert await ids.saved(topic) == {}, "another offset is saved by now: another owner has read on"
+        await ids.note(topic, {0: Place(2, 2)}, before)
         assert await ids.saved(topic) == {0: before}
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka_broker)
     await admin.start()
@@ -134,6 +139,45 @@ async def test_kafka_tells_a_topic_from_one_of_the_same_name_that_was_made_anew(
     moved = positions(migrated_database, kafka_broker, "alerts", "--move", "beginning")
     assert moved.stdout.endswith("moved to 0\n")
     assert positions(migrated_database, kafka_broker, "alerts").returncode == 0
+    with psycopg.connect(migrated_database) as connection:
+        row = connection.execute("SELECT next_offset, topic_id FROM alerts.partitions").fetchone()
+    assert row == (0, await topic_id(kafka_broker, topic))
+
+
+async def test_where_a_gap_was_passed_is_saved_with_the_id_of_the_topic(migrated_database: str) -> None:
+    async with open_pool(migrated_database, "test") as pool:
+        ids = SavedTopicIds("127.0.0.1:1", pool, topic_id_statements("alerts"))
+        async with pool.connection() as connection:
+            insert = "INSERT INTO alerts.partitions (topic, partition, next_offset, topic_id) VALUES ('t', %s, %s, 'a')"
+            for partition, offset in ((0, 5), (1, 7), (2, 9)):
+                await connection.execute(insert, [partition, offset])
+        await ids.note("t", {0: Place(5, 0), 1: Place(6, 0)}, "b")
+        await ids.note("t", {2: Place(9, 4)}, None)
+        async with pool.connection() as connection:
+            query = "SELECT partition, next_offset, topic_id FROM alerts.partitions ORDER BY partition"
+            rows = await (await connection.execute(query)).fetchall()
+    assert rows == [(0, 0, "b"), (1, 7, "a"), (2, 4, "a")], "the second has another owner, who has read on"
+
+
+def test_positions_of_alarms_are_left_to_the_fire_lane_which_reads_on_meanwhile(
+    migrated_database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def extents(_: str, places: Collection[positions_module.Place]) -> Mapping[positions_module.Place, Extent]:
+        return dict.fromkeys(places, Extent(0, 3, "b"))
+
+    monkeypatch.setattr(positions_module, "_extents", extents)
+    monkeypatch.setenv("FIRENET_DATABASE_DSN", migrated_database)
+    monkeypatch.setenv("FIRENET_KAFKA_BOOTSTRAP", "nowhere:1")
+    monkeypatch.setattr(sys, "argv", ["alerts", "positions", "--move", "end"])
+    with psycopg.connect(migrated_database) as connection:
+        for topic in (ALARMS, FINDINGS):
+            insert = "INSERT INTO alerts.partitions (topic, partition, next_offset, owner_epoch) VALUES (%s, 0, 70, 1)"
+            connection.execute(insert, [topic])
+    assert alerts_main() == 0
+    assert f"{ALARMS}[0]: saved 70, Kafka has 0 to 3: behind its end, left alone" in capsys.readouterr().out
+    with psycopg.connect(migrated_database) as connection:
+        rows = connection.execute("SELECT topic, next_offset, owner_epoch, topic_id FROM alerts.partitions ORDER BY 1")
+        assert rows.fetchall() == [(ALARMS, 70, 1, None), (FINDINGS, 3, 2, "b")]
 
 
 async def made_again(kafka: str, spec: TopicSpec) -> str | None:

@@ -294,6 +294,29 @@ async def test_fenced_owner_stops_writing(bench: Bench) -> None:
     assert bench.taker.taken == []
 
 
+async def test_a_partition_that_was_fenced_and_is_still_ours_is_claimed_anew_and_nothing_is_left_out(
+    bench: Bench,
+) -> None:
+    """`positions` counts the epoch up too: nobody else reads the partition then."""
+    bench.taker.failing["U1"] = Fenced("moved by hand")
+    await bench.take({0: findings("U1")})
+    bench.taker.failing.clear()
+    with pytest.raises(Unavailable, match="claimed by somebody else"):
+        await bench.handler.idle()
+    await bench.handler.revoked([0])
+    await bench.handler.assigned(0)
+    await bench.handler.idle()
+    await bench.take({0: findings("U1")})
+    assert [units for units, _ in bench.taker.taken] == [["U1"]]
+
+
+async def test_a_partition_that_went_to_somebody_else_in_order_is_not_asked_for_anew(bench: Bench) -> None:
+    bench.taker.failing["U1"] = Fenced("gone")
+    await bench.take({0: findings("U1")})
+    await bench.handler.revoked([0])
+    await bench.handler.idle()
+
+
 def test_calendar_knows_adjusted_days_and_what_it_only_projects() -> None:
     calendar = ChinaCalendar()
     assert not calendar.is_working(date(2026, 10, 1))

@@ -77,10 +77,17 @@ async def test_after_an_outage_in_the_middle_what_was_committed_is_left_out() ->
     assert sum(len(ids) for ids, _ in here.issuing.taken) == AT_ONCE + 1
 
 
-async def test_a_partition_that_went_to_somebody_else_is_let_go() -> None:
+async def test_a_partition_that_somebody_else_claimed_is_let_go_and_asked_for_anew() -> None:
     here = Scenario()
     await here.handler.assigned(0)
     here.issuing.fails = [Fenced("another owner")]
     await here.handler.handle({0: [record(0)]})
     await here.handler.handle({0: [record(1)]})
     assert here.issuing.taken == []
+    with pytest.raises(Unavailable, match="claimed by somebody else"):
+        await here.handler.idle()
+    await here.handler.revoked([0])
+    await here.handler.assigned(0)
+    await here.handler.idle()
+    await here.handler.handle({0: [record(0), record(1)]})
+    assert [offset for _, offset in here.issuing.taken] == [2]

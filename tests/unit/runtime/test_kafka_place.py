@@ -7,9 +7,11 @@ from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
 from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop, LogGap
 from services.runtime.lifecycle import Stop
+from services.runtime.topic_ids import Place
 
 PLACE = TopicPartition("t", 0)
 
@@ -163,6 +165,7 @@ class Topics:
     def __init__(self, now: str | None, saved: dict[int, str] | None) -> None:
         self.id = now
         self.held = saved
+        self.noted: dict[int, Place] = {}
 
     async def now(self, _: str) -> str | None:
         return self.id
@@ -170,9 +173,11 @@ class Topics:
     async def saved(self, _: str) -> Mapping[int, str] | None:
         return self.held
 
-    async def note(self, _: str, partitions: Sequence[int], topic_id: str) -> None:
-        assert self.held is not None
-        self.held |= dict.fromkeys(partitions, topic_id)
+    async def note(self, _: str, places: Mapping[int, Place], topic_id: str | None) -> None:
+        self.noted |= places
+        if topic_id is not None:
+            assert self.held is not None
+            self.held |= dict.fromkeys(places, topic_id)
 
 
 def loop_over(saved: int, topics: Topics, **more: Any) -> KafkaLoop:
@@ -216,3 +221,69 @@ async def test_a_topic_that_is_made_anew_while_we_read_stops_the_loop_although_i
     topics.id = "b"
     with pytest.raises(LogGap, match="made anew while it was read"):
         await loop._turn(cast(Any, client), Stop())
+
+
+async def test_an_offset_of_the_topic_before_never_stands_beside_the_id_of_this_one() -> None:
+    """No record is handled between two starts: partitions of alarms have none for months."""
+    topics, client = Topics("b", {0: "a"}), Client(0, 0)
+    client.since = [0, 0]
+    await loop_over(5, topics, begins_at=lambda *_: None).on_assigned(cast(Any, client), {0})
+    assert (topics.noted, topics.held) == ({0: Place(5, 0)}, {0: "b"})
+
+    grown = Client(0, 6)  # while it was down
+    again = loop_over(topics.noted[0].next, topics, begins_at=lambda *_: None)
+    await again.on_assigned(cast(Any, grown), {0})
+    assert (grown.sought, again.gaps) == ([0], 0)
+
+
+@pytest.mark.parametrize("now", ["a", None])
+async def test_where_a_gap_was_passed_is_written_down_although_the_topic_is_the_same_or_unknown(
+    now: str | None,
+) -> None:
+    topics, client = Topics(now, {0: "a"}), Client(0, 30)
+    client.since = [30, 30]
+    loop = loop_over(90, topics, begins_at=lambda *_: None)
+    await loop.on_assigned(cast(Any, client), {0})
+    assert (topics.noted, topics.held) == ({0: Place(90, 30)}, {0: "a"})
+    assert loop.unknown_topics == (now is None)
+
+
+async def test_offsets_that_nobody_says_yet_are_asked_for_again_and_nothing_is_given_up() -> None:
+    class Leaderless(Client):
+        silent = 2
+
+        async def end_offsets(self, _: object) -> dict[TopicPartition, int]:
+            self.silent -= 1
+            if self.silent >= 0:
+                raise KafkaTimeoutError
+            return {PLACE: self.end}
+
+    client = Leaderless(0, 30)
+    await loop_over(10, Topics("a", {})).on_assigned(cast(Any, client), {0})
+    assert client.sought == [10]
+
+
+@pytest.mark.parametrize(("owned", "looks"), [(set[TopicPartition](), 1), ({PLACE}, 0)])
+async def test_only_who_has_no_partition_looks_for_the_topic(owned: set[TopicPartition], looks: int) -> None:
+    looked: list[None] = []
+    client: Any = Client(0, 0, [], [])
+    client.assignment = lambda: owned
+    client._client = SimpleNamespace(force_metadata_update=lambda: looked.append(None))
+    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(0), "i")
+    for _ in range(2):
+        await loop._turn(client, Stop())
+    assert len(looked) == looks, "and not at every turn"
+
+
+async def test_who_shall_stop_asks_no_more() -> None:
+    client: Any = Client(0, 30)
+
+    async def silent(_: object) -> None:
+        stop.set()
+        raise KafkaTimeoutError
+
+    stop, client.end_offsets = Stop(), silent
+    loop = loop_over(10, Topics("a", {}))
+    loop._stop = stop
+    with pytest.raises(KafkaTimeoutError):
+        await loop.on_assigned(client, {0})

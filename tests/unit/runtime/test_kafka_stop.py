@@ -69,7 +69,10 @@ async def test_a_producer_that_does_not_stop_sends_nothing_later() -> None:
     sending = asyncio.create_task(asyncio.Event().wait())
     producer = BatchProducer("127.0.0.1:1", "test")
     producer._producer = SimpleNamespace(
-        stop=stop, client=SimpleNamespace(close=close), _sender=SimpleNamespace(sender_task=sending)
+        stop=stop,
+        client=SimpleNamespace(close=close),
+        _sender=SimpleNamespace(sender_task=sending),
+        _message_accumulator=SimpleNamespace(fail_all=lambda _: None),
     )
     await producer.stop(limit_s=0.01)
     with pytest.raises(asyncio.CancelledError):

@@ -14,14 +14,19 @@ SELECT 'firenet.signals.v1', partition, next_offset, topic_id FROM rules.partiti
 
 -- move_position --
 -- By hand, after a log was lost. The epoch counts up: whoever reads the partition at this moment saves nothing more.
-UPDATE rules.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1, topic_id = NULL
+UPDATE rules.partitions SET next_offset = %(goal)s, owner_epoch = owner_epoch + 1, topic_id = %(topic_id)s
 WHERE partition = %(partition)s AND next_offset = %(saved)s
 
 -- topic_ids --
 SELECT partition, topic_id FROM rules.partitions WHERE topic_id IS NOT NULL
 
 -- note_topic_id --
-UPDATE rules.partitions SET topic_id = %(topic_id)s WHERE partition = ANY(%(partitions)s)
+-- The id and the offset that is of it, together; see services/runtime/sql/partitions.sql.
+UPDATE rules.partitions AS held
+SET topic_id = coalesce(%(topic_id)s, held.topic_id), next_offset = told.next_offset
+FROM unnest(%(partitions)s::integer[], %(saved_offsets)s::bigint[], %(next_offsets)s::bigint[])
+    AS told (partition, saved, next_offset)
+WHERE held.partition = told.partition AND held.next_offset = told.saved
 
 -- load --
 SELECT seq, base, body FROM rules.snapshots
