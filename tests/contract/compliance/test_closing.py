@@ -272,16 +272,6 @@ async def test_a_fault_of_final_days_that_comes_now_is_counted_and_one_of_open_d
     counted = {"firenet_figures_late_troubles_total": 1, "firenet_figures_too_late_total": 3}
     assert {name: registry.get_sample_value(name) for name in counted} == counted
 
-    at = T0 + timedelta(days=3, hours=15)
-    stricter = pack_event(PUBLISHING.replace("blind_after_s: 1800", "blind_after_s: 1700"), at.isoformat())
-    told.log = []
-    told.ticks(3 * DAY + 16 * HOUR + BEAT, 4 * DAY, BEAT)
-    ended = int((T0 + timedelta(days=3, hours=16)).timestamp() * 1000)
-    more = [each for each in sent(told, PUBLISHING) if each.timestamp_ms > ended]
-    archived.put([Sent(REGISTRY, 0, stricter, ended), *more])
-    await until_done(work)
-    assert {name: registry.get_sample_value(name) for name in counted} == counted, "what is folded anew was told before"
-
 
 async def test_a_log_that_is_folded_anew_without_its_beginning_restates_nothing_of_it(
     pool: Pool, migrated_database: str, tmp_path: Path
