@@ -77,7 +77,9 @@ async def test_kills_in_the_middle_of_load_lose_and_double_no_offset(tmp_path: P
         process.start()
         wanted = len(await in_kafka(bootstrap))
         await process.wait_for("all of it archived", lambda: len(in_archive(process.root)) == wanted)
+        before = process.metric("records_total")
         await story.write(50)
+        await process.wait_for("all of these, too", lambda: process.metric("records_total") >= before + 50)
         await process.wait_for("ready", lambda: process.ready()[0] == 200)
         await process.wait_for("nothing behind", lambda: process.metric("behind_records") == 0)
         assert process.end() == 0

@@ -98,6 +98,7 @@ async def test_what_is_killed_in_between_and_comes_late_is_published_once_and_pr
             await process.wait_for("a further step", partial(has_taken, dsn, steps))
             await asyncio.to_thread(process.end, signal.SIGKILL)
             process.start()
+        await process.wait_for("the first writes the archive", lambda: process.ready()[0] == 200)
         other.start()  # both close periods now; the archive has one writer, and the other waits for it
         await other.wait_for("the other at work beside the first", lambda: HELD in other.ready()[1])
         await process.wait_for("a further step", partial(has_taken, dsn, 5))

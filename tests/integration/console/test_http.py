@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,13 +15,24 @@ from starlette.responses import JSONResponse
 
 from deploy.stack.ports import free_ports
 from services.console import app
+from services.console.adapters.postgres_accounts import PostgresAccounts
 from services.console.adapters.web import api, guard
 from services.console.domain.accounts import BadAccount
 from services.console.settings import ConsoleSettings
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop, TaskDied
 from services.runtime.public_http import PublicServer
-from tests.integration.console.harness import PASSWORD, Browser, Console, console, events, login, sign_in, until
+from tests.integration.console.harness import (
+    LIMIT_S,
+    PASSWORD,
+    Browser,
+    Console,
+    console,
+    events,
+    login,
+    sign_in,
+    until,
+)
 from tests.integration.console.scenario import Scenario, Unit, district, opened
 
 SCRIPT = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -497,7 +509,11 @@ async def test_a_body_that_does_not_come_is_not_waited_for(site: Console, monkey
     writer.close()
 
 
-async def test_who_is_cut_off_by_a_stop_is_told_to_try_again(scenario: Scenario) -> None:
+async def test_who_is_cut_off_by_a_stop_is_told_to_try_again(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = partial(PostgresAccounts, deadline_s=LIMIT_S)
+    monkeypatch.setattr(app, "PostgresAccounts", patient)  # the stop comes before the deadline
     async with console(scenario.dsn) as site, site.signed_in("centre") as browser:
         page = await browser.http.get("/login", params={"lang": "en"})
         (token,) = re.findall(r'name="form_token" value="([^"]+)"', page.text)
