@@ -24,42 +24,37 @@ ScopeText = Annotated[
 """A scope, or several joined by `+`: their union, each unit once."""
 
 
-class RateOf(Wire):
-    """The published figure of the body's month that gives the points: none up to `none_at`, all from `full_at` on.
+class _PointsByShare(Wire):
+    """A share gives the points: none up to `none_at`, all from `full_at` on; between them they grow evenly.
 
-    Between them they grow evenly. `left_out_if_empty`: a body that has nothing to count is measured by the other
-    criteria alone; without it the criterion stays open.
+    `left_out_if_empty`: a body that has nothing to count is measured by the other criteria alone; without it the
+    criterion stays open.
     """
+
+    none_at: Share = "0"
+    full_at: Share = "1"
+    left_out_if_empty: bool = False
+
+    @model_validator(mode="after")
+    def _climbs(self) -> Self:
+        if Fraction(self.none_at) >= Fraction(self.full_at):
+            raise ValueError("`none_at` must lie below `full_at`")
+        return self
+
+
+class RateOf(_PointsByShare):
+    """The published figure of the body's month gives the points: none up to `none_at`, all from `full_at` on."""
 
     metric: PublishedMetric
     scope: ScopeText
-    none_at: Share = "0"
-    full_at: Share = "1"
-    left_out_if_empty: bool = False
-
-    @model_validator(mode="after")
-    def _climbs(self) -> Self:
-        if Fraction(self.none_at) >= Fraction(self.full_at):
-            raise ValueError("`none_at` must lie below `full_at`")
-        return self
 
 
-class ListingsOf(Wire):
+class ListingsOf(_PointsByShare):
     """Of the body's listings (挂牌督办) due in the month, the share put right in time (按期整改) gives the points.
 
-    None up to `none_at`, all from `full_at` on, evenly between. `left_out_if_empty` as in `RateOf`: no listing of the
-    body was due. Whose a listing is, is said by its case on the day of the listing: its town, its lead department.
+    None up to `none_at`, all from `full_at` on; it is empty where none was due. Whose a listing is, is said by its case
+    on the day of the listing: its town, its lead department.
     """
-
-    none_at: Share = "0"
-    full_at: Share = "1"
-    left_out_if_empty: bool = False
-
-    @model_validator(mode="after")
-    def _climbs(self) -> Self:
-        if Fraction(self.none_at) >= Fraction(self.full_at):
-            raise ValueError("`none_at` must lie below `full_at`")
-        return self
 
 
 class Criterion(Wire):

@@ -9,7 +9,6 @@ entry, and each fire told to the centre, over or not. Nothing but memory is used
 import contextlib
 import random
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -34,6 +33,7 @@ from services.alerts.worker.case_work import CaseWorkService
 from services.alerts.worker.listing import ListingService
 from services.kernel.calendar import CHINA, period_days
 from services.kernel.words import ClockKind, DocumentEvent, ListingState, Period, Purpose, Recipient
+from tests.fakes.calendar import WeekdayCalendar
 from tests.unit.alerts.bodies import O0, O1R, ORGANISATION, close, district, next_day, on, told
 from tests.unit.alerts.build import event, step
 from tests.unit.alerts.listings import ACTS, said
@@ -54,23 +54,6 @@ HAZARD = (
     step("H7L", 0, Recipient.BRIGADE, trigger=Overdue(ClockKind.LISTING)),
 )
 GUARDED = (GuardedTime("春节", "Spring Festival", date(2027, 2, 6), date(2027, 2, 12), 2, "proposal"),)
-
-
-class Calendar:
-    """Monday to Friday without `free`; of versions by their numbers."""
-
-    def __init__(self, version: int, free: Collection[date] = ()) -> None:
-        self.version = str(version)
-        self._free = free
-
-    def is_working(self, day: date) -> bool:
-        return day.weekday() < 5 and day not in self._free
-
-    def supersedes(self, version: str) -> bool:
-        return int(self.version) > int(version)
-
-    def confirmed(self, year: int) -> bool:
-        return True
 
 
 @dataclass
@@ -108,7 +91,7 @@ class Simulation:
         # of its own: what people, packs and crashes do leaves the story of closes and answers as it is
         self.people = random.Random(seed + 1000)
         self.calendars = random.Random(seed + 2000)
-        self.calendar = Calendar(1)
+        self.calendar = WeekdayCalendar(1)
         self.harness.calendar, self.harness.pace = self.calendar, Pace(calendar=self.calendar)
         self.sent_although: list[str] = []
         self.ladders: dict[CaseId, tuple[LadderStep, ...]] = {}
@@ -273,7 +256,7 @@ class Simulation:
         """A better one is known: other days off than were thought."""
         today = self.harness.clock.now().astimezone(CHINA).date()
         free = {today + timedelta(days=n) for n in range(20) if self.calendars.random() < 0.4}
-        self.calendar = Calendar(int(self.calendar.version) + 1, free)
+        self.calendar = WeekdayCalendar(int(self.calendar.version) + 1, free)
         await self.harness.go_by(self.calendar)
 
     async def declare(self) -> None:

@@ -1,7 +1,7 @@
 """A newer calendar is published: open clocks move, in memory and in PostgreSQL, once and audited."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import date, datetime
@@ -24,6 +24,7 @@ from services.kernel.calendar import CHINA
 from services.kernel.words import ClockKind, WorkingCalendarName
 from services.runtime.postgres import open_pool
 from tests.fakes.alerts_store import MemoryStore
+from tests.fakes.calendar import WeekdayCalendar
 from tests.fakes.clock import ManualClock
 from tests.unit.alerts.build import T0, case, step
 
@@ -34,21 +35,7 @@ LADDER = (
 )
 
 
-class Calendar:
-    """Monday to Friday without `free`; of versions by their numbers."""
-
-    def __init__(self, version: int, free: Collection[date] = ()) -> None:
-        self.version = str(version)
-        self._free = free
-
-    def is_working(self, day: date) -> bool:
-        return day.weekday() < 5 and day not in self._free
-
-    def supersedes(self, version: str) -> bool:
-        return int(self.version) > int(version)
-
-
-NEW = Calendar(2, {date(2026, 2, 11)})
+NEW = WeekdayCalendar(2, {date(2026, 2, 11)})
 
 
 def midnight(day: int) -> datetime:
@@ -73,7 +60,7 @@ async def store(request: pytest.FixtureRequest) -> AsyncIterator[CaseStore]:
         yield PostgresCaseStore(await stack.enter_async_context(open_pool(dsn, "recounting", 1, 2)))
 
 
-def worker(store: CaseStore, calendar: Calendar = NEW) -> RecountingWorker:
+def worker(store: CaseStore, calendar: WeekdayCalendar = NEW) -> RecountingWorker:
     clock = ManualClock(T0)
     clock.at = MONDAY
     return RecountingWorker(

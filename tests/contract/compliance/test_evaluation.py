@@ -39,6 +39,11 @@ SLOW = (
     + "\nclose_after_s: 7200\n"
     + EVALUATION.replace("scope: S1, left_out", "scope: S3, left_out")
 )
+BY_LISTINGS = SLOW.replace("points: 20, manual", "points: 10, manual").replace(
+    "      patrol:",
+    "      listed: {points: 10, listings: {left_out_if_empty: true}, name_zh: 按期, name_en: Listings, clause: x}\n"
+    "      patrol:",
+)
 ENTRY = {
     "entry_id": "S2026-000001", "district": "sample", "scheme_id": "towns", "body_id": "T001", "criterion_id": "patrol",
     "month": "2026-03-01", "points": "20", "most": 20, "reason": "visited", "account": "li",
@@ -95,11 +100,6 @@ def acts(*made: tuple[ListingAct, str], listing_id: str = "L1") -> list[Sent]:
 async def test_listings_on_the_log_are_scored_by_the_service_as_by_the_command_line(
     pool: Pool, migrated_database: str, tmp_path: Path
 ) -> None:
-    by_listings = SLOW.replace("points: 20, manual", "points: 10, manual").replace(
-        "      patrol:",
-        "      listed: {points: 10, listings: {left_out_if_empty: true}, name_zh: 按期, name_en: Listings, clause: x}\n"
-        "      patrol:",
-    )
     open_still = acts(
         (ListingAct.PROPOSE, "2026-03-02T01:00:00Z"), (ListingAct.LIST, "2026-03-03T01:00:00Z"),
         (ListingAct.HAND_IN, "2026-03-18T01:00:00Z"),
@@ -108,7 +108,7 @@ async def test_listings_on_the_log_are_scored_by_the_service_as_by_the_command_l
         (ListingAct.PROPOSE, "2026-03-02T01:00:00Z"), (ListingAct.LIST, "2026-03-03T01:00:00Z"), listing_id="L2"
     )
     told = sorted(
-        [*sent(march(tmp_path), by_listings), *open_still, *open_still, *late], key=lambda each: each.timestamp_ms
+        [*sent(march(tmp_path), BY_LISTINGS), *open_still, *open_still, *late], key=lambda each: each.timestamp_ms
     )
     archived = Archived(tmp_path / "archive")
     archived.put(told)
@@ -125,23 +125,18 @@ async def test_listings_on_the_log_are_scored_by_the_service_as_by_the_command_l
         {"id": "L2", "unit": "U1", "due": "2026-03-20T16:00:00.000000Z", "outcome": "late"},
     ]
     assert [row[3]["criteria"][2]["left_out"] for row in first if row[:2] == ("T002", "month")] == [True]
-    answers = answered(archived, tmp_path / "pipe", [], by_listings)
+    answers = answered(archived, tmp_path / "pipe", [], BY_LISTINGS)
     assert sorted(map(json.dumps, map(bare, answers))) == sorted(json.dumps(bare(row[3])) for row in first)
 
 
 async def test_an_act_that_was_lost_with_its_database_and_done_again_is_scored_by_both_as_it_was_done_again(
     pool: Pool, migrated_database: str, tmp_path: Path
 ) -> None:
-    by_listings = SLOW.replace("points: 20, manual", "points: 10, manual").replace(
-        "      patrol:",
-        "      listed: {points: 10, listings: {left_out_if_empty: true}, name_zh: 按期, name_en: Listings, clause: x}\n"
-        "      patrol:",
-    )
     begun = (ListingAct.PROPOSE, "2026-03-02T01:00:00Z"), (ListingAct.LIST, "2026-03-03T01:00:00Z")
     evidence, passed = (ListingAct.HAND_IN, "2026-03-18T01:00:00Z"), (ListingAct.PASS_RECHECK, "2026-03-19T01:00:00Z")
     lost = acts(*begun, evidence, passed, (ListingAct.APPROVE_CLOSURE, "2026-03-19T02:00:00Z"))
     again = acts(*begun, evidence, (ListingAct.FAIL_RECHECK, "2026-03-19T04:00:00Z"))[3:]
-    told = sorted([*sent(march(tmp_path), by_listings), *lost, *again], key=lambda each: each.timestamp_ms)
+    told = sorted([*sent(march(tmp_path), BY_LISTINGS), *lost, *again], key=lambda each: each.timestamp_ms)
     archived = Archived(tmp_path / "archive")
     archived.put(told)
     await until_done(scored(pool, archived.root))
@@ -149,7 +144,7 @@ async def test_an_act_that_was_lost_with_its_database_and_done_again_is_scored_b
     first = stored(migrated_database)
     score = next(row[3] for row in first if row[:2] == ("T001", "month"))
     assert [each["outcome"] for each in score["criteria"][2]["listings"]["due"]] == ["late"]
-    answers = answered(archived, tmp_path / "pipe", [], by_listings)
+    answers = answered(archived, tmp_path / "pipe", [], BY_LISTINGS)
     assert sorted(map(json.dumps, map(bare, answers))) == sorted(json.dumps(bare(row[3])) for row in first)
 
     entered = PostgresScores(pool).entered

@@ -1,6 +1,5 @@
 """Clocks counted by working days, counted again when the calendar is known better."""
 
-from collections.abc import Collection
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
@@ -15,28 +14,15 @@ from services.alerts.domain.escalation.recounting import recount
 from services.alerts.domain.escalation.triggers import WorkingDays, WorkingTime
 from services.kernel.calendar import CHINA
 from services.kernel.words import ClockKind, WorkingCalendarName
+from tests.fakes.calendar import WeekdayCalendar
 from tests.unit.alerts.build import T0, case, step
 
 MONDAY = datetime(2026, 2, 9, 10, tzinfo=CHINA)
 CN = WorkingCalendarName.CN
 
 
-class Calendar:
-    """Monday to Friday without `free`; of versions by their numbers."""
-
-    def __init__(self, version: int, free: Collection[date] = ()) -> None:
-        self.version = str(version)
-        self._free = free
-
-    def is_working(self, day: date) -> bool:
-        return day.weekday() < 5 and day not in self._free
-
-    def supersedes(self, version: str) -> bool:
-        return int(self.version) > int(version)
-
-
 FREE = {date(2026, 2, 11)}
-NEW = Pace(calendar=Calendar(2, FREE))
+NEW = Pace(calendar=WeekdayCalendar(2, FREE))
 
 
 def counted(*, step_due: datetime | None = None, reply_due: datetime | None = None, version: str = "1") -> Case:
@@ -90,7 +76,7 @@ def test_no_step_that_was_taken_is_to_be_taken_again() -> None:
 
 def test_working_time_is_counted_again_too() -> None:
     one = replace(counted(), step="H4", clocks=Clocks({ClockKind.STEP: Clock(midnight(19), "H5", "1", MONDAY)}))
-    after, _ = recount(one, MONDAY, Pace(calendar=Calendar(2, {date(2026, 2, 10)})))
+    after, _ = recount(one, MONDAY, Pace(calendar=WeekdayCalendar(2, {date(2026, 2, 10)})))
     assert after.next_step_at == datetime(2026, 2, 11, 6, tzinfo=CHINA)
 
 
