@@ -30,7 +30,7 @@ from services.alerts.worker.delivery_reports import DeliveryReportIntake, Delive
 from services.alerts.worker.document_intake import DocumentIntake
 from services.alerts.worker.grouping import GroupingWorker
 from services.alerts.worker.housekeeping import EscalationMonitor, publish_turn, seal_turn
-from services.alerts.worker.ladder import GROUP_EVERY, LadderWorker
+from services.alerts.worker.ladder import LadderWorker
 from services.alerts.worker.recounting import RecountingWorker
 from services.kernel.retention import kept_from
 from services.runtime.kafka import BatchProducer
@@ -162,7 +162,6 @@ class OrdinaryLane:
             clock=parts.clock,
             wake=parts.wake_all,
             fire_priority=parts.fire_priority,
-            group_every=GROUP_EVERY,
         )
         await parts.turns.run("ladder", worker.turn, stop)
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from services.alerts.domain.audit.entry import AuditEntry, Detail
 from services.alerts.domain.case.case import Case
-from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import close, cured, lapsed
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.errors import Conflict
@@ -30,20 +29,12 @@ from services.runtime.clock import Clock
 
 STEPS_AT_ONCE = 100
 CANDIDATES_AT_ONCE = 50_000
-GROUP_EVERY = timedelta(seconds=1)
-"""Looking for common causes counts all members of those that stand: tens of thousands in an outage of a district."""
 RECENT_SLACK = timedelta(seconds=60)
 NO_MEMBERS = Members()
 
 
 class LadderWorker:
-    """Any number may run: cases are claimed with row locks, grouping by one at a time.
-
-    Common causes are looked for every `group_every` of supervision's time, and before a step of a loss or of a common
-    cause is taken that fell due since: a loss must not be told alone when its cause has shown itself by then. Where
-    that look comes to nothing (another process looks just now, or wrote the same case first), it is tried again at the
-    next turn, and such steps wait no longer than `group_every`: late is worse than alone.
-    """
+    """Any number may run: cases are claimed with row locks, grouping by one at a time."""
 
     def __init__(
         self,
@@ -55,7 +46,6 @@ class LadderWorker:
         clock: Clock,
         wake: Callable[[], None],
         fire_priority: FirePriority,
-        group_every: timedelta = timedelta(0),
     ) -> None:
         self._store = store
         self._directory = directory
@@ -64,29 +54,16 @@ class LadderWorker:
         self._clock = clock
         self._wake = wake
         self._fire_priority = fire_priority
-        self._group_every = composer.pace.observed(group_every)
-        self._grouped_at: datetime | None = None
-        self._must_group = False
-        self._in_vain_since: datetime | None = None
 
     async def turn(self) -> int:
-        """Group, then take the steps that are due; return how much there was to do, and is at once: where a look for
-        causes came to nothing the next turn is not now. Raises StoreUnavailable, NoPack."""
-        if self._is_time_to_group():
-            await self._group()
+        """Group, then take the steps that are due; return how many were taken. Raises StoreUnavailable, NoPack."""
+        await self._group()
         await self._end_quiet()
         await self._lapse()
         taken = await self._climb()
         if taken:
             self._wake()
-        return taken + (self._must_group and self._in_vain_since is None)
-
-    def _is_time_to_group(self) -> bool:
-        return self._must_group or self._is_over(self._grouped_at, self._clock.now())
-
-    def _is_over(self, since: datetime | None, now: datetime) -> bool:
-        """Say whether `group_every` has passed since then; a clock may be set back."""
-        return since is None or not timedelta(0) <= now - since < self._group_every
+        return taken
 
     async def _climb(self) -> int:
         async with self._store.transaction() as transaction:
@@ -101,9 +78,6 @@ class LadderWorker:
                 if taken % 20 == 19 and not any(one.is_urgent for one in cases):
                     await self._fire_priority.give_way()
                 if case.clocks.step is None or not is_due(case, now):
-                    continue
-                if self._is_ahead_of_causes(case, case.clocks.step.due_at):
-                    self._must_group = True
                     continue
                 step = step_of(case, case.clocks.step.step)
                 if step is None or has_exited(case, step):
@@ -121,12 +95,6 @@ class LadderWorker:
                 taken += 1
             await transaction.save(changes)
         return taken
-
-    def _is_ahead_of_causes(self, case: Case, due_at: datetime) -> bool:
-        """Say whether a step of a loss or of a common cause fell due after causes were looked for last."""
-        if not case.is_common and case.kind is not CaseKind.CONNECTION_LOST:
-            return False
-        return self._grouped_at is None or due_at > self._grouped_at
 
     async def _end_quiet(self) -> None:
         """Close what flapped and has been quiet for long enough, and tell so those who were told of it."""
@@ -155,21 +123,12 @@ class LadderWorker:
             await transaction.save(changes)
 
     async def _group(self) -> None:
-        begun = self._clock.now()
         try:
             async with self._store.transaction() as transaction:
-                looked = await transaction.alone_with_common_causes()  # else another does, who may have begun before
-                if looked:
+                if await transaction.alone_with_common_causes():
                     await self._group_within(transaction)
-        except Conflict:  # another process opened the same common case; the next turn sees it
-            looked = False
-        if looked:
-            self._in_vain_since = None
-        else:
-            self._in_vain_since = self._in_vain_since or begun
-            if not self._is_over(self._in_vain_since, begun):
-                return
-        self._grouped_at, self._must_group = begun, False
+        except Conflict:
+            return  # another process opened the same common case; the next turn sees it
 
     async def _group_within(self, transaction: CaseTransaction) -> None:
         now = self._clock.now()

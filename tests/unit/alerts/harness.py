@@ -36,11 +36,9 @@ class Harness:
         *units: str,
         slots: int = 100,
         store: MemoryStore | None = None,
-        group_every: timedelta = timedelta(0),
         **rules: object,
     ) -> None:
         self._slots = slots
-        self._group_every = group_every
         self._handover = Handover()
         self.clock = ManualClock(T0)
         self.store = store or MemoryStore()
@@ -86,7 +84,7 @@ class Harness:
         self.delivery_workers = [self._delivery_worker(self.store, fire=fire) for fire in (True, False)]
         more = {"first_attempts": self.delivery_workers[0].first_attempts, "handover": self._handover}
         self.intake = CaseIntake(**common, **more)  # type: ignore[arg-type] # one set of arguments for two workers
-        self.ladder = LadderWorker(**common, group_every=self._group_every)  # type: ignore[arg-type] # as above
+        self.ladder = LadderWorker(**common)  # type: ignore[arg-type] # as above
         self.grouping = GroupingWorker(
             store=MemoryGroups(self.store),
             directory=self.directory,

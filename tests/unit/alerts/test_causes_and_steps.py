@@ -1,6 +1,4 @@
-"""Common causes are looked for now and then only, and all the same no loss is told alone that has one."""
-
-from datetime import timedelta
+"""Common causes and the steps that are due: no loss is told alone that has a cause, and no look holds others up."""
 
 import pytest
 
@@ -14,7 +12,6 @@ from tests.unit.alerts.build import FIRE_LADDER, RULES, T0, event, step
 from tests.unit.alerts.harness import Harness
 
 UNITS = ("U1", "U2", "U3", "U4")
-NEVER_AGAIN = timedelta(days=1)
 
 
 def common_cases(harness: Harness) -> int:
@@ -29,20 +26,8 @@ async def lose(harness: Harness, *units: str) -> None:
     await harness.take(*[event(of=unit, seconds=passed(harness)) for unit in units])
 
 
-async def test_causes_are_looked_for_once_in_a_while() -> None:
-    harness = Harness(*UNITS, group_every=timedelta(seconds=1))
-    await harness.ladder.turn()
-    await lose(harness, *UNITS)
-    harness.clock.forward(0.9)
-    assert await harness.ladder.turn() == 0
-    assert common_cases(harness) == 0
-    harness.clock.forward(0.1)
-    await harness.ladder.turn()
-    assert common_cases(harness) == 1
-
-
 async def test_no_step_of_a_loss_is_taken_before_its_cause_is_looked_for() -> None:
-    harness = Harness(*UNITS, group_every=NEVER_AGAIN)
+    harness = Harness(*UNITS)
     await lose(harness, "U1")
     await harness.ladder.turn()
     harness.clock.forward(29)
@@ -54,7 +39,7 @@ async def test_no_step_of_a_loss_is_taken_before_its_cause_is_looked_for() -> No
 
 
 async def test_common_cause_is_not_told_again_when_all_have_come_back() -> None:
-    harness = Harness(*UNITS, group_every=NEVER_AGAIN)
+    harness = Harness(*UNITS)
     await lose(harness, *UNITS)
     await harness.ladder.turn()
     await harness.take(*[event(Happening.ENDED, of=unit) for unit in UNITS])
@@ -64,72 +49,52 @@ async def test_common_cause_is_not_told_again_when_all_have_come_back() -> None:
     assert not any(case.is_open for case in harness.store.tables.cases.values())
 
 
-async def test_step_of_a_fault_waits_for_no_cause() -> None:
-    harness = Harness(*UNITS, group_every=NEVER_AGAIN)
-    await harness.ladder.turn()
-    await harness.take(event(of="U1", kind=CaseKind.FAULT))
-    harness.clock.forward(30)
-    await lose(harness, *UNITS)
-    assert await harness.ladder.turn() == 1
-    assert common_cases(harness) == 0
-
-
-def look_in_vain(monkeypatch: pytest.MonkeyPatch, *, conflict: bool) -> list[int]:
-    """Let looks for causes come to nothing; return one for each that was begun."""
-    begun: list[int] = []
+def look_in_vain(monkeypatch: pytest.MonkeyPatch, *, conflict: bool) -> None:
+    """Let looks for causes come to nothing: another process looks just now, or wrote the same case first."""
 
     async def nothing(_: MemoryTransaction) -> bool:
-        begun.append(1)
         if conflict:
             raise Conflict("UniqueViolation")
         return False
 
     monkeypatch.setattr(MemoryTransaction, "alone_with_common_causes", nothing)
-    return begun
 
 
 @pytest.mark.parametrize("conflict", [True, False])
-async def test_a_look_in_vain_holds_no_step_up_for_longer_than_a_look_takes(
-    monkeypatch: pytest.MonkeyPatch, *, conflict: bool
-) -> None:
+async def test_a_look_in_vain_holds_no_step_up(monkeypatch: pytest.MonkeyPatch, *, conflict: bool) -> None:
     many = [f"U{number}" for number in range(2 * STEPS_AT_ONCE)]
-    harness = Harness(*many, group_every=timedelta(seconds=1))
-    begun = look_in_vain(monkeypatch, conflict=conflict)
+    harness = Harness(*many)
+    look_in_vain(monkeypatch, conflict=conflict)
     await lose(harness, *many)
     harness.clock.forward(1)
     await harness.take(event(of="U1", kind=CaseKind.FAULT, seconds=1))
     harness.clock.forward(30)  # all are due, the fault after the losses
-    assert await harness.ladder.turn() == 0, "no work that calls for the next turn at once"
-    assert await harness.ladder.turn() == 0
-    assert len(begun) == 2
-    assert harness.store.tables.steps == {}, "another process may find their cause yet"
-    harness.clock.forward(1)
     for _ in range(3):
         await harness.ladder.turn()
     assert len(harness.store.tables.steps) == len(many) + 1
-    assert await harness.ladder.turn() == 0
+    assert await harness.ladder.turn() == 0, "no work that calls for the next turn at once"
 
 
 async def test_a_look_that_succeeds_after_one_in_vain_finds_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    harness = Harness(*UNITS, group_every=timedelta(seconds=1))
+    harness = Harness(*UNITS)
     with monkeypatch.context() as meanwhile:
         look_in_vain(meanwhile, conflict=True)
         await lose(harness, *UNITS)
-        harness.clock.forward(30)
+        harness.clock.forward(10)
         await harness.ladder.turn()
     await harness.ladder.turn()
     assert common_cases(harness) == 1
     assert harness.store.tables.steps == {}
 
 
-async def test_a_fire_stands_before_all_losses_that_wait_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fire_stands_before_all_losses_that_are_due(monkeypatch: pytest.MonkeyPatch) -> None:
     many = [f"U{number}" for number in range(2 * STEPS_AT_ONCE)]
     ladders = RULES.ladders | {CaseKind.FIRE: (*FIRE_LADDER, step("F1", 1 / 60, Recipient.CENTRE))}
-    harness = Harness(*many, "F", group_every=timedelta(seconds=1), ladders=ladders)
+    harness = Harness(*many, "F", ladders=ladders)
     look_in_vain(monkeypatch, conflict=True)
     await lose(harness, *many)
     harness.clock.forward(1)
     await harness.take(event(Happening.FIRED, of="F", kind=CaseKind.FIRE, seconds=1), topic="alarms")
     harness.clock.forward(60)
-    assert await harness.ladder.turn() == 1
-    assert [code for _, code in harness.store.tables.steps] == [FIRE_LADDER[0].code, "F1"]
+    assert await harness.ladder.turn() == STEPS_AT_ONCE
+    assert [code for _, code in harness.store.tables.steps][:2] == [FIRE_LADDER[0].code, "F1"]
