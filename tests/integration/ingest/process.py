@@ -177,6 +177,11 @@ class Gateway:
         return {number for number, mid in enumerate(self._sent, 1) if mid in self._answered}
 
     @property
+    def is_connected(self) -> bool:
+        """Whether the connection stands; once it does not, all that came over it has been read."""
+        return self._client.is_connected()
+
+    @property
     def last(self) -> int:
         """The number of the newest message."""
         return len(self._sent)

@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -63,10 +63,13 @@ class Guarded:
     def thaw_ingest(self) -> None:
         self.site.ingest.signal(signal.SIGCONT)
 
-    async def kill_broker(self) -> None:
+    async def kill_broker(self, gateways: Sequence[Gateway]) -> dict[Gateway, set[int]]:
+        """Return what it had acknowledged to each gateway, read to the end: some of it may lie in a socket yet."""
         (pid,) = self.broker.pids
         os.kill(pid, signal.SIGKILL)
         await until(lambda: not self.broker.alive() and not self.door.is_open and not self.lets_in())
+        await until(lambda: not any(gateway.is_connected for gateway in gateways))
+        return {gateway: gateway.acknowledged for gateway in gateways}
 
     async def assert_stored(self, gateway: Gateway, numbers: set[int]) -> None:
         """Return when all these messages are in Kafka; fail when they are not within the limit."""
@@ -108,8 +111,7 @@ async def test_what_a_killed_broker_acknowledges_after_its_return_is_in_kafka(gu
         for _ in range(2):
             await until(lambda: all(len(gateway.acknowledged) > 100 for gateway in gateways))
             guarded.freeze_ingest()  # it comes last, however slow the gateways are
-            await guarded.kill_broker()
-            before = {gateway: gateway.acknowledged for gateway in gateways}
+            before = await guarded.kill_broker(gateways)
             await asyncio.to_thread(guarded.broker.start)
             await until(lambda: guarded.door.shut_why == Shut.NOT_SUBSCRIBED)
             assert not guarded.lets_in()
@@ -142,8 +144,7 @@ async def test_both_may_end_and_whoever_comes_back_first_takes_in_nothing_for_no
     try:
         await until(lambda: all(len(gateway.acknowledged) > 100 for gateway in gateways))
         await guarded.site.ingest.kill()
-        await guarded.kill_broker()
-        before = {gateway: gateway.acknowledged for gateway in gateways}
+        before = await guarded.kill_broker(gateways)
         await asyncio.to_thread(guarded.broker.start)
         await until(lambda: guarded.door.shut_why == Shut.NOT_SUBSCRIBED)
         assert not guarded.lets_in()
