@@ -23,6 +23,7 @@ from deploy.stack.part import PartError
 from deploy.stack.point_in_time import base_copy, recover
 from deploy.stack.ports import HOST
 from deploy.stack.process import StartFailed
+from deploy.stack.scraping import write_configuration
 from deploy.stack.service import ROOT, Service
 from deploy.stack.stack import Stack, Stopped
 from deploy.stack.webhook import Received, WebhookReceiver
@@ -267,7 +268,15 @@ def _run(folder: Path) -> None:
             say(f"the commands above need this environment: set -a; . {environment}; set +a")
         except OSError as error:
             say(f"the environment for the commands above is not written: {environment}: {error.strerror}.")
+        say_how_prometheus_starts(firenet)
         stack.watch()
+
+
+def say_how_prometheus_starts(firenet: FireNet) -> None:
+    try:
+        say(f"Prometheus, where it is installed, finds all of it: {write_configuration(firenet)}")
+    except OSError as error:
+        say(f"a configuration for Prometheus is not written to {firenet.folder}: {error.strerror}.")
 
 
 def write_environment(firenet: FireNet, path: Path) -> None:

@@ -337,7 +337,7 @@ class FireNet:
             "CONSOLE_REGISTRY_TOKEN": self.secret("registry-api"),
             "CONSOLE_SECOND_FACTOR_KEYS": self.secret("second-factor"),
             "CONSOLE_PARTS_FILE": str(self.status_file),
-            "CONSOLE_HEALTH_SERVICES": self._status_pages(),
+            "CONSOLE_HEALTH_SERVICES": ",".join(f"{name}={HOST}:{port}" for name, port in self.status_pages()),
             **{name: f"{rate:g}" for name, rate in rates.items()},
         }
         if self.options.devices:
@@ -357,12 +357,12 @@ class FireNet:
             }
         return {**os.environ, **own, "PYTHONUNBUFFERED": "1"}
 
-    def _status_pages(self) -> str:
+    def status_pages(self) -> list[tuple[str, int]]:
+        """Return each process that tells how it does: its service and the port of its metrics."""
         names = ("ingest", "rules", "alerts", "alerts_fire", "documents", "compliance", "registry")
         pages = [(name.replace("_", "-"), getattr(self.ports, name)) for name in names]
         pages += [(kind_of(name), port) for name, port in self.further_ports.items()]
-        pages.append(("console", self.ports.console_status))
-        return ",".join(f"{name}={HOST}:{port}" for name, port in pages)
+        return [*pages, ("console", self.ports.console_status)]
 
     def _accounts(self) -> dict[str, str]:
         """Return how each service comes to a secured broker, and where the registry writes down who may."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.stack.scraping import configuration
 from tests.unit.deploy.files import PROMETHEUS, rule_files
 
 LIMIT_S = 600
@@ -20,9 +21,14 @@ def promtool(*arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus.embedded.yml"])
-def test_configuration_holds(name: str) -> None:
-    promtool("check", "config", str(PROMETHEUS / name))
+def test_configuration_holds() -> None:
+    promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
+
+
+def test_configuration_of_the_embedded_stack_holds(tmp_path: Path) -> None:
+    path = tmp_path / "prometheus.yml"
+    path.write_text(configuration([("ingest", 9101), ("rules", 9102), ("rules", 20_001)]), encoding="utf-8")
+    promtool("check", "config", str(path))
 
 
 def test_rules_hold_and_none_is_written_twice() -> None:

@@ -2,11 +2,14 @@
 
 import functools
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from deploy.stack.firenet import FireNet, Options, Ports
+from deploy.stack.scraping import configuration
 from schemas.topics import all_topics
 from tests.unit.deploy.files import PROMETHEUS, Rule, alerts, anchors, recordings, rule_files
 
@@ -114,11 +117,19 @@ def test_every_alert_is_shown_to_fire_to_be_quiet_and_to_survive_a_gap(alert: Ru
     assert quiet or alert.name in ALWAYS
 
 
-def test_both_configurations_load_the_rules_and_scrape_the_same_jobs() -> None:
-    for name in ("prometheus.yml", "prometheus.embedded.yml"):
-        config = yaml.safe_load((PROMETHEUS / name).read_text(encoding="utf-8"))
-        found = [path for pattern in config["rule_files"] for path in PROMETHEUS.glob(pattern)]
+def test_both_configurations_load_the_rules_and_scrape_the_same_jobs(tmp_path: Path) -> None:
+    firenet = FireNet(tmp_path, Ports(), Options(several={"ingest": 2, "rules": 3}))
+    embedded = yaml.safe_load(configuration(firenet.status_pages()))
+    compose = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text(encoding="utf-8"))
+    for config in (compose, embedded):
+        patterns = [pattern.removeprefix(f"{PROMETHEUS}/") for pattern in config["rule_files"]]
+        found = [path for pattern in patterns for path in PROMETHEUS.glob(pattern)]
         assert sorted(found) == rule_files()
         assert [job["job_name"] for job in config["scrape_configs"]] == [
             "ingest", "rules", "alerts", "alerts-fire", "documents", "compliance", "registry", "console", "prometheus",
         ]  # fmt: skip
+    targets = {job["job_name"]: job["static_configs"][0]["targets"] for job in embedded["scrape_configs"]}
+    further = firenet.further_ports
+    assert targets["ingest"] == ["127.0.0.1:9101", f"127.0.0.1:{further['ingest-2']}"]
+    assert targets["rules"] == [f"127.0.0.1:{port}" for port in (9102, further["rules-2"], further["rules-3"])]
+    assert targets["console"] == ["127.0.0.1:9104"]
