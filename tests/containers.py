@@ -8,7 +8,7 @@ client id of the test's own; `timescaledb_database` is a database of the test's 
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -112,8 +112,13 @@ def running_kafka(engine: docker.DockerClient) -> Iterator[KafkaContainer]:
 
 
 @contextmanager
-def running_timescaledb(engine: docker.DockerClient) -> Iterator[TimescaleContainer]:
-    """A TimescaleDB server of the caller's own, its background workers off: they hold databases open."""
+def running_timescaledb(
+    engine: docker.DockerClient, volumes: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[TimescaleContainer]:
+    """A TimescaleDB server of the caller's own, its background workers off: they hold databases open.
+
+    `volumes` are names of volumes and where they are seen inside.
+    """
     (port,) = free_ports(1)
     secret = "/run/postgresql/password"
     container = (
@@ -123,9 +128,12 @@ def running_timescaledb(engine: docker.DockerClient) -> Iterator[TimescaleContai
             DATABASE_PORT=str(port),
             DATABASE_PASSWORD_FILE=secret,
             TIMESCALEDB_MAX_BACKGROUND_WORKERS="0",
+            **settings,
         )
         .with_copy_into_container(PASSWORD.encode(), secret, 0o444)
     )
+    for name, folder in (volumes or {}).items():
+        container.with_volume_mapping(name, folder, "rw")
     with container:
         yield TimescaleContainer(port, container)
 

@@ -6,6 +6,7 @@
 #   DATABASE_SHARED_BUFFERS           256MB
 #   TIMESCALEDB_MAX_BACKGROUND_WORKERS  4; 0 switches the scheduler off (it holds a connection to every
 #                                     database, which blocks copying a template in tests)
+#   DATABASE_COPIES                   not empty: the log is archived to /var/lib/firenet-copies/log, for base-copy and recover
 # Arguments are handed to postgres: `-c fsync=off`.
 set -euo pipefail
 
@@ -38,6 +39,19 @@ SQL
     mv "$data.new" "$data"
 }
 
+# Held by every process of the server: neither a second one nor `recover` works on the same files.
+exec 9>"$data.lock"
+flock -n 9 || { echo "timescaledb: another server runs on these files" >&2; exit 1; }
 [ -e "$data/PG_VERSION" ] || make_database
+
+# A piece is there when it is whole, and one that is there stays: the server offers it again after a crash. What cannot be
+# copied waits, and keeps nobody out.
+archiving=()
+if [ -n "${DATABASE_COPIES:-}" ]; then
+    mkdir -p -m 0700 /var/lib/firenet-copies/log || echo "timescaledb: /var/lib/firenet-copies is not writable: the log is not archived" >&2
+    there='"/var/lib/firenet-copies/log/%f"' new='"/var/lib/firenet-copies/log/%f.unfinished"'
+    archiving=(-c archive_mode=on -c archive_timeout=60
+        -c "archive_command=if test -f $there; then cmp -s \"%p\" $there; else cp \"%p\" $new && sync $new && mv $new $there; fi")
+fi
 exec postgres -D "$data" "${common[@]}" -c "listen_addresses=${DATABASE_BIND:-0.0.0.0}" \
-    -c "shared_buffers=${DATABASE_SHARED_BUFFERS:-256MB}" "$@"
+    -c "shared_buffers=${DATABASE_SHARED_BUFFERS:-256MB}" "${archiving[@]}" "$@"

@@ -1,10 +1,15 @@
 """The TimescaleDB image: what our migrations need of it, and what its edition refuses."""
 
+import secrets
+from collections.abc import Iterator, Mapping
+
+import docker
+import docker.errors
 import psycopg
 import pytest
 
 from services.runtime.migrate import migrate
-from tests.containers import TimescaleContainer
+from tests.containers import TimescaleContainer, running_timescaledb
 
 pytestmark = pytest.mark.container
 
@@ -62,3 +67,59 @@ def test_counts_of_heartbeats_from_before_move_into_chunks(timescaledb_database:
         chunks = connection.execute("SELECT count(*) FROM show_chunks('rules.heartbeats_hourly')").fetchone()
     assert chunks is not None
     assert chunks[0] >= 5
+
+
+@pytest.fixture
+def volumes(docker_engine: docker.DockerClient) -> Iterator[dict[str, str]]:
+    mark = secrets.token_hex(6)
+    names = {f"firenet-test-{mark}-{kind}": f"/var/lib/firenet-{kind}" for kind in ("db", "copies")}
+    try:
+        yield names
+    finally:
+        for name in names:
+            docker_engine.volumes.get(name).remove()
+
+
+def notes(server: TimescaleContainer) -> list[str]:
+    with psycopg.connect(server.dsn()) as connection:
+        return [str(row[0]) for row in connection.execute("SELECT text FROM notes ORDER BY text")]
+
+
+def recover(engine: docker.DockerClient, volumes: Mapping[str, str], *arguments: str) -> str:
+    """Run `recover` beside or after the server and return what it said, also where it refused."""
+    mounts = [f"{name}:{folder}" for name, folder in volumes.items()]
+    try:
+        said = engine.containers.run(
+            "firenet/timescaledb:local", list(arguments), entrypoint="recover", volumes=mounts, remove=True, stderr=True,
+            network_mode="host",
+        )  # fmt: skip
+    except docker.errors.ContainerError as error:
+        said = error.stderr
+    return bytes(said).decode()
+
+
+def test_the_database_goes_back_to_an_instant_between_two_writes(
+    docker_engine: docker.DockerClient, volumes: dict[str, str]
+) -> None:
+    with running_timescaledb(docker_engine, volumes, DATABASE_COPIES="yes") as server:
+        with psycopg.connect(server.dsn(), autocommit=True) as connection:
+            connection.execute("CREATE TABLE notes (text text)")
+            connection.execute("INSERT INTO notes VALUES ('1 before the copy')")
+            code, said = server.container.exec(["base-copy"])
+            base = said.decode().strip().splitlines()[-1]
+            assert (code, base[:5]) == (0, "base-"), said
+            connection.execute("INSERT INTO notes VALUES ('2 after the copy')")
+            row = connection.execute("SELECT clock_timestamp()").fetchone()
+            assert row is not None
+            connection.execute("INSERT INTO notes VALUES ('3 after the instant')")
+        assert "still runs" in recover(docker_engine, volumes, base)
+        server.container.get_wrapped_container().stop(timeout=60)
+    assert "base-" in recover(docker_engine, volumes, "base-none")
+    assert "is no time such as" in recover(docker_engine, volumes, base, "yesterday'")
+    assert row[0].isoformat() in recover(docker_engine, volumes, base, row[0].isoformat())
+    with running_timescaledb(docker_engine, volumes, DATABASE_COPIES="yes") as server:
+        assert notes(server) == ["1 before the copy", "2 after the copy"]
+        server.container.get_wrapped_container().stop(timeout=60)
+    recover(docker_engine, volumes, base)
+    with running_timescaledb(docker_engine, volumes) as server:
+        assert notes(server) == ["1 before the copy", "2 after the copy"]
