@@ -90,9 +90,14 @@ def recover(engine: docker.DockerClient, volumes: Mapping[str, str], *arguments:
     mounts = [f"{name}:{folder}" for name, folder in volumes.items()]
     try:
         said = engine.containers.run(
-            "firenet/timescaledb:local", list(arguments), entrypoint="recover", volumes=mounts, remove=True, stderr=True,
+            "firenet/timescaledb:local",
+            list(arguments),
+            entrypoint="recover",
+            volumes=mounts,
             network_mode="host",
-        )  # fmt: skip
+            remove=True,
+            stderr=True,
+        )
     except docker.errors.ContainerError as error:
         said = error.stderr
     return bytes(said).decode()
