@@ -341,6 +341,18 @@ class Flapping(Wire):
     clause: ShortText
 
 
+class RunawayComponent(Wire):
+    """A component that begins the same trouble `begins` times within `window_s` runs away, until none for `quiet_s`.
+
+    It is a finding of its own, for whoever maintains it. Nothing is held back: a fire of it is told each time.
+    """
+
+    begins: int = Field(ge=3, le=1000)
+    window_s: float = Field(gt=0, le=YEAR_S)
+    quiet_s: float = Field(gt=0, le=YEAR_S)
+    clause: ShortText
+
+
 class GuardedTime(Wire):
     """Days on which clocks run faster (重要节日、重大活动): each second and each working day of them counts `times`.
 
@@ -507,6 +519,11 @@ class Pack(Wire):
     )
     test_duty: tuple[DutyToTest, ...] = Field(
         default=(), max_length=100, exclude_if=_is_empty, description="who tests how often; the first that fits holds"
+    )
+    runaway_component: RunawayComponent | None = Field(
+        default=None,
+        exclude_if=_is_none,
+        description="when a component that says the same again and again is a finding",
     )
     publication: Publication = Field(default=Publication(), description="figures and findings of closed periods")
     evaluation: dict[Identifier, Evaluation] = Field(

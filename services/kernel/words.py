@@ -326,7 +326,8 @@ class VisibilityState(StrEnum):
 class FindingKind(StrEnum):
     """A kind is also the kind of the case that alerts keeps for it; one open case per unit and kind.
 
-    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it. `below_target` and `not_competent`
+    `unreadable_alarm` only begins: rules keep no state of it, and no signal ends it. `runaway_component`: components
+    of a unit begin the same trouble again and again. `below_target` and `not_competent`
     (a year's grade) are of a body and come from compliance; `grave_result` (a grave result through neglect) is of a
     body and entered by a person. All others are of a unit and come from rules.
     """
@@ -338,6 +339,7 @@ class FindingKind(StrEnum):
     ISOLATION = "isolation"
     UNREADABLE_ALARM = "unreadable_alarm"
     TEST_OVERDUE = "test_overdue"
+    RUNAWAY_COMPONENT = "runaway_component"
     BELOW_TARGET = "below_target"
     NOT_COMPETENT = "not_competent"
     GRAVE_RESULT = "grave_result"

@@ -53,6 +53,7 @@ KIND_ZH = {
     CaseKind.NOT_COMPETENT: "年度考核不称职",
     CaseKind.GRAVE_RESULT: "失职致严重后果",
     CaseKind.TEST_OVERDUE: "未按期测试报警",
+    CaseKind.RUNAWAY_COMPONENT: "部件反复报警",
 }
 KIND_EN = {
     CaseKind.CONNECTION_LOST: "connection lost (offline)",
@@ -67,6 +68,7 @@ KIND_EN = {
     CaseKind.NOT_COMPETENT: "graded not competent for the year",
     CaseKind.GRAVE_RESULT: "grave result through neglect",
     CaseKind.TEST_OVERDUE: "no test alarm in time",
+    CaseKind.RUNAWAY_COMPONENT: "a component reports again and again",
 }
 
 REASON_ZH = {

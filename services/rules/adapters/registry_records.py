@@ -166,8 +166,17 @@ def pack_version(version: PackVersion, rate: float) -> facts.PackVersion:
             )
             for duty in pack.test_duty
         ),
+        runaway=_runaway(pack, rate),
         valid_to=pack.valid_to,
     )
+
+
+def _runaway(pack: Pack, rate: float) -> facts.RunawayRule | None:
+    said = pack.runaway_component
+    if said is None:
+        return None
+    window, quiet = (round(seconds * SECOND / rate) for seconds in (said.window_s, said.quiet_s))
+    return facts.RunawayRule(said.begins, window, quiet, said.clause)
 
 
 def _scopes(pack: Pack) -> tuple[facts.Scope, ...]:

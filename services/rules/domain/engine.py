@@ -19,15 +19,16 @@ from services.rules.domain.findings import Findings, must_connect
 from services.rules.domain.inputs import Heartbeat, Input, Signal, Tick
 from services.rules.domain.rate import RateKey, RateRow
 from services.rules.domain.registrations import FROM_REGISTRY, Registrations, row_key
-from services.rules.domain.time.deadlines import Deadlines, FactsDue, LinkDue, NeverConnectedDue
+from services.rules.domain.time.deadlines import Deadlines, FactsDue, LinkDue, NeverConnectedDue, RepeatsDue
 from services.rules.domain.time.instants import HOUR, MINUTE, SECOND, floor_to
 from services.rules.domain.time.watch import Watch
 from services.rules.domain.transitions import Transitions
 from services.rules.domain.troubles import Troubles
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.deduplication import same_delivery
+from services.rules.domain.unit.repeats import ComponentTrouble, Repeats
 from services.rules.domain.unit.state import Unit
-from services.rules.domain.words import Anomaly, Cause
+from services.rules.domain.words import TROUBLE_OF, Anomaly, Cause
 
 MAX_UNLISTED = 10_000
 MAX_LINKS = 16
@@ -144,6 +145,7 @@ class Engine:
         anomaly = self._troubles.apply(unit, signal, evidence)
         if anomaly is not None:
             self.anomalies[anomaly] += 1
+        self._follow_repeats(unit, signal, evidence)
 
     def _synthetic(self, signal: Signal) -> None:
         """Say what a fire of the unit in no register is, and keep nothing: no state, no transition, no row, no count.
@@ -193,6 +195,33 @@ class Engine:
             at = signal.received_at
             self._findings.tested(unit, Moment(at, at, Cause.SIGNAL, evidence, signal.signal_id))
             self.deadlines.add_test(unit)
+
+    def _follow_repeats(self, unit: Unit, signal: Signal, evidence: Evidence) -> None:
+        """Count how often a component begins a trouble. What may be an older message once more counts for nothing."""
+        rule, kind = unit.registration.pack.runaway, TROUBLE_OF.get(signal.kind)
+        if rule is None or kind is None or not signal.point or signal.restores:
+            return
+        if signal.again or signal.redelivered or signal.replayed:
+            return
+        if unit.repeats is None:
+            unit.repeats = Repeats()
+        at = signal.received_at
+        if unit.repeats.begun(ComponentTrouble(kind, signal.point), at, rule):
+            moment = Moment(at, at, Cause.SIGNAL, evidence, signal.signal_id)
+            self._findings.follow_repeats(unit, moment, signal.point)
+        self.deadlines.add_repeats(unit)
+
+    def _settle_repeats(self, unit: Unit, at: int, evidence: Evidence) -> None:
+        rule, repeats = unit.registration.pack.runaway, unit.repeats
+        assert repeats is not None, "it was on the agenda"
+        if rule is None:
+            return
+        self.changes.touch(unit)
+        if quiet := repeats.settle(at, rule, self.watch.clear_since):
+            self._findings.follow_repeats(unit, Moment(at, at, Cause.DEADLINE, evidence), quiet[0].point)
+        if not repeats.begins and not repeats.running:
+            unit.repeats = None
+        self.deadlines.add_repeats(unit)
 
     def _drop(self, unit: Unit, link: Link, at: int) -> None:
         self.dropped += 1
@@ -264,6 +293,7 @@ class Engine:
                 self._unlisted.add(unit.unit_id)
             for link in unit.connection.links:
                 self.deadlines.add_link(unit, link)
+            self.deadlines.add_repeats(unit)
         self.sampled = sampled
         self.counters.rates.resume(unsampled, rates)
 
@@ -325,6 +355,8 @@ class Engine:
             elif isinstance(due, NeverConnectedDue):
                 moment = Moment(due.unit.connection.never_since, due.deadline, Cause.DEADLINE, evidence)
                 self._findings.begin_never_connected(due.unit, moment)
+            elif isinstance(due, RepeatsDue):
+                self._settle_repeats(due.unit, due.at, evidence)
             else:
                 self._findings.begin_test_overdue(due.unit, Moment(due.at, due.at, Cause.DEADLINE, evidence))
         watch.watermark = target
@@ -365,6 +397,8 @@ class Engine:
             self._follow_facts(unit, before, now)
         if unit.registration.test_duty is not None or unit.testing is not None:
             self._follow_test_duty(unit, now)
+        if unit.repeats is not None and unit.registration.pack.runaway is None:
+            self._forget_repeats(unit, now)
         if unit.registration.profile is not profile and unit.registration.profile != profile:
             for link in unit.connection.links:
                 if link.timer:
@@ -375,6 +409,14 @@ class Engine:
     def _follow_test_duty(self, unit: Unit, now: int) -> None:
         self._findings.follow_test_duty(unit, Moment(now, now, Cause.REGISTRY, FROM_REGISTRY))
         self.deadlines.add_test(unit)
+
+    def _forget_repeats(self, unit: Unit, now: int) -> None:
+        """The pack counts them no more."""
+        assert unit.repeats is not None, "asked before"
+        unit.repeats.running = {}
+        self._findings.follow_repeats(unit, Moment(now, now, Cause.REGISTRY, FROM_REGISTRY), "")
+        unit.repeats = None
+        self.changes.touch(unit)
 
     def _follow_facts(self, unit: Unit, before: UnitVersion | None, now: int) -> None:
         facts = unit.registration.facts

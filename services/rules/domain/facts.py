@@ -200,6 +200,18 @@ class DutyToTest(NamedTuple):
         return inside and (not self.categories or category in self.categories)
 
 
+class RunawayRule(NamedTuple):
+    """A component runs away that begins the same trouble `begins` times within `window`, until none for `quiet`.
+
+    Both are microseconds.
+    """
+
+    begins: int
+    window: int
+    quiet: int
+    clause: str
+
+
 @dataclass(frozen=True, slots=True)
 class PackVersion:
     """What rules needs of a policy pack. `union`: the scopes that make a duty to be connected, the first first."""
@@ -218,6 +230,7 @@ class PackVersion:
     union: tuple[str, ...] = ()
     dimensions: tuple[Dimension, ...] = DIMENSIONS_UNLESS_SAID
     test_duties: tuple[DutyToTest, ...] = ()
+    runaway: RunawayRule | None = None
 
     @property
     def ends(self) -> int | None:

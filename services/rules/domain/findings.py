@@ -139,6 +139,21 @@ class Findings:
         problem_id = finding_id(unit.unit_id, FindingKind.TEST_OVERDUE, str(moment.detected))
         self.begin(unit, FindingKind.TEST_OVERDUE, problem_id, moment)
 
+    def follow_repeats(self, unit: Unit, moment: Moment, point: str) -> None:
+        """Begin, change or end the finding about components that run away, as those that do demand."""
+        repeats = unit.repeats
+        assert repeats is not None, "what is followed is remembered"
+        kind, count = FindingKind.RUNAWAY_COMPONENT, len(repeats.running)
+        phase = Phase.CHANGED if count else Phase.ENDED
+        if count and not repeats.problem_id:
+            repeats.problem_id = finding_id(unit.unit_id, kind, moment.signal_id)
+            phase = Phase.BEGAN
+        if repeats.problem_id:
+            self._changes.touch(unit)
+            self.write(unit, kind, repeats.problem_id, phase, moment, point, count)
+        if not count:
+            repeats.problem_id = ""
+
 
 def must_connect(unit: Unit) -> bool:
     """Return whether the unit has a duty to be connected and never was."""
@@ -154,6 +169,8 @@ def clause_of(unit: Unit, kind: FindingKind) -> str:
     if kind is FindingKind.TEST_OVERDUE and unit.testing is not None and unit.testing.duty is not None:
         return unit.testing.duty.clause
     pack, scopes = unit.registration.pack, unit.registration.scopes
+    if kind is FindingKind.RUNAWAY_COMPONENT and pack.runaway is not None:
+        return pack.runaway.clause
     ladder = pack.ladder_clauses.get(kind, "")
     if ladder and kind in TROUBLES:
         return ladder

@@ -30,6 +30,7 @@ from services.rules.domain.unit.deduplication import Deduplication
 from services.rules.domain.unit.health import Condition
 from services.rules.domain.unit.points import UNSAID, Position, Trouble, Word
 from services.rules.domain.unit.registration import Registration
+from services.rules.domain.unit.repeats import ComponentTrouble, Repeats
 from services.rules.domain.unit.state import Unit
 from services.rules.domain.unit.testing import Testing
 
@@ -75,6 +76,8 @@ def snapshot_unit(unit: Unit) -> SavedUnit:
         more = f',"findings":{_json({kind.value: problem_id for kind, problem_id in unit.findings.items()})}'
     if unit.testing is not None:
         more += f',"testing":{_json(_snapshot_testing(unit.testing))}'
+    if unit.repeats is not None:
+        more += f',"repeats":{_json(_snapshot_repeats(unit.repeats))}'
     state = (
         f'{{"registration":{_snapshot_registration(unit.registration)},'
         f'"connection":{_snapshot_connection(unit.connection)},'
@@ -207,6 +210,8 @@ def _restore_unit(unit: Unit, plain: Named) -> None:
         unit.findings = {FindingKind(kind): problem_id for kind, problem_id in plain["findings"].items()}
     if "testing" in plain:
         unit.testing = _restore_testing(plain["testing"])
+    if "repeats" in plain:
+        unit.repeats = _restore_repeats(plain["repeats"])
 
 
 @lru_cache(maxsize=4096)
@@ -226,6 +231,26 @@ def _restore_testing(plain: Named) -> Testing:
     if "deadline" in plain:
         duty = DutyToTest((), (), plain["deadline"], CountsAsTest(plain["counts"]), "")
     return Testing(duty, plain["since"], plain["last"])
+
+
+def _snapshot_repeats(repeats: Repeats) -> Named:
+    begins = [{"kind": trouble.kind, "point": trouble.point, "at": at} for trouble, at in repeats.begins.items()]
+    running = [
+        {"kind": trouble.kind, "point": trouble.point, "last": last} for trouble, last in repeats.running.items()
+    ]
+    return {"begins": begins, "running": running, "finding": repeats.problem_id}
+
+
+def _restore_repeats(plain: Named) -> Repeats:
+    repeats = Repeats()
+    repeats.begins = {
+        ComponentTrouble(FindingKind(one["kind"]), one["point"]): tuple(one["at"]) for one in plain["begins"]
+    }
+    repeats.running = {
+        ComponentTrouble(FindingKind(one["kind"]), one["point"]): one["last"] for one in plain["running"]
+    }
+    repeats.problem_id = plain["finding"]
+    return repeats
 
 
 def _snapshot_registration(registration: Registration) -> str:

@@ -10,13 +10,12 @@ from services.rules.domain.time.instants import DAY
 from services.rules.domain.transitions import Transitions
 from services.rules.domain.unit.points import NOWHERE, WHOLE_UNIT, Position, Trouble
 from services.rules.domain.unit.state import Unit
-from services.rules.domain.words import TROUBLES, Anomaly, Cause
+from services.rules.domain.words import TROUBLE_OF, TROUBLES, Anomaly, Cause
 
 BELIEVABLE_LAG = DAY
 """A device clock that is further behind is taken for a reset clock, not for a message that was held back."""
 
 UNREADABLE_ALARM = FindingKind.UNREADABLE_ALARM.value
-_KIND_OF = {kind.value: kind for kind in TROUBLES}
 
 
 def event_time(signal: Signal, kind: FindingKind, skew: int) -> int:
@@ -58,7 +57,7 @@ class Troubles:
             return None
         if signal.restores:
             return self._restore(unit, signal, evidence)
-        kind = _KIND_OF.get(signal.kind)
+        kind = TROUBLE_OF.get(signal.kind)
         return None if kind is None else self._begin(unit, kind, signal, evidence)
 
     def _begin(self, unit: Unit, kind: FindingKind, signal: Signal, evidence: Evidence) -> Anomaly | None:
@@ -102,7 +101,7 @@ class Troubles:
             self._findings.write(unit, FindingKind.FIRE, problem_id, Phase.ENDED, moment, signal.point, 0)
 
     def _restore(self, unit: Unit, signal: Signal, evidence: Evidence) -> Anomaly | None:
-        wanted = TROUBLES if signal.restores == "all" else (_KIND_OF.get(signal.restores),)
+        wanted = TROUBLES if signal.restores == "all" else (TROUBLE_OF.get(signal.restores),)
         changed = False
         for kind in wanted:  # the gravest first, and its transition before the next: each kind has a time of its own
             if kind is None:

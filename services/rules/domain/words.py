@@ -16,6 +16,7 @@ class Aspect(StrEnum):
 
 TROUBLES = (FindingKind.FIRE, FindingKind.FAULT, FindingKind.ISOLATION)
 """Kinds that signals begin and end, each over a set of components."""
+TROUBLE_OF = {kind.value: kind for kind in TROUBLES}
 
 
 class Cause(StrEnum):

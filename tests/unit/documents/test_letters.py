@@ -83,6 +83,19 @@ def test_a_document_keeps_every_rule_of_the_form(name: str) -> None:
         assert breaches(one.letter, one.rendition.text) == (), one.letter.language
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("code", ["I1", "I2", "I3", "I4", "I5", "I7"])
+def test_each_trouble_of_a_unit_has_its_own_words_in_each_document(code: str) -> None:
+    kinds = (*KINDS, FindingKind.TEST_OVERDUE, FindingKind.RUNAWAY_COMPONENT)
+    for language in Language:
+        letters = [renditions(sample(code, kind=kind))[language].text for kind in kinds]
+        assert len(set(letters)) == len(kinds)
+    said = renditions(sample(code, kind=FindingKind.TEST_OVERDUE))
+    assert "未按期测试火灾报警传输" in said[Language.ZH].text
+    assert "恢复联网" not in said[Language.ZH].text
+    assert "restore the connection" not in said[Language.EN].text
+
+
 @pytest.mark.parametrize("name", [name for name in requests() if name.startswith("I1")])
 def test_the_form_is_that_of_a_letter(name: str) -> None:
     """Number with brackets, date without zero padding, addressee with a colon, issuer over the date."""

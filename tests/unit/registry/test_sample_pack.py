@@ -1,6 +1,7 @@
 """The sample pack says what the domain notes say: table 1.8 is written out here again, by hand."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,16 @@ def test_the_duty_to_test_that_the_sample_pack_has_as_a_comment_is_one_when_it_i
     pack = Pack.model_validate(yaml.safe_load(f"{before}test_duty:\n{duty}{''.join(lines[many:])}"))
     assert [(each.scopes, each.every_s, each.buffer_s) for each in pack.test_duty] == [(("S1", "S2"), 1296000, 86400)]
     assert "test_overdue" in pack.ladders["test"].kinds
+
+
+def test_what_the_sample_pack_says_of_runaway_components_as_a_comment_holds_when_it_is_uncommented() -> None:
+    text = PACK_FILE.read_text("utf-8")
+    [section] = re.findall(r"^# (runaway_component: .*)$", text, re.MULTILINE)
+    [ladder] = re.findall(r"^#   (runaway:\n(?:#     .*\n)+)", text, re.MULTILINE)
+    text = text.replace("\nladders:\n", "\nladders:\n  " + ladder.replace("\n#", "\n"), 1)
+    pack = Pack.model_validate(yaml.safe_load(f"{text}\n{section}\n"))
+    assert pack.runaway_component is not None
+    assert (pack.runaway_component.begins, [step.code for step in pack.ladders["runaway"].steps]) == (10, ["R0", "R1"])
 
 
 @pytest.mark.thorough

@@ -13,6 +13,7 @@ class CaseKind(StrEnum):
     ISOLATION = "isolation"
     COMMON_CAUSE = "common_cause"
     TEST_OVERDUE = "test_overdue"
+    RUNAWAY_COMPONENT = "runaway_component"
     UNREADABLE_ALARM = "unreadable_alarm"
     UNREGISTERED_ALARM = "unregistered_alarm"
     BELOW_TARGET = "below_target"

@@ -19,7 +19,7 @@ from services.rules.domain.time.watch import Watch
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.state import Unit
 
-_FACTS, _LINK, _UNIT, _TEST = 0, 1, 2, 3
+_FACTS, _LINK, _UNIT, _TEST, _REPEATS = 0, 1, 2, 3, 4
 _WIDTH = 2 * SECOND
 """Of a bucket: short, so that no tick has to open very many at once."""
 
@@ -67,11 +67,18 @@ class OverdueTest(NamedTuple):
     unit: Unit
 
 
-Due = FactsDue | LinkDue | NeverConnectedDue | OverdueTest
+class RepeatsDue(NamedTuple):
+    """What components of a unit said again and again may be past at `at`."""
+
+    at: int
+    unit: Unit
+
+
+Due = FactsDue | LinkDue | NeverConnectedDue | OverdueTest | RepeatsDue
 
 
 class Deadlines:
-    """`Link.timer`, `UnitConnection.timer` and `Testing.timer` say when each is looked at; other entries run out.
+    """`timer` of a link, a connection, of testing and of repeats say when each is looked at; others run out.
 
     `_units_by_bucket` holds the units of which a link or the first word is looked at in a bucket to come, `_buckets`
     its keys as a heap. Buckets before `_opened` are in the heap of entries, and so are facts and tests from the first.
@@ -144,6 +151,16 @@ class Deadlines:
         unit.testing.timer = at
         heappush(self._heap, _Entry(at, _TEST, unit.unit_id, ""))
 
+    def add_repeats(self, unit: Unit) -> None:
+        """Look at a unit whose components repeat themselves when the first of it may be past."""
+        repeats, rule = unit.repeats, unit.registration.pack.runaway
+        if repeats is None or rule is None or repeats.timer:
+            return
+        at = repeats.next_look(self._watch.watermark or 0, rule, self._watch.clear_since)
+        if at is not None:
+            repeats.timer = at
+            heappush(self._heap, _Entry(at, _REPEATS, unit.unit_id, ""))
+
     def until(self, target: int) -> Iterator[Due]:
         """Yield what falls due before `target`, in the order of the instants `at`.
 
@@ -160,8 +177,10 @@ class Deadlines:
                 due = self._link_due(entry, target)
             elif entry.rank == _UNIT:
                 due = self._unit_due(entry, target)
-            else:
+            elif entry.rank == _TEST:
                 due = self._test_due(entry, target)
+            else:
+                due = self._repeats_due(entry)
             if due is not None:
                 yield due
 
@@ -235,3 +254,10 @@ class Deadlines:
             self._look_for_test(unit, deadline)
             return None
         return OverdueTest(entry.at, unit)
+
+    def _repeats_due(self, entry: _Entry) -> RepeatsDue | None:
+        unit = self._units[entry.unit_id]
+        if unit.repeats is None or unit.repeats.timer != entry.at:
+            return None
+        unit.repeats.timer = 0
+        return RepeatsDue(entry.at, unit)

@@ -9,6 +9,7 @@ from services.rules.domain.unit.connection import Link, UnitConnection
 from services.rules.domain.unit.deduplication import Deduplication
 from services.rules.domain.unit.health import Condition
 from services.rules.domain.unit.registration import Registration
+from services.rules.domain.unit.repeats import Repeats
 from services.rules.domain.unit.testing import Testing
 
 _NO_FINDINGS: Mapping[FindingKind, str] = {}
@@ -22,8 +23,8 @@ class Unit:
     """
 
     __slots__ = (
-        "condition", "connection", "counter_group", "deduplication", "findings", "registration", "row_changed",
-        "testing", "touched", "unit_id",
+        "condition", "connection", "counter_group", "deduplication", "findings", "registration", "repeats",
+        "row_changed", "testing", "touched", "unit_id",
     )  # fmt: skip
 
     def __init__(self, unit_id: str) -> None:
@@ -34,6 +35,7 @@ class Unit:
         self.deduplication = Deduplication()
         self.findings: Mapping[FindingKind, str] = _NO_FINDINGS
         self.testing: Testing | None = None  # until a pack asks for tests
+        self.repeats: Repeats | None = None  # until a component begins a trouble that a pack counts
         self.counter_group = NO_GROUP
         self.touched = False
         self.row_changed = False

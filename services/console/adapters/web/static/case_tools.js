@@ -6,7 +6,7 @@ import { account, choose, on, state } from "./state.js";
 import { named, nameOf, number, t } from "./text.js";
 
 const ALARM_STATES = ["unacknowledged", "acknowledged", "returned_unacknowledged", "shelved", "suppressed_by_design", "out_of_service", "normal"];
-const KINDS = ["fire", "unreadable_alarm", "unregistered_alarm", "connection_lost", "never_connected", "fault", "isolation", "test_overdue", "common_cause"];
+const KINDS = ["fire", "unreadable_alarm", "unregistered_alarm", "connection_lost", "never_connected", "fault", "isolation", "test_overdue", "runaway_component", "common_cause"];
 const SEARCH_MS = 250;
 const PAGE = 60;
 

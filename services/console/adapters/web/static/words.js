@@ -2,7 +2,7 @@
 
 import { brief, causeOf, has, listed, nameOf, named, recipientName, t, unitName, until } from "./text.js";
 
-export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", test_overdue: "clock", common_cause: "common_cause", unreadable_alarm: "alarm", unregistered_alarm: "alarm" };
+export const KIND_ICON = { connection_lost: "offline", never_connected: "never_connected", fire: "fire", fault: "fault", isolation: "isolated", test_overdue: "clock", runaway_component: "fault", common_cause: "common_cause", unreadable_alarm: "alarm", unregistered_alarm: "alarm" };
 
 export const titleOf = (row) => (row.kind === "common_cause" ? causeOf(row.cause_key) : unitName(row));
 
