@@ -116,6 +116,7 @@ class JsonEncoder:
                 "packs": dict(names.packs),
                 "steps": dict(names.steps),
                 "people": dict(names.people),
+                "events": names.events,
             }
             self._names = (names, dumps(told))
         return self._names[1]

@@ -1,6 +1,7 @@
 """Rates by day as the JSON of the page and as the rows of a file: the same figures under the same names."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -41,6 +42,9 @@ def as_document(query: HistoryQuery, found: RateHistory, names: Names) -> dict[s
         "scope": query.scope,
         "first": query.first.isoformat(),
         "last": query.last.isoformat(),
+        "events": [
+            asdict(event) for event in names.events if event.touches(query.first, query.last, query.subject.town)
+        ],
         "days": [_day(each, target) for each in found.days],
         "periods": [_period(each) for each in found.periods],
     }

@@ -132,12 +132,28 @@ class _Writer:
         figures = self._report.figures
         columns = ("scope", "metric", "rate", "verdict", "target", "clause", "revision", "published")
         notes = [] if figures else [t("report.figures.none")]
+        notes += self._events()
         changes = [line for figure in figures for line in self._changes(figure)]
         if len(changes) > MOST_CHANGES:
             notes.append(t("report.figures.earlier", n=len(changes) - MOST_CHANGES))
         notes += [t("report.figures.changed"), *changes[-MOST_CHANGES:]] if changes else []
         table = Table(self._columns(columns), tuple(map(self._figure, figures)), numeric=(2, 4, 6))
         return Section("figures", t("report.figures"), tuple(notes), table if figures else None)
+
+    def _events(self) -> Iterator[str]:
+        """Yield what was declared of the area meanwhile; it changed no figure, and whoever reads one has to know."""
+        query = self._report.query
+        for event in self._names.events:
+            if not event.touches(query.first, query.last, query.subject.town):
+                continue
+            towns = [self._named(self._names.bodies.get(town), town) for town in event.towns]
+            yield self._t(
+                "event.line",
+                name=self._named(event.name, ""),
+                first=event.first,
+                last=event.last,
+                where=("、" if self._language is Language.ZH else ", ").join(towns) or self._t("event.whole"),
+            )
 
     def _figure(self, figure: Figure) -> tuple[Cell, ...]:
         holds = figure.publications[-1]

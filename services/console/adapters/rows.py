@@ -17,7 +17,7 @@ from services.console.domain.cases import (
     Shelved,
     TakenStep,
 )
-from services.console.domain.dashboard_snapshot import Names
+from services.console.domain.dashboard_snapshot import AreaEvent, Names
 from services.console.domain.rates import LIVE_RATE
 from services.console.domain.units import CaseMark, OutageRevision, UnitOutage, UnitRow
 from services.kernel.alarm_state import AlarmFact, alarm_state
@@ -209,6 +209,7 @@ def names(packs: Sequence[Row], departments: Iterable[Row]) -> Names:
         targets=_targets(standing),
         evaluations={f"{pack.get('pack_id', '')}/{code}": row
                      for pack in standing for code, row in pack.get("evaluation", {}).items()},
+        events=_events(known),
         bridges={str(pack.get("pack_id", "")): (pack.get("major_danger") or {}).get("alarm_system_down")
                  for pack in standing},
     )  # fmt: skip
@@ -219,6 +220,23 @@ def _dated(since: date, pack: Mapping[str, Any]) -> DatedPack[Mapping[str, Any]]
     return DatedPack(
         pack["district"], pack["pack_id"], pack["version"], day_number(max(since, first)), day_number(last), pack
     )
+
+
+def _events(packs: Packs[Mapping[str, Any]]) -> tuple[AreaEvent, ...]:
+    """Return the events of the pack that held in its district on the first day of each."""
+    found: dict[AreaEvent, None] = {}
+    for pack in packs:
+        for row in pack.content.get("area_events", []):
+            event = AreaEvent(
+                _named(row),
+                date.fromisoformat(row["first"]),
+                date.fromisoformat(row["last"]),
+                tuple(row.get("towns", ())),
+            )
+            holds = packs.standing(pack.district, day_number(event.first))
+            if holds is not None and holds.content is pack.content:
+                found[event] = None
+    return tuple(sorted(found, key=lambda event: (event.first, event.last, event.name)))
 
 
 def _named(row: Mapping[str, Any]) -> tuple[str, str]:

@@ -2,12 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from services.console.domain.cases import CaseList, Fire
 from services.console.domain.rates import RateCounts
 from services.console.domain.units import Tally
 from services.kernel.policy import Target
+
+
+@dataclass(frozen=True, slots=True)
+class AreaEvent:
+    """A declared event of an area (台风、停电), `last` included; no `towns`: of the whole district.
+
+    It changes no figure. Who reads one of its days sees that there was one.
+    """
+
+    name: tuple[str, str]
+    first: date
+    last: date
+    towns: tuple[str, ...] = ()
+
+    def touches(self, first: date, last: date, town: str | None = None) -> bool:
+        """Say whether it has a day of the span, and a part of `town`, None for whoever lies in several."""
+        inside = town is None or not self.towns or town in self.towns
+        return inside and self.first <= last and first <= self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +46,8 @@ class Names:
     targets: Mapping[str, Target] = field(default_factory=dict)
     evaluations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """How bodies are scored, as the pack has it, by pack and scheme: two districts may call theirs the same."""
+    events: tuple[AreaEvent, ...] = ()
+    """All that were ever declared and not taken back, by their first day."""
     bridges: Mapping[str, Mapping[str, Any] | None] = field(default_factory=dict)
     """By pack when a trouble is a major hazard, its `major_danger.alarm_system_down`; None: not configured."""
 

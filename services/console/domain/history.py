@@ -25,6 +25,11 @@ class Subject:
     dimension: Dimension
     value: str
 
+    @property
+    def town(self) -> str | None:
+        """The town that it is, None for whoever lies in several."""
+        return self.value if self.dimension is Dimension.TOWN else None
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:

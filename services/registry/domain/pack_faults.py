@@ -81,7 +81,9 @@ def contradictions(pack: object) -> Iterator[Fault]:
     yield from _twice(kinds)
     for section, finding in _MAKES.items():
         if part(pack, section) and finding not in {kind for _, kind in kinds}:
-            expected = Said(f"a ladder for the findings that it makes: `{finding}`", f"处理所产生问题（{finding}）的阶梯")
+            expected = Said(
+                f"a ladder for the findings that it makes: `{finding}`", f"处理所产生问题（{finding}）的阶梯"
+            )
             yield Fault((section,), expected, Said("none", "没有"))
     for name, _ in named(pack, "ladders"):
         yield from ladder_holes(pack, name)

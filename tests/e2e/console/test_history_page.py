@@ -1,7 +1,7 @@
 """The page of rates by day in a real Chromium: chart, keyboard, table, revisions, files, languages and widths."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -45,12 +45,26 @@ async def test_a_month_is_drawn_walked_by_key_read_in_the_table_and_saved(
         publish(scenario, day, low=198)
     publish(scenario, revised, low=196, unknown=2, revision=2)
     sample(scenario, yesterday, connected=190, unknown=4)
+    event = (
+        f"已宣布区域事件“台风”（{today - timedelta(days=1)} 至 {today + timedelta(days=1)}，东街街道）：数值照常统计"
+    )
+    with scenario.added_to_registry():
+        scenario.declare("台风", "Typhoon", "dongjie")
+        await _a_month(chromium, site, scenario, tmp_path, revised, event)
+
+
+async def _a_month(
+    chromium: Chromium, site: Console, scenario: Scenario, tmp_path: Path, revised: date, event: str
+) -> None:
+    today = scenario.today()
     async with live.desk(chromium, site, width=1366) as at:
         page = at.page
+        await at.has("#events", event)
         await page.click("#menu-open")
         await page.click("#history")
         await expect(page.locator("#chart canvas")).to_be_visible()
         await expect(page.locator("#rows tr")).to_have_count(30)
+        await at.has("#events", event)
         await at.has("#chart-summary", "已结算 28 天（其中修订 1 天），未结算 2 天，无数据 0 天")
 
         await page.focus("#chart")

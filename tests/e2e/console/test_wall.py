@@ -56,8 +56,15 @@ async def opened(chromium: Chromium, site: Console, width: int, height: int, **o
 async def test_the_wall_is_legible_from_four_metres_with_and_without_fires(
     chromium: Chromium, scenario: Scenario, width: int, height: int
 ) -> None:
+    with scenario.added_to_registry():
+        scenario.declare("超强台风“海葵”", "Super typhoon", "dongjie", "nanjie", "antai")
+        await _is_legible(chromium, scenario, width, height)
+
+
+async def _is_legible(chromium: Chromium, scenario: Scenario, width: int, height: int) -> None:
     async with console(scenario.dsn) as site:
         page = await opened(chromium, site, width, height)
+        await expect(page.locator("#events")).to_contain_text("超强台风")
         scenario.change("U00001", connection="offline")
         await expect(page.locator(".rate[data-verdict='non_compliant']").first).to_be_visible()
         for fires in range(4):

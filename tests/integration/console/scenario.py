@@ -403,6 +403,18 @@ class Scenario:
             [kind, name, valid_from, recorded_at, json.dumps(body)],
         )
 
+    def declare(self, name_zh: str, name_en: str, *towns: str) -> None:
+        """Have each pack say that an event of an area is declared of yesterday, today and tomorrow."""
+        day = timedelta(days=1)
+        event = {
+            "name_zh": name_zh, "name_en": name_en, "towns": towns, "clause": "declared by the brigade",
+            "first": str(self.today() - day), "last": str(self.today() + day),
+        }  # fmt: skip
+        self.execute(
+            "UPDATE registry.versions SET body = jsonb_set(body, '{pack,area_events}', %s) WHERE kind = 'pack'",
+            [json.dumps([event])],
+        )
+
     def today(self) -> date:
         """Return the day of Asia/Shanghai by the database's clock."""
         ((day,),) = self.rows("SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date")

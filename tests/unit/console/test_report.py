@@ -13,7 +13,7 @@ from services.console.adapters.postgres_reports import SHOWN
 from services.console.adapters.report_files import workbook_of
 from services.console.adapters.report_sheet import MOST_CHANGES, sheet_of
 from services.console.adapters.web import texts
-from services.console.domain.dashboard_snapshot import Names
+from services.console.domain.dashboard_snapshot import AreaEvent, Names
 from services.console.domain.history import Publication, Subject
 from services.console.domain.report import (
     Attribution,
@@ -268,3 +268,26 @@ def test_a_workbook_has_a_sheet_for_each_section_and_runs_nothing() -> None:
     longest = book.worksheets[[one.key for one in sheet.sections].index("longest") + 1]
     assert longest["A2"].value == "'=U1"
     assert {cell.data_type for row in longest.iter_rows() for cell in row} <= {"s", "n"}
+
+
+def test_an_event_declared_of_its_days_and_place_is_told_beside_the_figures() -> None:
+    day = timedelta(days=1)
+    typhoon = AreaEvent(("台风", "Typhoon"), QUERY.first, QUERY.first + day, ("T1",))
+    whole = AreaEvent(("停电", "Power cut"), QUERY.last, QUERY.last)
+    gone = AreaEvent(("旧", "Old"), QUERY.first - 2 * day, QUERY.first - day)
+    names = Names(bodies={"T1": ("东街街道", "Dongjie")}, events=(gone, typhoon, whole))
+
+    def events(subject: Subject, language: Language) -> list[str]:
+        made = report(query=replace(QUERY, subject=subject))
+        notes = section(sheet_of(made, names, TEXTS, language), "figures").notes
+        return [note for note in notes if "事件" in note or "event" in note]
+
+    zh = events(QUERY.subject, Language.ZH)
+    days = f"{typhoon.first} 至 {typhoon.last}"
+    assert [note.partition("）")[0] for note in zh] == [
+        f"已宣布区域事件“台风”（{days}，东街街道",
+        f"已宣布区域事件“停电”（{whole.first} 至 {whole.last}，全区",
+    ]
+    assert "the whole district" in events(QUERY.subject, Language.EN)[1]
+    assert len(events(Subject(Dimension.TOWN, "T2"), Language.EN)) == 1
+    assert len(events(Subject(Dimension.TOWN, "T1"), Language.EN)) == 2

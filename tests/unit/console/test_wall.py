@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import yaml
 
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.rows import names
-from services.console.domain.dashboard_snapshot import Names
+from services.console.domain.dashboard_snapshot import AreaEvent, Names
 from services.console.domain.rates import RateCounts
 from services.console.domain.viewer import Slice
 from tests.fakes.console import FakeReadModel
@@ -98,3 +98,32 @@ def test_two_districts_may_call_their_schemes_the_same() -> None:
     assert {code: row["bands"]["good"] for code, row in known.evaluations.items()} == {
         "a-2026/towns": 80, "b-2026/towns": 70
     }  # fmt: skip
+
+
+def test_events_are_those_of_the_pack_that_held_on_their_first_day() -> None:
+    def pack(version: int, first: str, *events: dict[str, Any]) -> tuple[date, date, Any]:
+        body = {"pack_id": "p", "version": version, "district": "d", "valid_from": first, "valid_to": "2026-12-31"}
+        return date(2026, 9, 1), date(2025, 1, 1), {"pack": body | {"area_events": list(events)}}
+
+    def event(name: str, first: str, **more: Any) -> dict[str, Any]:
+        return {"name_zh": name, "name_en": "", "first": first, "last": first, **more}
+
+    taken_back, typhoon, cut = (
+        event("误", "2026-02-01"),
+        event("台风", "2026-07-01", towns=["T1"]),
+        event("停电", "2026-08-02"),
+    )
+    known = names(
+        [pack(1, "2026-01-01", taken_back), pack(2, "2026-01-01", typhoon), pack(3, "2026-08-01", typhoon, cut)], []
+    )
+    assert known.events == (
+        AreaEvent(("台风", ""), date(2026, 7, 1), date(2026, 7, 1), ("T1",)),
+        AreaEvent(("停电", ""), date(2026, 8, 2), date(2026, 8, 2)),
+    )
+    first, second = known.events
+    day = timedelta(days=1)
+    assert first.touches(first.first, first.last, "T1")
+    assert not first.touches(first.first, first.last, "T2")
+    assert first.touches(first.first, first.last, None)
+    assert not first.touches(first.first - 2 * day, first.first - day)
+    assert second.touches(second.first - day, second.first + day, "T2")

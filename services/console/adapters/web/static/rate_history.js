@@ -6,7 +6,7 @@ import * as preferences from "./preferences.js";
 import { RateChart } from "./rate_chart.js";
 import * as session from "./session.js";
 import { on, state } from "./state.js";
-import { named, number, span as lasts, stamp, t } from "./text.js";
+import { dayNow as today, eventLine, named, number, span as lasts, stamp, t } from "./text.js";
 
 const DAY_MS = 86_400_000;
 const SPANS = { week: null, month: 30, quarter: 90, year: 366 };
@@ -19,12 +19,12 @@ const view = { subject: query.get("of") && query.get("value") ? `${query.get("of
 let known = { subjects: [], scopes: {}, names: {}, district: null };
 let days = [];
 let periods = [];
+let events = [];
 
 const chart = new RateChart(byId("chart"), (index) => setText(byId("day"), index === null ? "" : sentence(days[index])));
 
 // --- what is asked for
 
-const today = () => new Intl.DateTimeFormat("en-CA", { timeZone: "Asia/Shanghai" }).format(new Date(Date.now() + state.skew));
 const shifted = (day, by) => new Date(Date.parse(`${day}T00:00:00Z`) + by * DAY_MS).toISOString().slice(0, 10);
 
 // The last whole week, Monday to Sunday; any other span ends today.
@@ -72,11 +72,11 @@ async function begin() {
 
 const fetched = newestOf(
   (answer) => {
-    ({ days, periods } = answer);
+    ({ days, periods, events } = answer);
     say(null);
   },
   (error) => {
-    [days, periods] = [[], []];
+    [days, periods, events] = [[], [], []];
     say(error);
   },
 );
@@ -126,6 +126,8 @@ function draw() {
   show(byId("chart"), figures.length > 0);
   setText(byId("day"), "");
   setText(byId("chart-summary"), summary(figures));
+  setText(byId("events"), events.map((event) => eventLine(event, (code) => named(known.names[code], code))).join(" "));
+  show(byId("events"), events.length > 0);
   byId("legend").replaceChildren(...["closed", "revised", "open", "band", "target"].map((name) => h("li", { class: name }, h("i", { "aria-hidden": "true" }), t(`history.legend.${name}`))));
   const heads = (first) => [...first, ...COLUMNS].map((name) => h("th", { scope: "col" }, t(`history.column.${name}`)));
   byId("period-columns").replaceChildren(...heads(["period", "span"]));

@@ -2,7 +2,7 @@
 
 import { byId, h, icon, patchList, setText, show } from "./dom.js";
 import { account, choose, on, state } from "./state.js";
-import { listed, nameOf, number, t } from "./text.js";
+import { eventsNow, listed, nameOf, number, t } from "./text.js";
 
 const VERDICT_ICON = { compliant: "normal", non_compliant: "cross", no_target: "dash", undetermined: "unknown", not_applicable: "dash" };
 const PARTS = ["connected", "late", "commissioning", "exempt", "never", "offline", "unknown"];
@@ -21,6 +21,8 @@ export function render() {
   const shown = rows.filter((row) => counted(row) || (!account.department && ["S1", "S2"].includes(row.scope)));
   const none = account.department ? rows.filter((row) => !counted(row)).map((row) => nameOf("scopes", row.scope)) : [];
   setText(byId("none-of"), none.length ? t("rate.none_of", { names: listed(none) }) : "");
+  setText(byId("events"), eventsNow());
+  show(byId("events"), eventsNow() !== "");
   byId("rates").dataset.cards = String(shown.length);
   patchList(byId("rates"), shown, (row) => row.scope, make, update);
 }

@@ -6,7 +6,7 @@ import * as fresh from "./fresh.js";
 import * as session from "./session.js";
 import { emit, on, state } from "./state.js";
 import * as stream from "./stream.js";
-import { addressOf, clock, componentName, listed, named, nameOf, now, number, since, span, t, unitName } from "./text.js";
+import { addressOf, clock, componentName, eventsNow, listed, named, nameOf, now, number, since, span, t, unitName } from "./text.js";
 import { KIND_ICON } from "./words.js";
 
 const TURN_S = 12; // seconds that one page of tiles or fires stays
@@ -28,6 +28,8 @@ const percent = (row) => (row.low === null ? t("rate.na") : row.unknown > 0 && r
 
 function renderRates() {
   const rows = Object.values(state.sections.rates ?? {}).filter((row) => row.denominator > 0).sort((a, b) => a.scope.localeCompare(b.scope));
+  setText(byId("events"), eventsNow());
+  show(byId("events"), eventsNow() !== "");
   const box = byId("rates");
   box.dataset.cards = String(rows.length);
   box.toggleAttribute("data-many", rows.length >= MANY);
