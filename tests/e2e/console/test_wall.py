@@ -32,6 +32,10 @@ OUTSIDE = """() => [...document.querySelectorAll('.tile, .rate, .state, .fire, .
   .filter(([, box]) => box.right > innerWidth + 1 || box.bottom > innerHeight + 1)
   .map(([element]) => element.className)"""
 
+CUT = """() => [...document.querySelectorAll('.tile, .rate, .rate h2, .state')]
+  .filter(element => element.checkVisibility() && element.scrollHeight > element.clientHeight + 0.012 * innerHeight)
+  .map(element => element.className + ': ' + element.textContent)"""
+
 
 @pytest.fixture
 def scenario(empty_scenario: Scenario) -> Scenario:
@@ -73,6 +77,7 @@ async def _is_legible(chromium: Chromium, scenario: Scenario, width: int, height
             await expect(page.locator(".fire")).to_have_count(fires)
             assert await page.evaluate(TOO_SMALL, LEAST) == []
             assert await page.evaluate(OUTSIDE) == []
+            assert await page.evaluate(CUT) == []
         for name in (".fire-name", ".tile-name", ".rate h2", ".rate-counts"):
             size = await page.locator(name).first.evaluate("element => parseFloat(getComputedStyle(element).fontSize)")
             assert size >= NAME * height - 0.01, name

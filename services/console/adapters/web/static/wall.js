@@ -87,6 +87,7 @@ function renderFires() {
   const fires = state.sections.fires ?? [];
   const { of, shown } = inTurn(fires, FIRES);
   show(byId("fires"), fires.length > 0);
+  byId("rates").dataset.fires = String(Math.min(FIRES, fires.length));
   show(byId("fires-more"), of > 1);
   setText(byId("fires-more"), of > 1 ? t("wall.more", { n: fires.length }) : "");
   patchList(byId("fire-list"), shown, (fire) => `${fire.case_id ?? fire.unit_id}${fire.ended_at ? "-ended" : ""}`,
