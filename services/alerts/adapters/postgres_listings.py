@@ -7,10 +7,10 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
+from services.alerts.adapters.listing_rows import listing_of
 from services.alerts.adapters.postgres_cases import transaction_on
 from services.alerts.adapters.statements import SQL
-from services.alerts.domain.listing.listing import NEXT
-from services.kernel.words import ListingState
+from services.alerts.domain.listing.listing import possible
 from services.runtime.postgres import Pool
 
 
@@ -74,5 +74,5 @@ _STATEMENTS = {
 
 
 def _with_next(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Say beside the row which acts may follow on its state."""
-    return {**row, "next": [str(act) for act in NEXT[ListingState(row["state"])]]}
+    """Say beside the row which acts may follow on what stands."""
+    return {**row, "next": [str(act) for act in possible(listing_of(row))]}

@@ -1,5 +1,6 @@
 """The life of a listing (挂牌督办): no way round evidence, re-check and approval, and a next step in every state."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from services.alerts.domain.listing.listing import (
     NotPossible,
     after,
     end_of,
+    possible,
 )
 from services.kernel.words import ListingAct, ListingState
 from tests.unit.alerts.build import T0
@@ -71,6 +73,30 @@ def test_nothing_is_closed_without_evidence_re_check_and_approval_by_another(
         assert listing.recheck is not None
         assert listing.approved_by == people[ListingAct.APPROVE_CLOSURE]
     assert listing.is_active is (listing.state not in ENDED) is (listing.ended_at is None)
+
+
+@given(st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from(PEOPLE), st.integers(0, 3)), max_size=30))
+def test_what_is_said_to_be_possible_is_what_somebody_can_do_and_nothing_else(
+    story: list[tuple[ListingAct, str, int]],
+) -> None:
+    listing, now = new(), T0
+    for act, by, days in story:
+        now += timedelta(days=days)
+        with suppress(NotPossible):
+            listing = after(listing, act, by, said(now), now, every_day)
+        until = None if listing.deadline is None else listing.deadline + timedelta(days=10)
+        rightly = replace(said(now), until=max(filter(None, (until, said(now).until))))
+        for one in ACTS:
+            by_anybody = False
+            for person in (*PEOPLE, "another"):
+                try:
+                    after(listing, one, person, rightly, now, every_day)
+                except NotPossible as error:
+                    # a day that is over is decided by the clock, and the page's date field says so
+                    by_anybody |= error.reason == "deadline_past"
+                else:
+                    by_anybody = True
+            assert by_anybody is (one in possible(listing)), one
 
 
 def test_the_way_to_closure() -> None:

@@ -248,6 +248,19 @@ def after(
     return replace(then, ended_at=now) if then.state in ENDED else then
 
 
+def possible(listing: Listing) -> tuple[ListingAct, ...]:
+    """Return the acts that may follow, said rightly and by somebody else than whom they are to be checked by."""
+    if listing.revision >= MAX_ACTS:
+        return ()
+    decides = {ListingAct.GRANT_EXTENSION, ListingAct.REFUSE_EXTENSION}
+    against = decides if listing.extension is None else {ListingAct.ASK_EXTENSION}
+    if not listing.evidence:
+        against = against | {ListingAct.PASS_RECHECK}
+    if _asked_in_time(listing):
+        against = against | {ListingAct.APPROVE_CLOSURE}
+    return tuple(act for act in NEXT[listing.state] if act not in against)
+
+
 Act = Callable[[Listing, str, Said, datetime, Callable[[date], bool]], Listing]
 
 

@@ -143,14 +143,14 @@ function sheet(done = "") {
       one.evidence_files.length ? h("section", {}, h("h3", {}, t("listings.evidence")), one.evidence_files.map((file) =>
         h("p", {}, h("a", { href: `${base()}/files/${file.sha256}`, download: file.name }, file.name), " ", h("span", { class: "quiet num" }, `${number(Math.ceil(file.size / 1024))} KiB`),
           file.source ? h("small", {}, " ", t("listings.source", { source: file.source })) : null))) : null,
+      one.extension && one.state === "approval" && !one.next.includes("approve_closure") ? h("p", { class: "quiet" }, t("listings.extension.first")) : null,
       may.flatMap((name) => (name === "hand_in" ? [evidence(), replies()] : form(name))),
       h("section", {}, h("h3", {}, t("listings.acts")), h("ul", {}, one.acts.map((act) => h("li", {}, `${stamp(act.at)} · ${who(act.by)} · ${t(`listings.did.${act.act}`)}`, said(act.detail)))))));
 }
 
-// The forms that would be refused for sure are not shown: there is nothing to grant, or the same person would do both.
+// Of what may follow, the forms that would be refused for sure are not shown: the same person would do both.
 function fits(one, act) {
-  if (act === "ask_extension") return !one.extension;
-  if (act.endsWith("_extension")) return one.extension && one.extension.by !== account.username;
+  if (act !== "ask_extension" && act.endsWith("_extension")) return one.extension?.by !== account.username;
   if (act.endsWith("_closure")) return one.recheck?.by !== account.username;
   return true;
 }
