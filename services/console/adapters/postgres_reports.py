@@ -20,6 +20,7 @@ from services.console.domain.report import (
     CaseCounts,
     Centre,
     Figure,
+    FireFindings,
     ListedPeriod,
     Outage,
     PaperCounts,
@@ -88,8 +89,10 @@ class _Reading:
         blocks = await self._blocking(figures, withheld)
         cases = papers = own = None
         steps: tuple[tuple[str, int], ...] = ()
+        findings: tuple[FireFindings, ...] = ()
         if kept:
             cases = tuple(CaseCounts(*row) for row in await self._rows(SQL["report_cases"]))
+            findings = tuple(FireFindings(*row) for row in await self._rows(SQL["report_findings"]))
             steps = tuple((str(step), int(count)) for step, count in await self._rows(SQL["report_steps"]))
             papers = tuple(PaperCounts(*row) for row in await self._rows(SQL["report_papers"], now=self.now))
             own = await self._centre(withheld) if centre else None
@@ -97,7 +100,7 @@ class _Reading:
             withheld |= dict.fromkeys(("outages", "cases", "papers", "centre"), Withheld.NOT_KEPT)
         return Report(
             query=self.query, made_at=self.now, seen_to=seen_to, figures=figures, outages=lost, blocking=blocks,
-            cases=cases, steps=steps, papers=papers, centre=own, withheld=withheld,
+            cases=cases, findings=findings, steps=steps, papers=papers, centre=own, withheld=withheld,
         )  # fmt: skip
 
     async def _rows(self, statement: str, **more: Any) -> list[Row]:

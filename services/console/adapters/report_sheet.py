@@ -298,6 +298,7 @@ class _Writer:
         cases = tuple((self._kind(one.kind), one.opened, one.taken, one.closed) for one in report.cases)
         table = Table(self._columns(("kind", "opened", "taken", "closed")), cases, numeric=(1, 2, 3))
         yield self._told("cases", table)
+        yield self._fires_found()
         steps = tuple((f"{code} {self._named(self._names.steps.get(code), '')}".strip(), n) for code, n in report.steps)
         yield self._told("steps", Table(self._columns(("step", "count")), steps, numeric=(1,)))
         papers = tuple(
@@ -312,6 +313,18 @@ class _Writer:
              "appeals", "replies_overdue")
         )  # fmt: skip
         yield self._told("papers", Table(columns, papers, numeric=tuple(range(1, 10))))
+
+    def _fires_found(self) -> Section:
+        """Whether it burned, and why: what nobody has said is a line of its own, and no false alarm."""
+        rows = tuple(
+            (
+                self._t(f"verify.{one.finding}") if one.finding else self._t("report.told.findings.open"),
+                self._t(f"cause.{one.cause}") if one.cause else NONE,
+                one.fires,
+            )
+            for one in self._report.findings
+        )
+        return self._told("findings", Table(self._columns(("finding", "cause", "fires")), rows, numeric=(2,)))
 
     def _told(self, key: str, table: Table) -> Section:
         notes = (self._t(f"report.told.{key}.how") if table.rows else self._t("report.nothing"),)

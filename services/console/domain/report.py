@@ -137,6 +137,18 @@ class CaseCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class FireFindings:
+    """Fires of the period by what the centre found and by its cause, None where nobody has said either yet.
+
+    Both are words of alerts (`Verification`, `AlarmCause`), as the centre knows them: no finding of an investigation.
+    """
+
+    finding: str | None
+    cause: str | None
+    fires: int
+
+
+@dataclass(frozen=True, slots=True)
 class PaperCounts:
     """Documents issued in the period and what has become of them until now, by instrument."""
 
@@ -190,6 +202,7 @@ class Report:
     outages: tuple[Outage, ...] | None = None
     blocking: tuple[Blocking, ...] | None = None
     cases: tuple[CaseCounts, ...] | None = None
+    findings: tuple[FireFindings, ...] = ()
     steps: tuple[tuple[str, int], ...] = ()
     papers: tuple[PaperCounts, ...] | None = None
     centre: Centre | None = None

@@ -13,6 +13,7 @@ from services.console.domain.history import Subject
 from services.console.domain.report import (
     Attribution,
     CaseCounts,
+    FireFindings,
     Outage,
     PaperCounts,
     Report,
@@ -177,6 +178,30 @@ async def test_a_report_over_too_many_days_of_units_says_so_instead_of_waiting(
     monkeypatch.setattr(postgres_reports, "MOST_UNIT_DAYS", 8 * 28 - 1)
     found = await made(reports, empty_scenario, month)
     assert (found.blocking, found.withheld["blocking"]) == (None, Withheld.TOO_MANY)
+
+
+async def test_fires_are_counted_by_the_last_word_of_their_verification(
+    reports: PostgresReports, empty_scenario: Scenario, month: tuple[date, date]
+) -> None:
+    scenario, opened = empty_scenario, facts.at(month[0], 1)
+    for number in range(5):
+        scenario.open_case(f"F{number}", f"U0000{number}", "fire", opened_at=opened)
+    scenario.open_case("F9", "U00006", "fire", opened_at=facts.at(month[0], -1))
+    said: list[tuple[str, str, str | None]] = [
+        ("F0", "true_alarm", None),
+        ("F0", "false_alarm", "insect"),
+        ("F1", "false_alarm", "insect"),
+        ("F2", "true_alarm", "cooking"),
+        ("F3", "false_alarm", None),
+        ("F9", "true_alarm", None),
+    ]
+    for case_id, finding, cause in said:
+        scenario.verify(case_id, "x", finding, cause=cause)
+    found = await made(reports, scenario, month)
+    assert found.findings == (
+        FireFindings("true_alarm", "cooking", 1), FireFindings("false_alarm", "insect", 2),
+        FireFindings("false_alarm", None, 1), FireFindings(None, None, 1),
+    )  # fmt: skip
 
 
 async def test_cases_steps_and_papers_of_the_period_and_the_slice_are_counted(

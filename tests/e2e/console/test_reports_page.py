@@ -73,7 +73,7 @@ async def test_a_month_is_found_read_in_both_languages_and_saved(
             await (await download.value).save_as(tmp_path / f"report.{kind}")
         pdf = PdfReader(io.BytesIO((tmp_path / "report.pdf").read_bytes()))
         assert "差3家" in "".join(page.extract_text() for page in pdf.pages).replace(" ", "")
-        assert len(openpyxl.load_workbook(tmp_path / "report.xlsx").sheetnames) == 9
+        assert len(openpyxl.load_workbook(tmp_path / "report.xlsx").sheetnames) == 10
 
         await page.click("#language")
         await at.has("#title", "Monthly report")

@@ -54,7 +54,7 @@ async def test_a_report_is_mailed_once_its_figures_are_published_and_can_be_stop
         pdf = PdfReader(io.BytesIO(files["application/pdf"]))
         assert "差3家" in "".join(page.extract_text() for page in pdf.pages).replace(" ", "")
         (xlsx,) = [content for media, content in files.items() if media.endswith(".sheet")]
-        assert len(openpyxl.load_workbook(io.BytesIO(xlsx)).sheetnames) == 9
+        assert len(openpyxl.load_workbook(io.BytesIO(xlsx)).sheetnames) == 10
 
         stop = str(mail["List-Unsubscribe"]).strip("<>").replace("http://127.0.0.1:8080", site.url)
         async with site.client() as reader:

@@ -351,6 +351,12 @@ REPORT: Plan = {
             CONSOLE["report_cases"].format(slice=REPORT_SLICE), REPORT, "cases_opened", id="console: cases of a report"
         ),
         pytest.param(
+            CONSOLE["report_findings"].format(slice=REPORT_SLICE),
+            REPORT,
+            "cases_opened",
+            id="console: what fires of a report were found to be",
+        ),
+        pytest.param(
             CONSOLE["report_hours"].format(slice=REPORT_SLICE), REPORT, "cases_opened", id="console: hours of a report"
         ),
         pytest.param(

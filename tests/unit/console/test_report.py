@@ -20,6 +20,7 @@ from services.console.domain.report import (
     CaseCounts,
     Centre,
     Figure,
+    FireFindings,
     Outage,
     PaperCounts,
     Report,
@@ -132,7 +133,8 @@ def report(*, figures: bool | tuple[Figure, ...] = True, **changes: object) -> R
         figures=figures if isinstance(figures, tuple) else (revised, empty) if figures else (),
         outages=(Outage("=U1", UNIT, at(0), at(30), Attribution.CARRIER),),
         blocking=(blocking("S1", "1", Ratio(990, 1000), 10, [UnitTime("=U1", UNIT, Ratio(990, 1000))]),),
-        cases=(CaseCounts("fire", 3, 2, 1),), steps=(("H1", 4),),
+        cases=(CaseCounts("fire", 3, 2, 1),),
+        findings=(FireFindings("false_alarm", "insect", 2), FireFindings(None, None, 1)), steps=(("H1", 4),),
         papers=(PaperCounts("I4", 5, 4, 3, 2, 1, 0, 1, 1, 2),),
         centre=Centre(3, 2, 2, 1, 1, timedelta(seconds=90), None, 40, 9, 1, 14),
     )  # fmt: skip
@@ -175,6 +177,13 @@ def test_a_figure_is_told_as_it_was_published_with_what_the_revision_changed() -
     )  # fmt: skip
     assert second[2:5] == ("不适用", "不适用", "—")
     assert any("第 2 版" in note and "下限 98.0 → 99.0 %；上限 98.5 → 99.0 %" in note for note in figures.notes)
+
+
+def test_false_alarms_are_told_with_their_cause_and_what_nobody_verified_is_none() -> None:
+    found = section(said(report()), "findings")
+    assert found.table is not None
+    assert found.table.rows == (("误报", "昆虫", 2), ("尚未核实", "—", 1))
+    assert section(said(report(findings=())), "findings").table is None
 
 
 def test_a_period_that_is_not_closed_is_provisional_and_has_no_figure() -> None:

@@ -73,6 +73,16 @@ FROM alerts.cases
 WHERE opened_at >= %(begins)s AND opened_at < %(ends)s AND {slice}
 GROUP BY kind ORDER BY kind
 
+-- report_findings --
+-- The last word of a fire's verification holds.
+SELECT said.finding, said.cause, count(*)
+FROM alerts.cases AS one
+LEFT JOIN LATERAL (
+    SELECT finding, cause FROM alerts.verifications WHERE case_id = one.case_id ORDER BY number DESC LIMIT 1
+) AS said ON true
+WHERE one.opened_at >= %(begins)s AND one.opened_at < %(ends)s AND one.kind = 'fire' AND {slice}
+GROUP BY said.finding, said.cause ORDER BY said.finding DESC NULLS LAST, count(*) DESC, said.cause
+
 -- report_steps --
 SELECT taken.step, count(*)
 FROM alerts.cases AS one
