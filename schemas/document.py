@@ -173,6 +173,10 @@ class Listed(Wire):
     cured_at: AwareDatetime | None
 
 
+def _is_empty(value: object) -> bool:
+    return value == ()
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -219,6 +223,12 @@ class DocumentRequestData(Wire):
     link: Link = ""
     recipients: tuple[DocumentRecipient, ...] = Field(default=(), max_length=MAX_RECIPIENTS)
     receipt_due_at: AwareDatetime | None = None
+    provisional_years: tuple[int, ...] = Field(
+        default=(),
+        max_length=3,
+        exclude_if=_is_empty,
+        description="years of these dates whose holidays were not published when they were counted in working days",
+    )
     clause: ShortText
     pack: PackRef
     evidence: Evidence | None

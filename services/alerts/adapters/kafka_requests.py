@@ -95,6 +95,7 @@ def _event_of(request: DocumentRequest) -> RequestEvent:
             for one in request.recipients[:MAX_RECIPIENTS]
         ),
         receipt_due_at=request.receipt_due_at,
+        provisional_years=request.provisional_years,
         clause=request.clause[:SHORT],
         pack=PackRef(pack_id=case.pack_id, version=case.pack_version),
         evidence=Evidence(topic=case.proof.topic, partition=case.proof.partition, offset=case.proof.offset),

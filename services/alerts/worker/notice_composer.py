@@ -171,6 +171,7 @@ class NoticeComposer:
             reply_due_at=case.reply_due_at if step.reply_working_days else None,
             grounds=grounds_of(case, step),
             listed=listed,
+            provisional_years=self._provisional_years(case),
         )
 
     def first_recipients(self, case: Case) -> Sequence[Address]:
@@ -247,9 +248,13 @@ class NoticeComposer:
 
     def _note_calendar(self, case: Case) -> None:
         """Say so when a deadline was counted by working days that are not arranged yet."""
-        counted = [clock for clock in case.clocks.running.values() if clock.calendar_version is not None]
-        if not all(self._calendar.confirmed(clock.due_at.astimezone(CHINA).year) for clock in counted):
+        if self._provisional_years(case):
             self._metrics.calendar_unconfirmed.set(1)
+
+    def _provisional_years(self, case: Case) -> tuple[int, ...]:
+        counted = (clock for clock in case.clocks.running.values() if clock.calendar_version is not None)
+        years = {clock.due_at.astimezone(CHINA).year for clock in counted}
+        return tuple(sorted(year for year in years if not self._calendar.confirmed(year)))
 
     def _count(self, case: Case, step: str, recipients: Recipients) -> None:
         self._metrics.steps.labels(case.kind, step if len(step) <= 3 else "other").inc()

@@ -24,6 +24,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 ON_THE_PAGE = 3
 """So many components are named in the letter; more are listed on a sheet."""
 CENTRE = "centre"
+CLOSINGS = ("特此", "妥否")
+"""How the line begins that ends a letter, where it has one."""
 """The monitoring centre is a technical body and no authority: its mark is not red."""
 
 
@@ -64,7 +66,7 @@ class Composer:
             number=number,
             title=wording.title,
             addressee=addressee,
-            body=wording.body,
+            body=_with_provisional_dates(wording.body, request, words),
             date="" if draft else day(language, issued_at),
             copies=tuple(one for one in copies if one and one != addressee),
             covering=wording.covering,
@@ -99,6 +101,17 @@ class Composer:
         title, *lines = [line.strip() for line in said.splitlines() if line.strip()]
         covering = " ".join(line.removeprefix("> ") for line in lines if line.startswith("> "))
         return _Wording(title, tuple(_block(line) for line in lines if not line.startswith("> ")), covering)
+
+
+def _with_provisional_dates(body: tuple[Block, ...], request: Request, words: Labels) -> tuple[Block, ...]:
+    """Say of dates that may come to be others that they may, before the closing line of the letter."""
+    if not request.provisional_years:
+        return body
+    told = Block(
+        BlockKind.PARAGRAPH, words.provisional_dates.format(years=words.listed(map(str, request.provisional_years)))
+    )
+    closes = body[-1].text.startswith(CLOSINGS)
+    return (*body[:-1], told, body[-1]) if closes else (*body, told)
 
 
 def _block(line: str) -> Block:

@@ -71,6 +71,8 @@ class Labels:
     page: str
     substituted: str
     provisional: str
+    provisional_dates: str
+    """`years`: whose holidays were not published when a date of the letter was counted."""
 
     def listed(self, said: Iterable[str]) -> str:
         return self.semicolon.join(said)
@@ -157,6 +159,7 @@ LABELS = {
         page="第 {0} 页",
         substituted="本机缺少规定字体（{missing}），以 {used} 代替。",
         provisional="暂定：期间尚未结算",
+        provisional_dates="{years}年节假日安排尚未公布，上述按工作日计算的期限为暂定，公布后按安排重新计算，以查询结果为准。",
     ),
     Language.EN: Labels(
         language=Language.EN,
@@ -223,6 +226,10 @@ LABELS = {
         page="Page {0}",
         substituted="Fonts that the form asks for are missing here ({missing}); {used} stands in.",
         provisional="Provisional: the period is not closed",
+        provisional_dates=(
+            "The holidays of {years} are not published yet: dates that are counted in working days are provisional and"
+            " will be counted again; what is shown online holds."
+        ),
     ),
 }  # fmt: skip
 

@@ -71,6 +71,7 @@ def request_of(raw: bytes) -> Request:
         listed=Listed(**data.listed.model_dump()) if data.listed else None,
         recipients=tuple(Sent(one.contact_id, one.party, one.is_addressee) for one in data.recipients),
         receipt_due_at=data.receipt_due_at,
+        provisional_years=data.provisional_years,
         reply_due_at=data.reply_due_at,
     )
 

@@ -206,6 +206,8 @@ class Request:
     recipients: tuple[Sent, ...] = ()
     receipt_due_at: datetime | None = None
     reply_due_at: datetime | None = None
+    provisional_years: tuple[int, ...] = ()
+    """Of dates that were counted in working days which were not arranged yet: they may come to be others."""
 
     @property
     def latest_fact_at(self) -> datetime | None:

@@ -27,6 +27,7 @@ from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.ids import NoticeId
 from services.alerts.ports import Ready
 from services.kernel.words import Channel, Instrument, Language, Purpose
+from tests.fakes.alerts import EveryDay
 from tests.fakes.alerts_store import states
 from tests.fakes.clock import ManualClock
 from tests.unit.alerts.build import HAZARD, RULES, T0, address, at, case, event, issued, step
@@ -76,6 +77,26 @@ async def test_a_notice_waits_for_its_document_and_leaves_with_it_at_once() -> N
     await harness.pass_time(WAIT_S + 1, every=1)
     assert len(harness.carrier.sent) == 2, "nothing twice"
     assert without_document(harness) == 0
+
+
+class NotArranged(EveryDay):
+    def confirmed(self, year: int) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("calendar", "years"), [(EveryDay(), ()), (NotArranged(), (T0.year,))])
+async def test_a_letter_is_told_of_which_years_its_dates_are_provisional(
+    calendar: EveryDay, years: tuple[int, ...]
+) -> None:
+    with_receipt = tuple(replace(one, receipt_working_days=1) for one in ONE_DOCUMENT.ladders[CaseKind.FAULT])
+    harness = Harness(group_wait=timedelta(0), ladders={**ONE_DOCUMENT.ladders, CaseKind.FAULT: with_receipt})
+    await harness.go_by(calendar)
+    harness.wait_for_documents(WAIT_S)
+    await harness.take(event(kind=CaseKind.FAULT, point="1-002"))
+    await harness.work()
+    assert requested(harness).provisional_years == years
+    said = request_row(requested(harness))["event"]["data"]
+    assert said.get("provisional_years", []) == list(years), "left out where there is none"
 
 
 async def test_without_a_document_it_leaves_with_the_short_text_and_is_counted() -> None:

@@ -6,6 +6,7 @@ with `python -m tests.unit.documents.test_letters`.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,19 @@ def test_each_trouble_of_a_unit_has_its_own_words_in_each_document(code: str) ->
     assert "未按期测试火灾报警传输" in said[Language.ZH].text
     assert "恢复联网" not in said[Language.ZH].text
     assert "restore the connection" not in said[Language.EN].text
+
+
+@pytest.mark.parametrize("code", ["I1", "I4"])
+def test_a_date_that_may_come_to_be_another_one_says_so_before_the_closing_line(code: str) -> None:
+    sure, unsure = sample(code), replace(sample(code), provisional_years=(2027,))
+    told = "2027年节假日安排尚未公布，上述按工作日计算的期限为暂定"
+    assert told not in renditions(sure)[Language.ZH].text
+    letters = rendered(unsure)
+    blocks = [block.text for block in letters[Language.ZH].letter.body]
+    assert blocks[-2 if blocks[-1].startswith("特此") else -1].startswith(told)
+    assert "holidays of 2027 are not published yet" in letters[Language.EN].rendition.text
+    for one in letters.values():
+        assert breaches(one.letter, one.rendition.text) == ()
 
 
 @pytest.mark.parametrize("name", [name for name in requests() if name.startswith("I1")])

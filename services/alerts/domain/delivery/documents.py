@@ -118,7 +118,8 @@ class DocumentRequest:
 
     `addressee` None is the unit itself. `earlier` is what was done before, with the names of those told.
     `grounds` are what a body has missed, the oldest first. `receipt_due_at` and `reply_due_at` are when its addressees
-    are to have signed and answered, as the clocks run.
+    are to have signed and answered, as the clocks run. `provisional_years`: of deadlines that were counted in working
+    days which were not arranged yet.
     """
 
     request_id: RequestId
@@ -138,6 +139,7 @@ class DocumentRequest:
     reply_due_at: datetime | None = None
     grounds: tuple[Close, ...] = ()
     listed: Listed | None = None
+    provisional_years: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
