@@ -1,4 +1,4 @@
-"""Outages and zombies: our own blindness, PostgreSQL and Mosquitto away, a stale owner that comes back.
+"""Outages and zombies: ourselves blind, the way of an alarm killed, PostgreSQL and Mosquitto away, a stale owner.
 
 One system for all; after each test everything that was ever sent to it is counted again.
 """
@@ -95,6 +95,19 @@ def test_database_killed_under_load_pauses_and_loses_nothing(here: Scenario) -> 
     here.drain()
     assert not here.verdict()
     assert {name: service.pids for name, service in here.system.services.items()} == pids, "nobody died of it"
+
+
+@pytest.mark.timeout(900)
+def test_a_kill_of_each_service_of_the_alarm_path_and_of_kafka_loses_and_doubles_nothing(here: Scenario) -> None:
+    victims = ["ingest", "rules", "alerts", "alerts-fire", "Kafka"]
+    here.dice.shuffle(victims)
+    with here.storm():
+        here.kill_each(victims)
+        here.await_messages(500)
+    here.drain()
+    assert not here.verdict()
+    assert here.losses() == [], "no part of this run loses anything in front of us"
+    assert not here.restore_fires()
 
 
 def lanes_connected(here: Scenario) -> float:
