@@ -97,19 +97,6 @@ def test_database_killed_under_load_pauses_and_loses_nothing(here: Scenario) -> 
     assert {name: service.pids for name, service in here.system.services.items()} == pids, "nobody died of it"
 
 
-@pytest.mark.timeout(900)
-def test_a_kill_of_each_service_of_the_alarm_path_and_of_kafka_loses_and_doubles_nothing(here: Scenario) -> None:
-    victims = ["ingest", "rules", "alerts", "alerts-fire", "Kafka"]
-    here.dice.shuffle(victims)
-    with here.storm():
-        here.kill_each(victims)
-        here.await_messages(500)
-    here.drain()
-    assert not here.verdict()
-    assert here.losses() == [], "no part of this run loses anything in front of us"
-    assert not here.restore_fires()
-
-
 def lanes_connected(here: Scenario) -> float:
     """Return how many of ingest's two connections are up and subscribed."""
     samples = probe.metrics(here.system.firenet.ports.ingest, "firenet_ingest_mqtt_connected")
@@ -164,6 +151,19 @@ def test_zombie_owner_is_fenced(here: Scenario) -> None:
         system.services.pop("second-rules")
     here.drain()
     assert not here.verdict()
+
+
+@pytest.mark.timeout(900)
+def test_a_kill_of_each_service_of_the_alarm_path_and_of_kafka_loses_and_doubles_nothing(here: Scenario) -> None:
+    victims = ["ingest", "rules", "alerts", "alerts-fire", "Kafka"]
+    here.dice.shuffle(victims)
+    with here.storm():
+        here.kill_each(victims)
+        here.await_messages(500)
+    here.drain()
+    assert not here.verdict()
+    assert here.losses() == [], "no part of this run loses anything in front of us"
+    assert not here.restore_fires()
 
 
 def owners(here: Scenario) -> set[str]:
