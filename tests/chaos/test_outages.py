@@ -163,7 +163,6 @@ def test_a_kill_of_each_service_of_the_alarm_path_and_of_kafka_loses_and_doubles
     here.drain()
     assert not here.verdict()
     assert here.losses() == [], "no part of this run loses anything in front of us"
-    assert not here.restore_fires()
 
 
 def owners(here: Scenario) -> set[str]:
