@@ -65,7 +65,7 @@ test-unit: $(VENV)/.have-dev ## the fast tier: examples only, no server, no stor
 .PHONY: test-unit-half-1 test-unit-half-2
 test-unit-half-1 test-unit-half-2: $(VENV)/.have-dev
 	@$(BIN)/python -m pytest -q -p no:xdist -p no:logging -m "not thorough and not hypothesis" $(FAST_$@)
-FAST_test-unit-half-1 := $(wildcard tests/unit/[a-d]*) tests/unit/kernel
+FAST_test-unit-half-1 := $(wildcard tests/unit/[a-c]* tests/unit/doc*) tests/unit/kernel
 FAST_test-unit-half-2 := $(filter-out $(FAST_test-unit-half-1),$(wildcard tests/unit/[!_]*)) tests/contract/schemas
 
 .PHONY: test-long

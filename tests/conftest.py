@@ -73,8 +73,10 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 LONGEST = (
-    "chaos/test_slice.py", "e2e/console/test_page.py", "chaos/test_kills.py", "e2e/test_run.py",
-    "chaos/test_outages.py", "e2e/console/test_queue.py", "e2e/test_archive.py", "e2e/console/test_tabs.py",
+    "chaos/test_slice.py", "e2e/console/test_page.py", "chaos/test_outages.py", "e2e/test_run.py",
+    "e2e/console/test_queue.py", "e2e/test_archive.py", "e2e/console/test_tabs.py", "e2e/test_district.py",
+    "e2e/console/test_every_page.py", "integration/ingest/test_door.py", "integration/ingest/test_faults.py",
+    "integration/ingest/test_exchanges.py",
 )  # fmt: skip
 """A minute or more each, in turn those that wait (for kills, leases, starts) and those that compute (browsers)."""
 FOLDERS = ("e2e", "integration", "contract", "unit")

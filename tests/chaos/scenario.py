@@ -6,7 +6,8 @@ import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -85,6 +86,22 @@ class Scenario:
         if sends:
             self.note_on_their_way()
         self.kills += sends or name == "PostgreSQL"
+
+    def kill_each(self, victims: Sequence[str]) -> None:
+        """Kill one after the other and start each again at once; the next may die while others still come back."""
+        coming: dict[str, Future[float]] = {}
+        with ThreadPoolExecutor(len(set(victims))) as threads:
+            for victim in victims:
+                if victim in coming:
+                    self._say_ready(victim, coming[victim])
+                self.await_messages(1500)
+                self.kill(victim)
+                coming[victim] = threads.submit(self.restart, victim)
+            for victim, ready in coming.items():
+                self._say_ready(victim, ready)
+
+    def _say_ready(self, victim: str, ready: Future[float]) -> None:
+        self.say(f"{victim} ready {ready.result(LIMIT_S):.1f} s after its kill")
 
     def note_on_their_way(self) -> None:
         self.on_their_way |= {notice_id for (notice_id,) in self.system.rows(ON_THEIR_WAY)}

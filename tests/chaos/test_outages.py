@@ -1,4 +1,4 @@
-"""Outages and zombies: our own blindness, PostgreSQL and Mosquitto away, a stale owner that comes back.
+"""Outages and zombies: ourselves blind, the way of an alarm killed, PostgreSQL and Mosquitto away, a stale owner.
 
 One system for all; after each test everything that was ever sent to it is counted again.
 """
@@ -151,6 +151,18 @@ def test_zombie_owner_is_fenced(here: Scenario) -> None:
         system.services.pop("second-rules")
     here.drain()
     assert not here.verdict()
+
+
+@pytest.mark.timeout(900)
+def test_a_kill_of_each_service_of_the_alarm_path_and_of_kafka_loses_and_doubles_nothing(here: Scenario) -> None:
+    victims = ["ingest", "rules", "alerts", "alerts-fire", "Kafka"]
+    here.dice.shuffle(victims)
+    with here.storm():
+        here.kill_each(victims)
+        here.await_messages(500)
+    here.drain()
+    assert not here.verdict()
+    assert here.losses() == [], "no part of this run loses anything in front of us"
 
 
 def owners(here: Scenario) -> set[str]:

@@ -10,7 +10,6 @@ from typing import Any
 from zlib import crc32
 
 import psycopg
-import yaml
 from prometheus_client import CollectorRegistry
 
 from schemas import codec
@@ -26,6 +25,7 @@ from services.compliance.ports import LogRecord, Place
 from services.compliance.worker.closing import Closing
 from services.rules.command import facts
 from services.runtime.postgres import Pool
+from tests import quick_yaml
 from tests.contract.compliance.archived import Sent, ms
 from tests.contract.compliance.scenario import PACK, Scenario, iso
 from tests.fakes.clock import ManualClock
@@ -37,7 +37,7 @@ TOPIC_OF = {"signal": SIGNALS, "tick": SIGNALS, "exchange": EXCHANGES, "registry
 
 
 def pack_event(source: str, recorded_at: str) -> bytes:
-    pack = Pack.model_validate(yaml.safe_load(source))
+    pack = Pack.model_validate(quick_yaml.read(source))
     at = datetime.fromisoformat(recorded_at)
     record = PackRecord(
         id=pack.district, versions=(PackVersion(valid_from=pack.valid_from, recorded_at=at, pack=pack),)

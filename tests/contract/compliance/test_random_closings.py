@@ -13,7 +13,6 @@ from typing import Any
 
 import psycopg
 import pytest
-import yaml
 
 from schemas import codec
 from schemas.inputs import json_line
@@ -29,6 +28,7 @@ from services.compliance.domain.unit_day import every_unit
 from services.kernel.calendar import moment
 from services.rules.command import facts
 from services.runtime.postgres import open_pool
+from tests import quick_yaml
 from tests.contract.compliance.archived import Sent, ms
 from tests.contract.compliance.closings import PARTITIONS, TOPIC_OF, Archived, ask_of, closing, stored, until_done
 from tests.contract.compliance.test_unit_days import adjustments
@@ -45,7 +45,7 @@ def packs_event(packs: Sequence[str], at: datetime) -> list[bytes]:
     """Return the packs as the registry tells them, those of a district as one record."""
     by_district: dict[str, list[Pack]] = defaultdict(list)
     for source in packs:
-        pack = Pack.model_validate(yaml.safe_load(source))
+        pack = Pack.model_validate(quick_yaml.read(source))
         by_district[pack.district].append(pack)
     found = []
     for district, held in by_district.items():
@@ -139,7 +139,7 @@ def outages_of_the_log(work: Path, packs: Sequence[str], dsn: str) -> list[tuple
     told = io.BytesIO()
     assert facts.run([*common, "--log", str(work / "LOG.jsonl")], told) == 0
     told.seek(0)
-    judged_by = policies([Pack.model_validate(yaml.safe_load(source)) for source in packs])
+    judged_by = policies([Pack.model_validate(quick_yaml.read(source)) for source in packs])
     knowledge = Knowledge(known([], read_facts(told), known_at), judged_by)
     watermark = knowledge.visibility.watermark
     assert watermark is not None

@@ -1,6 +1,7 @@
 """The wire as others see it: examples, exported schemas, AsyncAPI, topic files."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,19 @@ MODELS = {model.__name__: model for model in export.MODELS}
 VALID = sorted((EXAMPLES / "valid").glob("*/*.json"))
 
 
+@cache
+def exported(name: str) -> jsonschema.Draft202012Validator:
+    """Return what checks values by the exported schema of a model."""
+    schema = json.loads((export.FOLDER / f"{name}.schema.json").read_text(encoding="utf-8"))
+    return jsonschema.Draft202012Validator(schema)
+
+
 @pytest.mark.parametrize("path", VALID, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_example_fits_its_model_and_the_exported_schema(path: Path) -> None:
     model = MODELS[path.parent.name]
     parsed = model.model_validate_json(path.read_bytes())
     assert model.model_validate_json(parsed.model_dump_json()) == parsed
-    schema = json.loads((export.FOLDER / f"{path.parent.name}.schema.json").read_text(encoding="utf-8"))
-    jsonschema.Draft202012Validator(schema).validate(json.loads(path.read_bytes()))
+    exported(path.parent.name).validate(json.loads(path.read_bytes()))
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -35,6 +42,7 @@ def test_example_with_one_unknown_field_is_refused(path: Path) -> None:
         MODELS[path.parent.name].model_validate(body)
 
 
+@cache
 def decoders() -> dict[str, codec.Codec[Any]]:
     """Return by the name of each model of a topic the codec that reads it there."""
     return {name: getattr(codec, topic) for topic, one in all_topics().items() for name in one.event}

@@ -18,7 +18,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -53,6 +52,7 @@ from services.kernel.words import BodyKind, ContactRole, FindingKind, Lane, Phas
 from services.runtime.clock import SystemClock
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics
 from services.runtime.migrate import migrate
+from tests import quick_yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "whsec_" + base64.b64encode(b"firenet test secret 0123456789ab").decode()
@@ -184,7 +184,7 @@ class Hook:
 
 @cache
 def _sample() -> dict[str, Any]:
-    raw: dict[str, Any] = yaml.safe_load((ROOT / "deploy/packs/sample-2026.yaml").read_text(encoding="utf-8"))
+    raw: dict[str, Any] = quick_yaml.read((ROOT / "deploy/packs/sample-2026.yaml").read_text(encoding="utf-8"))
     return raw
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import yaml
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from services.runtime.clock import SystemClock
+from tests import quick_yaml
 
 PACK = Path(__file__).resolve().parents[3] / "deploy" / "packs" / "sample-2026.yaml"
 PARTITIONS = 4
@@ -483,5 +483,5 @@ def _told_once(name_zh: str, name_en: str) -> dict[str, Any]:
 
 @cache
 def _pack() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(PACK.read_text(encoding="utf-8"))
+    found: dict[str, Any] = quick_yaml.read(PACK.read_text(encoding="utf-8"))
     return found

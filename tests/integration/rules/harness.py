@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import yaml
 from aiokafka import AIOKafkaConsumer
 
 from schemas import codec
@@ -29,6 +28,7 @@ from schemas.signal import Signal, SignalData, Tick, TickData, TickState
 from services.rules.app import Topics
 from services.runtime.kafka import BatchProducer, Record, TopicSpec, ensure_topics, partition_of
 from services.runtime.migrate import migrate
+from tests import quick_yaml
 
 PACK_FILE = Path(__file__).parents[3] / "deploy" / "packs" / "sample-2026.yaml"
 LISTED = date(2026, 1, 1)
@@ -93,7 +93,7 @@ def gateway_record(gateway_id: str, unit_id: str) -> GatewayRecord:
 
 
 def pack_record() -> PackRecord:
-    pack = Pack.model_validate(yaml.safe_load(PACK_FILE.read_text(encoding="utf-8")))
+    pack = Pack.model_validate(quick_yaml.read(PACK_FILE.read_text(encoding="utf-8")))
     return PackRecord(
         id=pack.pack_id, versions=(PackVersion(valid_from=pack.valid_from, recorded_at=RECORDED, pack=pack),)
     )

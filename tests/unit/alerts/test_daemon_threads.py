@@ -27,6 +27,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.thorough
 def test_a_plug_in_that_hangs_keeps_the_process_from_nothing() -> None:
     done = subprocess.run([sys.executable, "-c", HANGS], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == ["timeout"]

@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import yaml
 
 from schemas.pack import Pack
 from services.alerts.adapters.letter_writer import NAME_CHARACTERS, TemplateWriter
@@ -33,6 +32,7 @@ from services.alerts.domain.noise.digest import (
     may_group,
 )
 from services.kernel.words import Channel, Purpose, Recipient
+from tests import quick_yaml
 from tests.unit.alerts.build import RULES, address, at, case, event, step
 from tests.unit.alerts.harness import Harness
 
@@ -351,7 +351,7 @@ def test_steps_of_units_go_by_the_ladders_pace_and_what_waits_for_others_by_supe
     ids=["the interval", "no longer than the window", "as said", "said too long", "said: not at all"],
 )
 def test_pack_says_how_long_a_cause_may_show_itself(said: float | None, window_s: float, waits_s: float) -> None:
-    pack = Pack.model_validate(yaml.safe_load(PACK.read_text(encoding="utf-8")))
+    pack = Pack.model_validate(quick_yaml.read(PACK.read_text(encoding="utf-8")))
     assert pack.profiles[pack.default_profile].interval_s == 60
     cause = pack.common_cause.model_copy(update={"show_s": said, "window_s": window_s})
     rules = rules_of(pack.model_copy(update={"common_cause": cause}), expired=False)
@@ -359,7 +359,7 @@ def test_pack_says_how_long_a_cause_may_show_itself(said: float | None, window_s
 
 
 def test_pack_without_grouping_and_flapping_is_as_before() -> None:
-    pack = Pack.model_validate(yaml.safe_load(PACK.read_text(encoding="utf-8")))
+    pack = Pack.model_validate(quick_yaml.read(PACK.read_text(encoding="utf-8")))
     rules = rules_of(pack.model_copy(update={"grouping": None, "flapping": None}), expired=False)
     assert (rules.grouping, rules.flapping) == (None, None)
 

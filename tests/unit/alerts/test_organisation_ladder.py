@@ -3,6 +3,7 @@ paper it asks for, and what ends it (docs/domain/compliance.md 2.2)."""
 
 from dataclasses import replace
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ CLOSES = {
 }
 
 
+@cache
 def pack() -> Pack:
     return read_pack_text(PACK_FILE.read_text(encoding="utf-8"))[0]
 

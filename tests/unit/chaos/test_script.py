@@ -21,11 +21,13 @@ def story(seed: int, seconds: float = 120.0, calm_at: float | None = None) -> li
     return said + list(script.due(seconds))
 
 
+@pytest.mark.thorough
 def test_a_seed_says_the_same_again_and_another_something_else() -> None:
     assert story(1, 30) == story(1, 30)
     assert story(1, 30) != story(2, 30)
 
 
+@pytest.mark.thorough
 def test_messages_come_in_order_and_each_device_counts_over_its_lanes() -> None:
     said = [one for one in story(3) if not one.again]
     assert all(one.due_s <= other.due_s for one, other in pairwise(said))
@@ -36,6 +38,7 @@ def test_messages_come_in_order_and_each_device_counts_over_its_lanes() -> None:
             numbers[one.gateway] = one.body["seq"]
 
 
+@pytest.mark.thorough
 def test_everything_happens() -> None:
     said = story(4)
     assert any(one.again > 128 for one in said)
@@ -59,6 +62,7 @@ def test_a_device_that_boots_says_the_very_same_again() -> None:
     assert {clock for _, _, clock in fires} == {946_684_801.0}
 
 
+@pytest.mark.thorough
 def test_after_the_storm_there_are_heartbeats_only() -> None:
     late = [one for one in story(6, 60, calm_at=30) if one.due_s > 45]
     assert {one.body["kind"] for one in late if not one.again} <= {"heartbeat", "restore"}

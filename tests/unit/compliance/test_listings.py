@@ -6,7 +6,6 @@ from fractions import Fraction
 from random import Random
 
 import pytest
-import yaml
 
 from schemas.pack import Pack
 from services.compliance.adapters.packs import policies
@@ -17,6 +16,7 @@ from services.compliance.domain.scores import Score, evaluated
 from services.kernel.calendar import micros
 from services.kernel.ratio import Ratio
 from services.kernel.words import Dimension, ListingAct, ListingOutcome, ScoreGap
+from tests import quick_yaml
 from tests.unit.compliance.test_scores import LONG, cited, entry, month, only
 
 BY_LISTINGS = LONG.replace("points: 60, rate:", "points: 50, rate:").replace(
@@ -31,7 +31,7 @@ ASK, GRANT = ListingAct.ASK_EXTENSION, ListingAct.GRANT_EXTENSION
 
 
 def known(said: str = BY_LISTINGS) -> Policies:
-    return policies([Pack.model_validate(yaml.safe_load(said))])
+    return policies([Pack.model_validate(quick_yaml.read(said))])
 
 
 def on(day: str, hour: int = 0) -> int:
@@ -180,7 +180,7 @@ def test_one_pack_judges_listings_of_any_district_as_it_judges_units() -> None:
     for district in ("", "other"):
         assert score(listing(district=district)).span == (Fraction("0.9"), Fraction("0.9"))
     two = [BY_LISTINGS, BY_LISTINGS.replace("pack_id: ", "pack_id: x").replace("district: sample", "district: other")]
-    packs = policies([Pack.model_validate(yaml.safe_load(said)) for said in two])
+    packs = policies([Pack.model_validate(quick_yaml.read(said)) for said in two])
     figures = [cited(Ratio(1, 1), MARCH, "sample/T1"), cited(Ratio(1, 1), MARCH, "other/T1")]
     found = evaluated(packs, figures, [], listing(district="other"))
     counted = {each.body_id: len(each.marks[2].listings) for each in found if each.window == MARCH}

@@ -5,7 +5,6 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from services.kernel.calendar import SECOND, date_of, day_number, day_of, midnig
 from services.kernel.policy import Target
 from services.kernel.ratio import Ratio, Reason, Verdict
 from services.kernel.words import Period, Phase
+from tests import quick_yaml
 from tests.contract.compliance.scenario import PACK
 
 DAY = day_number(date(2026, 3, 11))
@@ -29,7 +29,7 @@ DAY = day_number(date(2026, 3, 11))
 
 def known() -> Policies:
     said = PACK + "\npublication: {findings: [day, month]}\n"
-    return policies([Pack.model_validate(yaml.safe_load(said))])
+    return policies([Pack.model_validate(quick_yaml.read(said))])
 
 
 POLICIES = known()

@@ -6,7 +6,6 @@ from fractions import Fraction
 from functools import cache
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from services.compliance.domain.scores import Cited, Entry, Score, evaluated
 from services.kernel.calendar import day_number, day_of
 from services.kernel.ratio import Ratio
 from services.kernel.words import NUMBER_OF, EvaluationList, Grade, Period, PublishedMetric, ScoreGap
+from tests import quick_yaml
 from tests.contract.compliance.scenario import PACK
 
 EVALUATION = """
@@ -43,7 +43,7 @@ LONG = (PACK + EVALUATION).replace("valid_to: '2026-12-31'", "valid_to: '2029-12
 
 @cache
 def known(said: str = LONG) -> Policies:
-    return policies([Pack.model_validate(yaml.safe_load(said))])
+    return policies([Pack.model_validate(quick_yaml.read(said))])
 
 
 def month(number: int, year: int = 2026) -> Window:
@@ -79,7 +79,7 @@ def test_a_pack_says_of_the_same_figures_as_compliance_that_they_are_published(m
     (bare,) = known().among("sample", *[day_of(month(3).start)] * 2)
     assert is_published(metric, bare) is (number is None)
     said = {} if number is None else {"publication": {number: "0.9" if number == "availability" else 60}}
-    (full,) = policies([Pack.model_validate(yaml.safe_load(LONG) | said)]).among(
+    (full,) = policies([Pack.model_validate(quick_yaml.read(LONG) | said)]).among(
         "sample", *[day_of(month(3).start)] * 2
     )
     assert is_published(metric, full)
@@ -180,7 +180,7 @@ def test_where_nothing_was_measured_what_a_person_entered_is_not_the_whole_score
 def test_what_was_entered_stands_when_another_district_gets_a_pack_and_for_its_own_district_alone() -> None:
     march = month(3)
     other = LONG.replace("district: sample", "district: zeta").replace("pack_id: ", "pack_id: zeta-")
-    both = policies([Pack.model_validate(yaml.safe_load(said)) for said in (LONG, other)])
+    both = policies([Pack.model_validate(quick_yaml.read(said)) for said in (LONG, other)])
     figures = [cited(Ratio(1, 1), march, town) for town in ("sample/T1", "sample/T2", "zeta/T1")]
     entries = [entry("20", march, "T1"), entry("10", march, "sample/T2", entry_id="S2")]
     entries.append(entry("5", march, "zeta/T1", entry_id="S3")._replace(district="zeta"))

@@ -94,6 +94,7 @@ def test_nothing_is_allowed_that_is_not_there(ours: Sets) -> None:
     ],
     ids=["a copy", "a copy as another enum", "a part", "a literal", "two words in common", "another set"],
 )
+@pytest.mark.thorough
 def test_a_planted_copy_is_found(ours: Sets, planted: str, found: bool) -> None:
     ((name, words),) = closed_sets("services.planted", planted)
     pairs = repeated({**ours, name: words})

@@ -5,13 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from pydantic import ValidationError
 
 from schemas.pack import Pack
 from services.kernel.words import Recipient
 from services.registry.adapters.pack_file import read_pack_text
 from services.registry.domain.routing import resolve
+from tests import quick_yaml
 from tests.unit.registry.builders import DAY, PACK_FILE, pack_text_with_acceptance, policy, unit
 
 # category: lead (None: nobody is named, STREET: the clause names the street), also told, confidence, source block
@@ -148,7 +148,7 @@ OF_THE_NEXT_RELEASE = {"acceptance"}
 
 @pytest.mark.parametrize("file", sorted(PACK_FILE.parent.glob("*.yaml")), ids=lambda file: file.stem)
 def test_no_shipped_pack_says_what_the_version_before_cannot_read(file: Path) -> None:
-    said = yaml.safe_load(file.read_text("utf-8"))
+    said = quick_yaml.read(file.read_text("utf-8"))
     tells = {who for ladder in said["ladders"].values() for step in ladder["steps"] for who in step["tells"]}
     assert not tells & OF_THE_NEXT_RELEASE
     assert "area_events" not in said
@@ -202,7 +202,7 @@ def test_the_duty_to_test_that_the_sample_pack_has_as_a_comment_is_one_when_it_i
     lines = rest.splitlines(keepends=True)
     many = next(number for number, line in enumerate(lines) if not line.startswith("#"))
     duty = "".join(line.removeprefix("# ") for line in lines[:many])
-    pack = Pack.model_validate(yaml.safe_load(f"{before}test_duty:\n{duty}{''.join(lines[many:])}"))
+    pack = Pack.model_validate(quick_yaml.read(f"{before}test_duty:\n{duty}{''.join(lines[many:])}"))
     assert [(each.scopes, each.every_s, each.buffer_s) for each in pack.test_duty] == [(("S1", "S2"), 1296000, 86400)]
     assert "test_overdue" in pack.ladders["test"].kinds
 
@@ -220,7 +220,7 @@ def test_what_the_sample_pack_says_of_runaway_components_as_a_comment_holds_when
 @pytest.mark.thorough
 @pytest.mark.parametrize("wrong", [{"scopes": ["S9"]}, {"categories": ["NOBODY"]}, {"every_s": 0}])
 def test_a_duty_to_test_of_what_the_pack_does_not_have_is_refused(wrong: dict[str, object]) -> None:
-    said = yaml.safe_load(PACK_FILE.read_text("utf-8"))
+    said = quick_yaml.read(PACK_FILE.read_text("utf-8"))
     said["test_duty"] = [{"every_s": 60, "clause": "c", **wrong}]
     with pytest.raises(ValidationError):
         Pack.model_validate(said)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from schemas.pack import Pack
 from services.registry.adapters.files import LocalFiles
@@ -13,6 +12,7 @@ from services.simulator.adapters.tables import write_tables
 from services.simulator.domain.district import BODIES, HERO, Devices, District
 from services.simulator.domain.names import TRADES
 from services.simulator.domain.seeded_random import SeededRandom
+from tests import quick_yaml
 from tests.fakes.clock import ManualClock
 from tests.fakes.registry import MemoryStore
 from tests.unit.registry.builders import PACK_FILE, T0
@@ -20,7 +20,7 @@ from tests.unit.registry.builders import PACK_FILE, T0
 
 @pytest.fixture(scope="module")
 def pack() -> Pack:
-    return Pack.model_validate(yaml.safe_load(PACK_FILE.read_text(encoding="utf-8")))
+    return Pack.model_validate(quick_yaml.read(PACK_FILE.read_text(encoding="utf-8")))
 
 
 def test_same_seed_gives_the_same_district() -> None:

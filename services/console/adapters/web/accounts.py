@@ -217,5 +217,5 @@ def account_routes(api: Api, own: AccountApi, pages: SignedInPages) -> APIRouter
     others.add_api_route("/{username}/link", own.link, methods=["POST"])
     others.add_api_route("/{username}/disable", own.disable, methods=["POST"])
     others.add_api_route("/{username}/sign-out", own.sign_out, methods=["POST"])
-    router.include_router(others)
+    router.routes.extend(others.routes)
     return router

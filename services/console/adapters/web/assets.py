@@ -2,7 +2,9 @@
 
 import gzip
 import mimetypes
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -45,6 +47,17 @@ def _asset(path: Path, tag: bytes) -> _Asset:
     return _Asset(plain, packed if smaller else None, headers(plain), headers(packed, (b"content-encoding", b"gzip")))
 
 
+@cache
+def _files(folder: Path, build: str) -> Mapping[str, _Asset]:
+    """Return the files of a build by their paths; a second site of the process has them as they were read first."""
+    tag = f'"{build}"'.encode()
+    return {
+        f"/static/{build}/{path.relative_to(folder).as_posix()}": _asset(path, tag)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
 class Assets:
     """ASGI layer before the application: answers GET and HEAD of a file of this build, and leaves all else to it.
 
@@ -54,11 +67,7 @@ class Assets:
     def __init__(self, folder: Path, build: str, app: ASGIApp) -> None:
         self.app = app
         self._tag = f'"{build}"'.encode()
-        self._files = {
-            f"/static/{build}/{path.relative_to(folder).as_posix()}": _asset(path, self._tag)
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
+        self._files = _files(folder, build)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         asset = self._files.get(scope["path"]) if scope["type"] == "http" else None

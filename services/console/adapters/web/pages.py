@@ -4,6 +4,7 @@ import contextlib
 import secrets
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -115,13 +116,6 @@ class Pages:
         self._mailbox_url = mailbox_url
         self._second_factor = second_factor
         self._provider = provider
-        self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(texts.TEMPLATES),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,  # else it asks the disk about each file of a page, each time
-        )
-        self._environment.filters["beijing"] = _beijing
 
     def render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         lang = _chosen(request.query_params.get("lang"), request.cookies.get("firenet_lang"), texts.LANGUAGES)
@@ -130,7 +124,8 @@ class Pages:
         def t(key: str) -> str:
             return self._catalogue[key][lang]
 
-        page = self._environment.get_template(template).render(
+        found = _environment().get_template(template)
+        page = found.render(
             t=t,
             lang=lang,
             theme=theme,
@@ -143,6 +138,19 @@ class Pages:
             **values,
         )
         return HTMLResponse(page, status_code=status)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    """One for all sites of a process, which thus compile each template once."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(texts.TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,  # else it asks the disk about each file of a page, each time
+    )
+    environment.filters["beijing"] = _beijing
+    return environment
 
 
 def wanted_page(text: str | None) -> str:

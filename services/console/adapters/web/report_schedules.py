@@ -96,7 +96,7 @@ def schedule_routes(api: SchedulesApi, pages: SignedInPages) -> APIRouter:
     ours.add_api_route("/contacts", api.contacts, methods=["GET"])
     ours.add_api_route("/{schedule_id}/recipients", api.choose, methods=["POST"])
     ours.add_api_route("/{schedule_id}/{act}", api.act, methods=["POST"])
-    router.include_router(ours)
+    router.routes.extend(ours.routes)
     return router
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -175,6 +175,12 @@ def build_site(
     """Return the guarded application."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     cookies = Cookies(options.https)
+
+    def take(router: APIRouter) -> None:
+        # `include_router` would work every handler's parameters out once more, at the first request: half a second of
+        # each start. With no prefix and no dependency to add, a router's own routes are what it would make.
+        app.router.routes.extend(router.routes)
+
     build = texts.build_id()
     pages = Pages(
         build, options.mailbox_url, second_factor=options.second_factor, provider=provider.name if provider else ""
@@ -197,9 +203,9 @@ def build_site(
         metrics=metrics,
         client_of=client_of,
     )
-    app.include_router(routes.router())
+    take(routes.router())
     if provider is not None:
-        app.include_router(ProviderPages(provider, routes, cookies, client_of).router())
+        take(ProviderPages(provider, routes, cookies, client_of).router())
     api = Api(
         authenticator=authenticator,
         live=live,
@@ -209,31 +215,31 @@ def build_site(
         clock=clock,
         metrics=metrics,
     )
-    app.include_router(parts_routes(options.parts_file))
-    app.include_router(case_work_routes(CaseWorkApi(api, read, commands, metrics)))
-    app.include_router(api_routes(api))
-    app.include_router(file_routes(api, read))
-    app.include_router(refusal_routes(RefusalApi(api, refusals, metrics)))
+    take(parts_routes(options.parts_file))
+    take(case_work_routes(CaseWorkApi(api, read, commands, metrics)))
+    take(api_routes(api))
+    take(file_routes(api, read))
+    take(refusal_routes(RefusalApi(api, refusals, metrics)))
     uploads = Uploads()
-    app.include_router(document_routes(DocumentsApi(api, documents, uploads, metrics)))
+    take(document_routes(DocumentsApi(api, documents, uploads, metrics)))
     link_pages = LinkPages(
         pages=pages, documents=links.documents, uploads=uploads, throttle=links.throttle, client_of=client_of
     )
-    app.include_router(link_routes(link_pages))
-    app.include_router(mail_routes(MailsApi(api, mails, metrics), signed_in))
-    app.include_router(listing_routes(ListingsApi(api, listings, read, uploads, metrics), signed_in))
-    app.include_router(history_routes(HistoryApi(api, histories, read)))
-    app.include_router(report_routes(ReportsApi(api, reports, read)))
-    app.include_router(schedule_routes(SchedulesApi(api, schedules, metrics), signed_in))
-    app.include_router(stop_routes(StopPages(pages, schedules, read, links.throttle, client_of)))
-    app.include_router(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
-    app.include_router(evaluation_routes(EvaluationApi(api, evaluation, read, commands, metrics), signed_in))
+    take(link_routes(link_pages))
+    take(mail_routes(MailsApi(api, mails, metrics), signed_in))
+    take(listing_routes(ListingsApi(api, listings, read, uploads, metrics), signed_in))
+    take(history_routes(HistoryApi(api, histories, read)))
+    take(report_routes(ReportsApi(api, reports, read)))
+    take(schedule_routes(SchedulesApi(api, schedules, metrics), signed_in))
+    take(stop_routes(StopPages(pages, schedules, read, links.throttle, client_of)))
+    take(adjustment_routes(AdjustmentApi(api, adjustments, metrics), signed_in))
+    take(evaluation_routes(EvaluationApi(api, evaluation, read, commands, metrics), signed_in))
     files = Uploads()
-    app.include_router(register_routes(RegisterApi(api, register, files, metrics), signed_in))
-    app.include_router(what_if_routes(WhatIfApi(api, what_ifs, files, metrics)))
-    app.include_router(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
-    app.include_router(system_routes(api, healths, signed_in))
-    app.include_router(map_routes(api, maps, signed_in, options.map_tiles, options.map_tiles_credit))
+    take(register_routes(RegisterApi(api, register, files, metrics), signed_in))
+    take(what_if_routes(WhatIfApi(api, what_ifs, files, metrics)))
+    take(account_routes(api, AccountApi(authenticator, accounts, cookies, metrics), signed_in))
+    take(system_routes(api, healths, signed_in))
+    take(map_routes(api, maps, signed_in, options.map_tiles, options.map_tiles_credit))
     answer_error = _handle_errors(app, pages)
 
     async def stopping(scope: Scope, receive: Receive, send: Send) -> None:
