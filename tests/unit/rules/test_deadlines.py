@@ -7,7 +7,7 @@ import pytest
 from services.kernel.words import Connection
 from services.rules.domain import supervision
 from services.rules.domain.effects import SIGNALS_TOPIC, Evidence
-from services.rules.domain.time.deadlines import Deadlines, Due, LinkDue, NeverConnectedDue, OverdueTest
+from services.rules.domain.time.deadlines import Deadlines, Due, LinkDue, NeverConnectedDue, OverdueTest, RepeatsDue
 from services.rules.domain.time.watch import Watch
 from services.rules.domain.unit.connection import Link
 from services.rules.domain.unit.registration import Registration
@@ -38,6 +38,8 @@ def said(due: Due) -> tuple[str, str, int]:
         return "never", due.unit.unit_id, due.at
     if isinstance(due, OverdueTest):
         return "test", due.unit.unit_id, due.at
+    if isinstance(due, RepeatsDue):
+        return "repeats", due.unit.unit_id, due.at
     return "facts", due.unit_id, due.at
 
 

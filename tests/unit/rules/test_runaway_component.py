@@ -86,11 +86,11 @@ def test_two_components_make_one_finding_that_changes_with_them() -> None:
     assert len({each.finding_id for each in told.findings(KIND)}) == 1
 
 
-@pytest.mark.parametrize("doubtful", ["redelivered", "again"])
-def test_what_may_be_an_older_message_once_more_counts_for_nothing(doubtful: str) -> None:
+@pytest.mark.parametrize("again", [True, False])
+def test_what_may_be_an_older_message_once_more_counts_for_nothing(again: bool) -> None:
     told = watched()
     for at in range(100, 200, 10):
-        told.signal(at, "fault", point="p", **{doubtful: True})
+        told.signal(at, "fault", point="p", again=again, redelivered=not again)
     assert runaway(told) == []
 
 
