@@ -16,7 +16,7 @@ from schemas.topics import SIGNALS, all_topics
 PAGE = Path(__file__).parents[1] / "docs" / "capacity.md"
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 INTERVAL_S = 60
-MOST_UNITS = 100_000_000
+MAX_UNITS = 100_000_000
 DAY_S = 86_400
 YEAR_DAYS = 365
 US = 1e-6
@@ -85,7 +85,7 @@ COSTS = (
 )  # fmt: skip
 
 USE = Assumed(0.5, "of a core", "how busy a process is at most: room for bursts, catching up and one that died")
-LEAST = Assumed(2, "processes", "of each service of which several may run")
+MIN = Assumed(2, "processes", "of each service of which several may run")
 REPLICAS = Assumed(3, "copies", "of every record, on as many Kafka brokers")
 BROKER_DISK = Assumed(20e12, "bytes", "disk of one Kafka broker, full to four fifths")
 FULL = Assumed(0.8, "of a disk", "how full it may become")
@@ -93,7 +93,7 @@ ON_WIRE = Assumed(350, "bytes a signal", "from a gateway: 290 of text, topic and
 BATCHES = Assumed(100, "batches a second", "from a process of ingest to a partition at most (`INGEST_BATCH_EVERY_MS`)")
 READERS = Assumed(2, "readers", "of the signals: rules and compliance")
 POSTGRES = Assumed(3.0, "times", "what rows take with indexes, the log of the database and room to clean up")
-ASSUMPTIONS = (USE, LEAST, REPLICAS, BROKER_DISK, FULL, ON_WIRE, BATCHES, READERS, POSTGRES)
+ASSUMPTIONS = (USE, MIN, REPLICAS, BROKER_DISK, FULL, ON_WIRE, BATCHES, READERS, POSTGRES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def plan(units: int, interval_s: int = INTERVAL_S, days: int | None = None) -> P
 
 
 def _processes(cores: float) -> int:
-    return max(int(LEAST.value), ceil(cores / USE.value))
+    return max(int(MIN.value), ceil(cores / USE.value))
 
 
 def size(value: float) -> str:
@@ -207,7 +207,7 @@ def rows(one: Plan) -> Iterator[tuple[str, str]]:
     yield "processes of ingest", str(one.ingest)
     yield "processes of rules", str(one.rules)
     yield "partitions of the signals", str(one.partitions)
-    yield "processes of alerts, alerts-fire, documents, console; each", str(int(LEAST.value))
+    yield "processes of alerts, alerts-fire, documents, console; each", str(int(MIN.value))
     yield "compliance, of one core", f"{one.archive_cores:.2f}"
     yield "MQTT brokers", str(one.mqtt_brokers)
     yield "Kafka brokers", str(one.kafka_brokers)
@@ -272,7 +272,7 @@ def _number(most: int) -> Callable[[str], int]:
 
 def main(arguments: Sequence[str], path: Path = PAGE) -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.capacity", description=__doc__)
-    parser.add_argument("--units", type=_number(MOST_UNITS))
+    parser.add_argument("--units", type=_number(MAX_UNITS))
     parser.add_argument("--interval", type=_number(DAY_S), default=INTERVAL_S, help="seconds between heartbeats")
     parser.add_argument("--days", type=_number(36_500), help="how long signals are kept; the topic file says it")
     parser.add_argument("--write", action="store_true", help="write docs/capacity.md")

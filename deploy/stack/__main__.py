@@ -31,7 +31,7 @@ from services.kernel.calendar import CHINA
 from services.runtime.clock import SystemClock
 
 DEMO_UNITS = 200
-LEAST_UNITS, MOST_UNITS = 50, 20_000
+MIN_UNITS, MAX_UNITS = 50, 20_000
 """The story needs units that a carrier can lose; one machine that also simulates them needs room."""
 DEMO_SEED = 2026
 DEMO_DEVICES = ["--gb26875-mqtt", "30", "--gb26875-tcp", "10"]
@@ -93,8 +93,8 @@ def told(lines: CentreLines, received: Received) -> None:
 def demo_units(environ: Mapping[str, str]) -> int:
     """Return how many units the demo's district has: UNITS, or 200. Raises ValueError."""
     text = environ.get("UNITS") or str(DEMO_UNITS)
-    if not text.isascii() or not text.isdigit() or not LEAST_UNITS <= int(text) <= MOST_UNITS:
-        raise ValueError(f"UNITS must be a number from {LEAST_UNITS} to {MOST_UNITS}, not {text!r}")
+    if not text.isascii() or not text.isdigit() or not MIN_UNITS <= int(text) <= MAX_UNITS:
+        raise ValueError(f"UNITS must be a number from {MIN_UNITS} to {MAX_UNITS}, not {text!r}")
     return int(text)
 
 

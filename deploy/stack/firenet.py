@@ -42,7 +42,7 @@ SENDING_S = 60.0
 
 SEVERAL = ("ingest", "rules", "alerts", "documents")
 """What may run several times, side by side. The archive has one writer, the page one address, the registry one API."""
-MOST_OF_EACH = 8
+MAX_OF_EACH = 8
 
 NEEDS = {
     "ingest": ("Kafka",),
@@ -123,8 +123,8 @@ def several_of(environ: Mapping[str, str]) -> dict[str, int]:
     found = {}
     for kind in SEVERAL:
         text = environ.get(kind.upper(), "") or "1"
-        if not text.isdecimal() or not 1 <= int(text) <= MOST_OF_EACH:
-            raise PartError(kind, f"{kind.upper()} is {text!r}; set it to a number from 1 to {MOST_OF_EACH}.")
+        if not text.isdecimal() or not 1 <= int(text) <= MAX_OF_EACH:
+            raise PartError(kind, f"{kind.upper()} is {text!r}; set it to a number from 1 to {MAX_OF_EACH}.")
         if int(text) > 1:
             found[kind] = int(text)
     return found

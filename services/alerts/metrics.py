@@ -6,7 +6,7 @@ from services.alerts.domain.audit.overview import Violation
 from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.lifecycle import Action
 from services.alerts.domain.delivery.attempts import NEVER_AGAIN, DeliveryState
-from services.alerts.domain.delivery.delivery_reports import REFUSED_AT_THE_DOOR, ReportFate
+from services.alerts.domain.delivery.delivery_reports import REFUSED_AT_THE_DOOR, ReportOutcome
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.domain.synthetic import RunOutcome
 from services.kernel.words import BY_TELEPHONE, AlarmState, Channel
@@ -225,7 +225,7 @@ class AlertsMetrics:
             self.task_failures.labels(task)
         for channel in BY_TELEPHONE:
             self.over_quota.labels(channel)
-            for fate in ReportFate:
+            for fate in ReportOutcome:
                 self.delivery_reports.labels(channel, fate)
         for fate in REFUSED_AT_THE_DOOR:
             self.delivery_reports.labels("none", fate)

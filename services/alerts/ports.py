@@ -18,7 +18,7 @@ from services.alerts.domain.case.work import Comment, Owner, Shelved, Verified, 
 from services.alerts.domain.delivery.attempts import Outcome, Verdict
 from services.alerts.domain.delivery.budgets import Quota
 from services.alerts.domain.delivery.consent import SendDecision
-from services.alerts.domain.delivery.delivery_reports import DeliveryReport, ReadReports, ReportFate, SentMessage
+from services.alerts.domain.delivery.delivery_reports import DeliveryReport, ReadReports, ReportOutcome, SentMessage
 from services.alerts.domain.delivery.destinations import Due
 from services.alerts.domain.delivery.documents import (
     Attached,
@@ -48,7 +48,7 @@ from services.alerts.domain.noise.digest import (
     WaitingNotice,
 )
 from services.alerts.domain.routing.contacts import Address, Telephones
-from services.alerts.domain.routing.recipients import AddressBook
+from services.alerts.domain.routing.recipients import ContactDirectory
 from services.alerts.domain.synthetic import Run, RunResult, Stage
 from services.kernel.words import AlarmCause, Channel, ClockKind, ListingAct, Purpose, Recipient, Verification
 
@@ -135,7 +135,7 @@ class Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseBook:
+class LockedCases:
     """The cases that a batch touches, locked until the transaction ends."""
 
     by_id: dict[CaseId, Case]
@@ -145,9 +145,9 @@ class CaseBook:
     @staticmethod
     def of(
         cases: Iterable[Case], keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]
-    ) -> "CaseBook":
+    ) -> "LockedCases":
         """Return the book of those `cases` that have one of the keys or ids; of closed ones of a key the last."""
-        book = CaseBook({}, {}, {})
+        book = LockedCases({}, {}, {})
         for case in cases:
             key = (case.subject, case.kind)
             if key not in keys and case.case_id not in case_ids:
@@ -175,7 +175,7 @@ class IntakeTransaction(Protocol):
         keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
-    ) -> tuple[set[str], CaseBook]:
+    ) -> tuple[set[str], LockedCases]:
         """Save the offset, remember the event ids, and return those not taken in before, with the book they touch.
 
         One round trip: the fire lane pays for each. Raises Fenced when somebody else owns the partition.
@@ -201,7 +201,7 @@ class IntakeTransaction(Protocol):
 class CaseTransaction(IntakeTransaction, Protocol):
     """One database transaction."""
 
-    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
+    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> LockedCases:
         """Return and lock the open and the last closed case of each key, and the cases of `case_ids`."""
         ...
 
@@ -556,7 +556,7 @@ class TakenReport:
     `first`: that was a first notice of a fire.
     """
 
-    fate: ReportFate
+    fate: ReportOutcome
     given_up: bool = False
     first: bool = False
 
@@ -603,7 +603,7 @@ class StreamUnavailable(Exception):
     """The cluster did not confirm."""
 
 
-class Directory(AddressBook, Protocol):
+class Directory(ContactDirectory, Protocol):
     """The registry as it stands on the day."""
 
     def rules(self, now: datetime, district: str) -> PackRules:

@@ -14,7 +14,6 @@ from services.console.adapters.documents_client import HttpDocuments
 from services.console.adapters.encode import JsonEncoder
 from services.console.adapters.kafka_orders import KafkaReplayOrders
 from services.console.adapters.listings_client import HttpListings
-from services.console.adapters.name_book import PostgresNameBook, initials_of
 from services.console.adapters.oidc import OidcProvider, ProviderOptions
 from services.console.adapters.one_time_codes import TotpCodes
 from services.console.adapters.postgres_accounts import PostgresAccounts
@@ -22,6 +21,7 @@ from services.console.adapters.postgres_adjustments import PostgresAdjustments
 from services.console.adapters.postgres_evaluation import PostgresEvaluation
 from services.console.adapters.postgres_health_samples import PostgresHealthSamples
 from services.console.adapters.postgres_history import PostgresHistory
+from services.console.adapters.postgres_names import PostgresNames, initials_of
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.postgres_refusals import PostgresRefusals
 from services.console.adapters.postgres_register import PostgresRegister
@@ -49,25 +49,25 @@ from services.console.domain.screens import NewScreen, Screen
 from services.console.domain.viewer import Viewer
 from services.console.metrics import Metrics, RateGauges, ReportMailMetrics
 from services.console.settings import ConsoleSettings
-from services.console.worker.accounts import AccountDesk, open_screen
-from services.console.worker.adjustments import AdjustmentDesk
+from services.console.worker.accounts import AccountUseCases, open_screen
+from services.console.worker.adjustments import AdjustmentUseCases
 from services.console.worker.authentication import Authenticator, LoginLimits
 from services.console.worker.district_map import MapService
-from services.console.worker.documents import DocumentDesk, LinkThrottle, MailDesk
-from services.console.worker.evaluation import EvaluationDesk
+from services.console.worker.documents import DocumentUseCases, LinkThrottle, MailUseCases
+from services.console.worker.evaluation import EvaluationUseCases
 from services.console.worker.history import HistoryService
-from services.console.worker.listings import ListingDesk
+from services.console.worker.listings import ListingUseCases
 from services.console.worker.live import LiveBounds, LiveHub
-from services.console.worker.names import NameKeeper
+from services.console.worker.names import NameIndexer
 from services.console.worker.provider_sign_in import ProviderSignIn
 from services.console.worker.rates import RateExport
 from services.console.worker.refusals import RefusalService
-from services.console.worker.register import RegisterDesk
-from services.console.worker.report_schedules import ReportMailer, ScheduleDesk
+from services.console.worker.register import RegisterUseCases
+from services.console.worker.report_schedules import ReportMailer, ScheduleUseCases
 from services.console.worker.reports import ReportService
 from services.console.worker.shared import SharedReads
 from services.console.worker.system_health import HealthSampler, SystemHealthService
-from services.console.worker.what_ifs import WhatIfDesk
+from services.console.worker.what_ifs import WhatIfUseCases
 from services.kernel.position import gcj02_of, wgs84_of
 from services.runtime.clock import Clock, SystemClock
 from services.runtime.consumer_metrics import ConsumerCollector
@@ -128,7 +128,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             http, str(settings.documents_url), settings.documents_token, settings.alerts_deadline_s
         )
         histories = PostgresHistory(pool)
-        book, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
+        refusals, orders = PostgresRefusals(pool), KafkaReplayOrders(settings.kafka_bootstrap)
         adjusting = HttpAdjustmentOrders(
             http, str(settings.registry_url), settings.registry_token, settings.registry_deadline_s
         )
@@ -157,28 +157,28 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             live=hub,
             read=SharedReads(read, clock),
             commands=commands,
-            refusals=RefusalService(book, orders, clock),
-            documents=DocumentDesk(documents),
-            mails=MailDesk(documents),
-            listings=ListingDesk(
+            refusals=RefusalService(refusals, orders, clock),
+            documents=DocumentUseCases(documents),
+            mails=MailUseCases(documents),
+            listings=ListingUseCases(
                 HttpListings(http, str(settings.alerts_url), settings.alerts_token, settings.alerts_deadline_s),
                 documents,
             ),
             links=LinkParts(documents, LinkThrottle(clock)),
             histories=HistoryService(histories),
             reports=ReportService(PostgresReports(pool), documents, clock),
-            schedules=ScheduleDesk(
+            schedules=ScheduleUseCases(
                 PostgresReportSchedules(pool),
                 histories,
                 RandomSecrets(),
                 clock,
                 sends=settings.smtp_host is not None,
             ),
-            adjustments=AdjustmentDesk(PostgresAdjustments(pool), adjusting, read, clock),
-            accounts=AccountDesk(accounts, passwords, RandomSecrets(), clock, codes, settings.oidc_issuer),
-            evaluation=EvaluationDesk(PostgresEvaluation(pool), adjusting, Circulars(documents, read), clock),
-            register=RegisterDesk(PostgresRegister(pool), registering),
-            what_ifs=WhatIfDesk(PostgresWhatIfs(pool), registering, clock),
+            adjustments=AdjustmentUseCases(PostgresAdjustments(pool), adjusting, read, clock),
+            accounts=AccountUseCases(accounts, passwords, RandomSecrets(), clock, codes, settings.oidc_issuer),
+            evaluation=EvaluationUseCases(PostgresEvaluation(pool), adjusting, Circulars(documents, read), clock),
+            register=RegisterUseCases(PostgresRegister(pool), registering),
+            what_ifs=WhatIfUseCases(PostgresWhatIfs(pool), registering, clock),
             provider=None
             if provider is None
             else ProviderParts(
@@ -212,7 +212,7 @@ async def _run(settings: ConsoleSettings, stop: Stop) -> None:
             return Readiness(fresh and pages.started, checks)
 
         status = StatusServer(settings.http_host, settings.status_port, readiness, registry)
-        names = NameKeeper(PostgresNameBook(pool), initials_of)
+        names = NameIndexer(PostgresNames(pool), initials_of)
         tasks = {
             "names": names.run(stop),
             "live": hub.run(stop),

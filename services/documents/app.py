@@ -26,7 +26,7 @@ from services.documents.worker.correspondence import CorrespondenceService
 from services.documents.worker.drafts import DraftService
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.late_files import LateFilesService
-from services.documents.worker.mail_intake import MailDesk, MailIntake
+from services.documents.worker.mail_intake import MailIntake, MailUseCases
 from services.documents.worker.numbers_told import NumbersWatch
 from services.documents.worker.publishing import PublishingService
 from services.runtime.clock import SystemClock
@@ -142,7 +142,7 @@ async def _run(settings: DocumentsSettings, stop: Stop) -> None:
         has_api = bool(settings.api_token.get_secret_value())
         documents_api = DocumentsApi(correspondences, correspondence, clock)
         mail_store = PostgresMails(pool)
-        mail_api = MailApi(mail_store, MailDesk(store=mail_store, clock=clock, wake=publishing.wake))
+        mail_api = MailApi(mail_store, MailUseCases(store=mail_store, clock=clock, wake=publishing.wake))
         reports = ReportApi(typesetter)
         circulars = CircularApi(issuing)
         api = build_api(settings.api_token, documents_api, reports, mail_api, circulars) if has_api else None
@@ -193,7 +193,7 @@ async def number(settings: DocumentsSettings, document_id: str, number_text: str
 
 
 @asynccontextmanager
-async def mail_desk(settings: DocumentsSettings) -> AsyncIterator[MailDesk]:
+async def mail_desk(settings: DocumentsSettings) -> AsyncIterator[MailUseCases]:
     """Yield what a person does with mails by. Raises StoreUnavailable."""
     async with open_pool(settings.database_dsn.get_secret_value(), "documents", 1, 1) as pool:
-        yield MailDesk(store=PostgresMails(pool), clock=SystemClock())
+        yield MailUseCases(store=PostgresMails(pool), clock=SystemClock())

@@ -11,7 +11,7 @@ from services.documents.domain.correspondence import Actor, Change, Corresponden
 from services.documents.domain.document import Document, File, Rendition
 from services.documents.domain.letter import Letter
 from services.documents.domain.mails import Mail, MailSort
-from services.documents.domain.numbering import Number, Series, ToldNumber
+from services.documents.domain.numbering import Number, ReportedNumber, Series
 from services.documents.domain.report import Report
 from services.documents.domain.request import Request
 from services.documents.domain.uploads import Upload
@@ -82,7 +82,7 @@ class IssuingTransaction(Protocol):
         """Take the next number of the series; others that want one wait until this transaction ends."""
         ...
 
-    async def told(self, document_id: str) -> ToldNumber | None:
+    async def told(self, document_id: str) -> ReportedNumber | None:
         """Return the number under which this document was told of before the database was put back; None of others."""
         ...
 
@@ -109,14 +109,14 @@ class DocumentStore(Protocol):
         ...
 
 
-class ToldNumbers(Protocol):
+class ReportedNumbers(Protocol):
     """Numbers that were told of and that the database may have forgotten."""
 
     async def newest_numbered(self) -> datetime:
         """Return when the newest document with a number was issued, the year 1970 without any."""
         ...
 
-    async def take_told(self, told: Sequence[ToldNumber]) -> int:
+    async def take_told(self, told: Sequence[ReportedNumber]) -> int:
         """Keep the numbers of documents that are not there; their series go on behind them. Return how many are new."""
         ...
 

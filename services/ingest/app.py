@@ -31,7 +31,7 @@ from services.ingest.domain.decide import Decode
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.exchanges import Exchanges
 from services.ingest.domain.gaps import GapWatch
-from services.ingest.domain.naming import MOST_SLOTS, Naming
+from services.ingest.domain.naming import MAX_SLOTS, Naming
 from services.ingest.domain.readiness import problems
 from services.ingest.domain.values import Format
 from services.ingest.domain.watermark import InstanceWatermark
@@ -309,7 +309,7 @@ class Process:
         self.metrics = Metrics(self.prometheus)
         shares = settings.mqtt_share_group != ""
         # Without a share group each name gets every message: then there is one, and whoever comes next stands by.
-        naming = Naming(new_token(), settings.instance, slots=MOST_SLOTS if shares else 1, adopts=shares)
+        naming = Naming(new_token(), settings.instance, slots=MAX_SLOTS if shares else 1, adopts=shares)
         host = f"{socket.gethostname()}, process {os.getpid()}"
         self.names = BrokerNames(broker_of(settings), settings.mqtt_share_group, naming, host, self.metrics, clock)
         self._ingest: Ingest | None = None

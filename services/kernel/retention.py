@@ -4,7 +4,7 @@ from datetime import datetime
 
 from services.kernel.calendar import date_of, day_number, day_of, micros, midnight, moment
 
-LEAST_DAYS = 366
+MIN_DAYS = 366
 """A year, also a leap year. docs/domain/gbt26875.md: the records of a centre are kept for a year."""
 BEGINNING = moment(0)
 CLOSES_WITHIN_DAYS = 60

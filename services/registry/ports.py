@@ -322,7 +322,7 @@ class Copies(Protocol):
         ...
 
 
-class ProposalDesk(Protocol):
+class ProposalUseCases(Protocol):
     """What people may do with proposals. Raises AdjustmentRefused, ProposalFaulty, StoreUnavailable."""
 
     async def preview(self, request: ProposalRequest) -> Preview: ...

@@ -29,7 +29,7 @@ from services.runtime.lifecycle import Stop, TaskDied
 from services.runtime.logging import get_logger
 from services.runtime.postgres import connect_arguments
 from services.runtime.queries import load_queries
-from services.runtime.settings import MOST_NAME, NamedSettings
+from services.runtime.settings import MAX_NAME, NamedSettings
 from services.runtime.status import Readiness, StatusServer, process_registry
 
 SQL = load_queries(Path(__file__).with_name("sql"))
@@ -88,7 +88,7 @@ def names_of(service: str, given: str) -> tuple[str, ...]:
     """Return the names that would do, the best first: the given one, or those of this host."""
     if given:
         return (given,)
-    first = f"{service}-{socket.gethostname()}"[: MOST_NAME - 3]
+    first = f"{service}-{socket.gethostname()}"[: MAX_NAME - 3]
     return (first, *(f"{first}-{number}" for number in range(2, NAMES_OF_A_HOST + 1)))
 
 

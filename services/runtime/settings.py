@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.kernel.retention import LEAST_DAYS
+from services.kernel.retention import MIN_DAYS
 
 
 class ServiceSettings(BaseSettings):
@@ -58,7 +58,7 @@ SecretKeys = Annotated[SecretStr, AfterValidator(_no_guesses)]
 """A setting for `keys_of`."""
 
 
-MOST_NAME = 64
+MAX_NAME = 64
 """Characters of the name of a process."""
 
 
@@ -67,7 +67,7 @@ class NamedSettings(ServiceSettings):
 
     instance: str = Field(
         default="",
-        pattern=rf"^([A-Za-z0-9][A-Za-z0-9_.-]{{0,{MOST_NAME - 1}}})?$",
+        pattern=rf"^([A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_NAME - 1}}})?$",
         description="name of this process among all of its service. Empty: the service and the host, with `-2`, `-3` "
         ".. behind it while another process holds that. A name in use is waited for",
     )
@@ -81,14 +81,14 @@ class KeepingSettings(NamedSettings):
         le=36_500,
         validation_alias="FIRENET_KEEP_DAYS",
         description="how long alarms, states and closed cases are kept, days; what figures came from goes by whole "
-        f"years, so up to a year later. At least {LEAST_DAYS}",
+        f"years, so up to a year later. At least {MIN_DAYS}",
     )
 
     @field_validator("keep_days")
     @classmethod
     def a_year(cls, value: int) -> int:
-        if value < LEAST_DAYS:
-            raise ValueError(f"alarms and states are kept for a year: give {LEAST_DAYS} days or more, not {value}")
+        if value < MIN_DAYS:
+            raise ValueError(f"alarms and states are kept for a year: give {MIN_DAYS} days or more, not {value}")
         return value
 
 

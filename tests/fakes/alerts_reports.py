@@ -8,7 +8,7 @@ from services.alerts.domain.delivery.attempts import DeliveryState
 from services.alerts.domain.delivery.delivery_reports import (
     ASKED_LAST,
     DeliveryReport,
-    ReportFate,
+    ReportOutcome,
     SentMessage,
     next_question,
     same_number,
@@ -30,10 +30,10 @@ class MemoryDeliveryReports:
     ) -> Sequence[TakenReport]:
         message = self._store.tables.messages.get((channel, report.message_id))
         if message is None:
-            return [TakenReport(ReportFate.UNKNOWN)]
+            return [TakenReport(ReportOutcome.UNKNOWN)]
         address = self._store.tables.notices[message.notice_id].notice.to.address
         if not same_number(number_of(address), report.number):
-            return [TakenReport(ReportFate.OTHER_NUMBER)]
+            return [TakenReport(ReportOutcome.OTHER_NUMBER)]
         message.ask_at = None
         return [self._take(channel, report, proof, now, after_failure) for proof in report.proofs]
 
@@ -42,10 +42,10 @@ class MemoryDeliveryReports:
     ) -> TakenReport:
         tables, key = self._store.tables, (channel, report.message_id, proof)
         if key in tables.reports:
-            return TakenReport(ReportFate.REPEATED)
+            return TakenReport(ReportOutcome.REPEATED)
         tables.reports[key] = report
         row = tables.notices[tables.messages[channel, report.message_id].notice_id]
-        case, fate = tables.cases[row.notice.case_id], ReportFate(str(proof))
+        case, fate = tables.cases[row.notice.case_id], ReportOutcome(str(proof))
         tables.audit.append(AuditEntry(now, "alerts", f"notice_reported_{proof}", case.case_id, {"code": report.code}))
         copies = [one for one, each in tables.messages.items() if each.notice_id == row.notice.notice_id]
         pressed = any((*one, Proof.ACKNOWLEDGED) in tables.reports for one in copies)

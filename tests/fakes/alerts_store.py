@@ -44,7 +44,7 @@ from services.alerts.domain.noise.digest import (
     letter_of,
 )
 from services.alerts.domain.routing.contacts import Address
-from services.alerts.ports import CaseBook, Changes, ClaimRequest, PartitionClaim, Ready, Refused, Retell
+from services.alerts.ports import Changes, ClaimRequest, LockedCases, PartitionClaim, Ready, Refused, Retell
 from services.kernel.words import Channel, ClockKind, ListingAct, ListingState, Proof, Purpose
 
 
@@ -144,7 +144,7 @@ class MemoryTransaction:
         keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
-    ) -> tuple[set[str], CaseBook]:
+    ) -> tuple[set[str], LockedCases]:
         epoch, _ = self._t.offsets.get((claim.topic, claim.partition), (0, 0))
         if epoch != claim.epoch:
             raise Fenced("another owner")
@@ -154,8 +154,8 @@ class MemoryTransaction:
         fresh = fresh_among(event_ids, new)
         return fresh, await self.book(keys, case_ids)
 
-    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
-        return CaseBook.of(self._t.cases.values(), keys, case_ids)
+    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> LockedCases:
+        return LockedCases.of(self._t.cases.values(), keys, case_ids)
 
     async def due(self, now: datetime, limit: int, kind: ClockKind = ClockKind.STEP) -> list[Case]:
         clocks = [(case.clocks.running.get(kind), case) for case in self._t.cases.values() if case.is_open]

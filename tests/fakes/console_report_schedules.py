@@ -62,7 +62,7 @@ class _Mail:
 
 @dataclass
 class FakeReportSchedules:
-    """Implements `ScheduleBook` and `ReportOutbox`. `closed` is what compliance has published."""
+    """Implements `ScheduleRepository` and `ReportOutbox`. `closed` is what compliance has published."""
 
     known: list[ReportContact] = field(default_factory=list)
     closed: dict[tuple[Subject, Period], list[ClosedPeriod]] = field(default_factory=dict)

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from services.console.domain.errors import NotFound, WhatIfRunning, WhatIfsWaiting
-from services.console.domain.what_if import KEPT, LISTED, MOST_OPEN, TAKEN_WITHIN, NewWhatIf, WhatIfRow
+from services.console.domain.what_if import KEPT, LISTED, MAX_OPEN, TAKEN_WITHIN, NewWhatIf, WhatIfRow
 
 OPEN = ("waiting", "running")
 
 
 @dataclass
 class FakeWhatIfs:
-    """Implements ports.WhatIfBook."""
+    """Implements ports.WhatIfRepository."""
 
     kept: list[WhatIfRow] = field(default_factory=list)
     answers: dict[int, tuple[str, str, Mapping[str, Any] | None]] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class FakeWhatIfs:
         waiting = [row for row in (self._now(each, now) for each in self.kept) if row.state in OPEN]
         if any(row.asked_by == by for row in waiting):
             raise WhatIfRunning
-        if len(waiting) >= MOST_OPEN:
+        if len(waiting) >= MAX_OPEN:
             raise WhatIfsWaiting
         self.numbers += 1
         self.kept.append(WhatIfRow(self.numbers, new.kind, new.first, new.source, by, now, "waiting", ""))

@@ -14,7 +14,7 @@ from services.documents.domain.document import Document, File, Rendition, langua
 from services.documents.domain.errors import Fenced, FilesUnavailable
 from services.documents.domain.letter import Block, BlockKind, Head, Letter, Sheet
 from services.documents.domain.mails import Mail, MailSort
-from services.documents.domain.numbering import Number, Series, ToldNumber
+from services.documents.domain.numbering import Number, ReportedNumber, Series
 from services.documents.domain.reasons import FilesMissing
 from services.documents.domain.report import Report
 from services.documents.domain.request import Request
@@ -38,7 +38,7 @@ class Tables:
     series: dict[Series, int] = field(default_factory=dict)
     offsets: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
     published: set[str] = field(default_factory=set)
-    told: dict[str, ToldNumber] = field(default_factory=dict)
+    told: dict[str, ReportedNumber] = field(default_factory=dict)
 
     def copied(self) -> "Tables":
         return Tables(dict(self.documents), dict(self.series), dict(self.offsets), set(self.published), dict(self.told))
@@ -70,7 +70,7 @@ class MemoryTransaction:
         self.tables.series[series] = self.tables.series.get(series, 0) + 1
         return Number(series, self.tables.series[series])
 
-    async def told(self, document_id: str) -> ToldNumber | None:
+    async def told(self, document_id: str) -> ReportedNumber | None:
         return self.tables.told.get(document_id)
 
     async def add(self, document: Document) -> None:
@@ -109,7 +109,7 @@ class MemoryDocuments:
         numbered = [one.issued_at for one in self.tables.documents.values() if one.number is not None]
         return max(numbered, default=datetime.fromtimestamp(0, UTC))
 
-    async def take_told(self, told: Sequence[ToldNumber]) -> int:
+    async def take_told(self, told: Sequence[ReportedNumber]) -> int:
         kept = self.tables.documents.keys() | self.tables.told.keys()
         news = [one for one in told if one.document_id not in kept]
         for one in news:

@@ -18,7 +18,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-MOST_BYTES = 512 * 1024 * 1024
+MAX_BYTES = 512 * 1024 * 1024
 """A bundle unpacks to no more than this: it comes from outside."""
 MANIFEST = "manifest.json"
 
@@ -27,7 +27,7 @@ def check(path: Path | str) -> list[str]:
     """Return what is wrong with the bundle at `path`, an empty list when it holds."""
     try:
         with zipfile.ZipFile(path) as bundle:
-            if sum(one.file_size for one in bundle.infolist()) > MOST_BYTES:
+            if sum(one.file_size for one in bundle.infolist()) > MAX_BYTES:
                 return ["the bundle unpacks to more than 512 MiB"]
             names = bundle.namelist()
             files = {name: bundle.read(name) for name in names}

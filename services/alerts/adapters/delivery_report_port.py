@@ -19,7 +19,7 @@ from services.alerts.domain.delivery.delivery_reports import (
     REPORT_PROFILES,
     Admission,
     ReadReports,
-    ReportFate,
+    ReportOutcome,
     reports_of,
 )
 from services.alerts.domain.delivery.telephony import Gateway
@@ -70,25 +70,25 @@ class DeliveryReportPort:
         channel = next((one for one in self._gateways if one == request.path_params["channel"]), None)
         gateway = None if channel is None else self._gateways[channel]
         if channel is None or gateway is None:
-            return self._refused(ReportFate.FORGED, 404)
+            return self._refused(ReportOutcome.FORGED, 404)
         profile = REPORT_PROFILES[channel, gateway.provider]
         in_url = profile.admission is Admission.KEY_IN_URL
         key = request.path_params.get("key", "")
         if (in_url and not _same(key, gateway.reports.key)) or (not in_url and (key or not self._is_near(request))):
-            return self._refused(ReportFate.FORGED, 404)
+            return self._refused(ReportOutcome.FORGED, 404)
         if self._waiting[channel] >= WAITING:
-            return self._refused(ReportFate.TOO_MANY, 429)
+            return self._refused(ReportOutcome.TOO_MANY, 429)
         self._waiting[channel] += 1
         try:
             body = await _body(request)
             if body is None:
-                return self._refused(ReportFate.TOO_LARGE, 413 if in_url else 404)
+                return self._refused(ReportOutcome.TOO_LARGE, 413 if in_url else 404)
             if not in_url and not _is_signed(request, gateway.reports.key, body):
-                return self._refused(ReportFate.FORGED, 404)
+                return self._refused(ReportOutcome.FORGED, 404)
             async with self._free:
                 all_taken = await self._intake.take(channel, reports_of(profile, body, gateway.reports.acknowledge_key))
         except (TimeoutError, ClientDisconnect):
-            return self._refused(ReportFate.UNREADABLE, 408 if in_url else 404)
+            return self._refused(ReportOutcome.UNREADABLE, 408 if in_url else 404)
         except (StoreUnavailable, Conflict):
             all_taken = False
         finally:
@@ -102,7 +102,7 @@ class DeliveryReportPort:
             return False
         return abs(self._clock.now().timestamp() - int(timestamp)) <= LATE_S
 
-    def _refused(self, fate: ReportFate, status: int) -> Response:
+    def _refused(self, fate: ReportOutcome, status: int) -> Response:
         self._metrics.delivery_reports.labels("none", fate).inc()
         return Response(status_code=status)
 

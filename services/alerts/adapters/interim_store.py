@@ -14,7 +14,7 @@ from services.alerts.domain.case.kinds import CaseKind
 from services.alerts.domain.case.subject import Subject
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.routing.contacts import Address
-from services.alerts.ports import CaseBook, Changes, PartitionClaim, Retell
+from services.alerts.ports import Changes, LockedCases, PartitionClaim, Retell
 
 MAX_CASES = 5_000
 MAX_SEEN = 50_000
@@ -38,9 +38,9 @@ class _Transaction:
         keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
-    ) -> tuple[set[str], CaseBook]:
+    ) -> tuple[set[str], LockedCases]:
         self.fresh = {event_id for event_id in event_ids if event_id not in self._store.seen}
-        return self.fresh, CaseBook.of(self._store.cases.values(), keys, case_ids)
+        return self.fresh, LockedCases.of(self._store.cases.values(), keys, case_ids)
 
     async def case_at(self, subject: Subject, kind: CaseKind, at: datetime) -> Case | None:
         return begun_last(self._store.cases.values(), subject, kind, at)

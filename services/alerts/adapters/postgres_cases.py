@@ -43,7 +43,7 @@ from services.alerts.domain.ids import CaseId, NoticeId, RequestId
 from services.alerts.domain.listing.listing import Listing, ListingId
 from services.alerts.domain.noise.common_cause import Candidate, Members
 from services.alerts.domain.routing.contacts import Address
-from services.alerts.ports import CaseBook, CaseTransaction, Changes, PartitionClaim
+from services.alerts.ports import CaseTransaction, Changes, LockedCases, PartitionClaim
 from services.kernel.words import Channel, ClockKind
 from services.runtime.partitions import PartitionTable
 from services.runtime.postgres import AWAY, AdvisoryLock, Connection, Pool
@@ -105,7 +105,7 @@ class PostgresCaseTransaction:
         keys: Collection[tuple[Subject, CaseKind]],
         case_ids: Collection[CaseId],
         now: datetime,
-    ) -> tuple[set[str], CaseBook]:
+    ) -> tuple[set[str], LockedCases]:
         connection = self._connection
         async with connection.pipeline(), connection.cursor(row_factory=dict_row) as cursor:
             done = await PARTITIONS.advance(connection, claim.topic, claim.partition, claim.epoch, next_offset)
@@ -121,7 +121,7 @@ class PostgresCaseTransaction:
             raise Fenced(f"{claim.topic}[{claim.partition}] has another owner")
         return fresh, _book_of(rows)
 
-    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> CaseBook:
+    async def book(self, keys: Collection[tuple[Subject, CaseKind]], case_ids: Collection[CaseId]) -> LockedCases:
         async with self._connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(SQL["book"], _book_parameters(keys, case_ids))
             rows = await cursor.fetchall()
@@ -356,8 +356,8 @@ def _book_parameters(
     )
 
 
-def _book_of(rows: Sequence[dict[str, Any]]) -> CaseBook:
-    book = CaseBook({}, {}, {})
+def _book_of(rows: Sequence[dict[str, Any]]) -> LockedCases:
+    book = LockedCases({}, {}, {})
     for row in rows:
         case = case_of(row)
         book.by_id[case.case_id] = case

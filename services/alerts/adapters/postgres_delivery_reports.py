@@ -15,7 +15,7 @@ from services.alerts.domain.delivery.attempts import DeliveryState, Verdict
 from services.alerts.domain.delivery.delivery_reports import (
     ASKED_LAST,
     DeliveryReport,
-    ReportFate,
+    ReportOutcome,
     SentMessage,
     next_question,
     proven_at,
@@ -42,7 +42,7 @@ class PostgresDeliveryReports:
             await cursor.execute(SQL["reported_message"], key)
             message = await cursor.fetchone()
             if message is None:
-                return [TakenReport(ReportFate.UNKNOWN)]
+                return [TakenReport(ReportOutcome.UNKNOWN)]
             await cursor.execute(SQL["reported_case"], (message["notice_id"],))
             await cursor.execute(SQL["reported_notice"], (message["notice_id"],))
             notice = await cursor.fetchone()
@@ -50,19 +50,19 @@ class PostgresDeliveryReports:
                 await cursor.execute(SQL["reported_digest"], (message["notice_id"],))
             told = notice or await cursor.fetchone()
             if told is None:
-                return [TakenReport(ReportFate.UNKNOWN)]
+                return [TakenReport(ReportOutcome.UNKNOWN)]
             if not same_number(number_of(told["address"]), report.number):
-                return [TakenReport(ReportFate.OTHER_NUMBER)]
+                return [TakenReport(ReportOutcome.OTHER_NUMBER)]
             at = proven_at(report, message["sent_at"], now)
             taken = []
             for proof in report.proofs:
                 values = (*key, str(proof), report.code, at, now)
                 if (await connection.execute(SQL["insert_delivery_report"], values)).rowcount != 1:
-                    taken.append(TakenReport(ReportFate.REPEATED))
+                    taken.append(TakenReport(ReportOutcome.REPEATED))
                     continue
                 taken.append(await _follow(connection, notice, report, proof, now, after_failure))
             await connection.execute(SQL["ask_no_more"], key)
-            if any(one.fate is not ReportFate.REPEATED for one in taken):
+            if any(one.fate is not ReportOutcome.REPEATED for one in taken):
                 await connection.execute(SQL["notify"], (LIVE_CHANNEL, "cases"))
             return taken
 
@@ -89,7 +89,7 @@ async def _follow(
     now: datetime,
     after_failure: AfterFailure,
 ) -> TakenReport:
-    fate = ReportFate(str(proof))
+    fate = ReportOutcome(str(proof))
     if row is None:
         return TakenReport(fate)
     case = case_of(row)

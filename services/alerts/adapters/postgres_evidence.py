@@ -8,7 +8,7 @@ from psycopg.rows import dict_row
 from services.alerts.adapters.postgres_audit import link_of
 from services.alerts.adapters.postgres_cases import transaction_on
 from services.alerts.adapters.statements import SQL
-from services.alerts.domain.audit.bundle import MOST_LINKS, CaseRecord, ChainPart, NoBundle, part_of
+from services.alerts.domain.audit.bundle import MAX_LINKS, CaseRecord, ChainPart, NoBundle, part_of
 from services.alerts.domain.ids import CaseId
 from services.runtime.postgres import Connection, Pool
 
@@ -50,8 +50,8 @@ async def _part(connection: Connection, case_id: CaseId) -> ChainPart:
     first, last = bounds
     if first is None:
         return part_of([], case_id)
-    if last - first >= MOST_LINKS:
-        raise NoBundle(f"between the first and the last entry of this case lie more than {MOST_LINKS} of others")
+    if last - first >= MAX_LINKS:
+        raise NoBundle(f"between the first and the last entry of this case lie more than {MAX_LINKS} of others")
     cursor = await connection.execute(SQL["links"], (first - 1, last - first + 1))
     return part_of([link_of(row) for row in await cursor.fetchall()], case_id)
 

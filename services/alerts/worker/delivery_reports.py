@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from services.alerts.domain.delivery.attempts import DeliveryState
-from services.alerts.domain.delivery.delivery_reports import ReadReports, ReportFate, after_failure
+from services.alerts.domain.delivery.delivery_reports import ReadReports, ReportOutcome, after_failure
 from services.alerts.domain.delivery.reasons import Reason
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.ports import DeliveryReports, ReportQuery
@@ -30,13 +30,13 @@ class DeliveryReportIntake:
         Conflict.
         """
         count = self._metrics.delivery_reports
-        count.labels(channel, ReportFate.UNREADABLE).inc(read.unreadable)
+        count.labels(channel, ReportOutcome.UNREADABLE).inc(read.unreadable)
         all_taken = not read.left
         for report in read.reports:
             now = self._clock.now()
             for taken in await self._store.take(channel, report, now, partial(after_failure, now=now)):
                 count.labels(channel, taken.fate).inc()
-                all_taken = all_taken and taken.fate is not ReportFate.UNKNOWN
+                all_taken = all_taken and taken.fate is not ReportOutcome.UNKNOWN
                 if taken.given_up:
                     reason = report.reason or Reason.NOT_DELIVERED
                     self._metrics.attempts.labels(channel, DeliveryState.DEAD, reason).inc()

@@ -22,7 +22,7 @@ from services.kernel.calendar import CHINA, midnight, moment, period_days
 from services.kernel.words import Period
 from services.runtime.clock import Clock
 
-MOST_TEXT = 150
+MAX_TEXT = 150
 """Characters: it is cited in a paper, whose facts have room for 200."""
 
 
@@ -44,7 +44,7 @@ class GraveResults:
             return Reply.NOT_FOUND
         first, after = period_days(Period.DAY, now.astimezone(CHINA).date())
         said = Close(
-            Period.DAY, moment(midnight(first)), moment(midnight(after)), GRAVE_RESULT, "", text[:MOST_TEXT], "", 1
+            Period.DAY, moment(midnight(first)), moment(midnight(after)), GRAVE_RESULT, "", text[:MAX_TEXT], "", 1
         )
         finding_id = digest(16, GRAVE_RESULT, body_id, now.isoformat())
         event = Event(

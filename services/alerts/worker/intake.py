@@ -16,7 +16,7 @@ from services.alerts.domain.escalation.ladder import awaited, reached
 from services.alerts.domain.escalation.pack_rules import WITHOUT_PACK
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.metrics import AlertsMetrics
-from services.alerts.ports import CaseBook, Changes, Directory, IntakeStore, IntakeTransaction, PartitionClaim
+from services.alerts.ports import Changes, Directory, IntakeStore, IntakeTransaction, LockedCases, PartitionClaim
 from services.alerts.worker.fire_priority import FirePriority
 from services.alerts.worker.handover import Handover
 from services.alerts.worker.notice_composer import NoticeComposer, cancel_waiting
@@ -150,7 +150,7 @@ class CaseIntake:
                 await self._fire_priority.give_way()
         await self._all_clears(transaction, batch)
 
-    async def _take_event(self, transaction: IntakeTransaction, book: CaseBook, event: Event, batch: _Batch) -> None:
+    async def _take_event(self, transaction: IntakeTransaction, book: LockedCases, event: Event, batch: _Batch) -> None:
         now = self._clock.now()
         key = (event.subject, event.kind)
         known = Known(
@@ -220,7 +220,7 @@ class CaseIntake:
             self._composer.all_clear(batch.changes, case, list(reached), now, event)
 
 
-def _keep(book: CaseBook, key: tuple[Subject, CaseKind], case: Case) -> None:
+def _keep(book: LockedCases, key: tuple[Subject, CaseKind], case: Case) -> None:
     book.by_id[case.case_id] = case
     if case.is_open:
         book.open[key] = case

@@ -21,7 +21,7 @@ from services.kernel.words import Channel, Purpose
 from services.runtime.clock import Clock
 from services.runtime.logging import get_logger
 
-MOST_WAITING = 64
+MAX_WAITING = 64
 LOOK_EVERY_S = 1.0
 FIRST_AFTER_S = 120.0
 """A process sends none before: while everything starts, or is upgraded one by one, none would arrive."""
@@ -73,7 +73,7 @@ class SyntheticAlarms:
         run_id = run_id_of(event, self._key)
         if run_id is None:
             return False
-        if len(self._waiting) < MOST_WAITING:
+        if len(self._waiting) < MAX_WAITING:
             self._waiting.append((stage, run_id, event))
             self._wake()
         else:

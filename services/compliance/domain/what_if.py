@@ -23,7 +23,7 @@ LISTED = 200
 
 LEASE, TAKEN_WITHIN, KEPT = timedelta(minutes=2), timedelta(days=1), timedelta(days=30)
 """How long a process that says nothing has a question; how old one may be that nobody took; how long it is kept."""
-MOST_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 
 
 class Unanswered(StrEnum):

@@ -17,7 +17,7 @@ from services.compliance.domain.revision import published_fields
 from services.compliance.domain.tally import Counting, UnitHistory
 from services.compliance.domain.unit_day import checks_by_unit, faults_of, unit_days
 from services.compliance.domain.what_if import (
-    MOST_ATTEMPTS,
+    MAX_ATTEMPTS,
     Membership,
     NotAnswered,
     Said,
@@ -150,7 +150,7 @@ class WhatIfs:
 
     async def _answer(self, taken: TakenWhatIf, stop: StopSignal | None) -> dict[str, Any]:
         asked = await self._store.question(taken)
-        if asked is None or taken.attempt > MOST_ATTEMPTS:
+        if asked is None or taken.attempt > MAX_ATTEMPTS:
             raise NotAnswered(Unanswered.INTERRUPTED)
         position = await self._facts.position()
         if position is None:

@@ -1,4 +1,4 @@
-"""`AdjustmentBook` on the tables of the registry. Reads only."""
+"""`AdjustmentRepository` on the tables of the registry. Reads only."""
 
 from collections.abc import Sequence
 from datetime import datetime

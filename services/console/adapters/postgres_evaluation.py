@@ -1,4 +1,4 @@
-"""`ScoreBook` on the tables of compliance. Reads only."""
+"""`ScoreRepository` on the tables of compliance. Reads only."""
 
 from collections.abc import Sequence
 from datetime import datetime, time
@@ -15,9 +15,9 @@ from services.kernel.calendar import CHINA
 from services.kernel.words import FileKind, Language, Period
 from services.runtime.postgres import Pool
 
-MOST_PERIODS = 100
-MOST_CIRCULARS = 20
-MOST_WAITING = 200
+MAX_PERIODS = 100
+MAX_CIRCULARS = 20
+MAX_WAITING = 200
 
 
 class PostgresEvaluation:
@@ -28,7 +28,7 @@ class PostgresEvaluation:
         self._deadline_s = deadline_s
 
     async def periods(self, slice_: Slice) -> Sequence[ScoredPeriod]:
-        found = await self._all(SQL["scored_periods"], slice_, most=MOST_PERIODS)
+        found = await self._all(SQL["scored_periods"], slice_, most=MAX_PERIODS)
         return [ScoredPeriod(Period(kind), first) for kind, first in found]
 
     async def scores(self, slice_: Slice, period: ScoredPeriod) -> Sequence[ScoreRow]:
@@ -37,13 +37,13 @@ class PostgresEvaluation:
         return [ScoreRow(*row) for row in found]
 
     async def waiting(self) -> Sequence[WaitingPoints]:
-        return [WaitingPoints(*row) for row in await self._all(SQL["waiting_points"], WHOLE, most=MOST_WAITING)]
+        return [WaitingPoints(*row) for row in await self._all(SQL["waiting_points"], WHOLE, most=MAX_WAITING)]
 
     async def circulars(self, period: ScoredPeriod) -> Sequence[CircularRow]:
         begins = datetime.combine(period.first, time(), CHINA)
         found = await self._all(SQL["schemes_of_period"], WHOLE, kind=period.kind.value, begins=begins)
         cases = cases_of((ScoredScheme(*row) for row in found), period)
-        rows = await self._all(SQL["circulars"], WHOLE, cases=list(cases), most=MOST_CIRCULARS)
+        rows = await self._all(SQL["circulars"], WHOLE, cases=list(cases), most=MAX_CIRCULARS)
         return [
             CircularRow(row[0], scheme.scheme_id, scheme.district, *row[2:]) for row in rows for scheme in cases[row[1]]
         ]

@@ -1,4 +1,4 @@
-"""`RefusalBook` on console.refusals; what stands there is written by `refusal_copy.py`."""
+"""`RefusalRepository` on console.refusals; what stands there is written by `refusal_copy.py`."""
 
 from collections.abc import Sequence
 from datetime import datetime

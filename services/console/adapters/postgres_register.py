@@ -1,4 +1,4 @@
-"""`RegisterBook` on the tables of the registry. Reads only."""
+"""`RegisterRepository` on the tables of the registry. Reads only."""
 
 from collections.abc import Sequence
 from typing import Any

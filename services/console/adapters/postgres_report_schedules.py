@@ -1,4 +1,4 @@
-"""`ScheduleBook` and `ReportOutbox` on the tables of the console, of compliance and of the registry."""
+"""`ScheduleRepository` and `ReportOutbox` on the tables of the console, of compliance and of the registry."""
 
 import json
 from collections import defaultdict
@@ -38,9 +38,9 @@ from services.kernel.calendar import day_of, micros, midnight, moment
 from services.kernel.words import BodyKind, Dimension, Language, Period
 from services.runtime.postgres import AdvisoryLock, Connection, Pool
 
-MOST_SCHEDULES = 1000
-MOST_CONTACTS = 5000
-MOST_PERIODS = 40
+MAX_SCHEDULES = 1000
+MAX_CONTACTS = 5000
+MAX_PERIODS = 40
 """Closed periods that are looked at, of each schedule: what is older than these is not counted as passed over."""
 LOOKS_BACK = {
     Period.DAY: 40, Period.WEEK: 120, Period.MONTH: 400, Period.QUARTER: 800, Period.HALF_YEAR: 1200, Period.YEAR: 1500,
@@ -72,7 +72,7 @@ class PostgresReportSchedules:
 
     async def rows(self, now: datetime) -> Sequence[ScheduleRow]:
         async with self._transaction() as connection:
-            standing = await all_rows(connection, SQL["schedules_standing"], most=MOST_SCHEDULES)
+            standing = await all_rows(connection, SQL["schedules_standing"], most=MAX_SCHEDULES)
             ids = [row[0] for row in standing]
             sent = {row[0]: row[1:] for row in await all_rows(connection, SQL["schedule_last_sent"], schedules=ids)}
             names = {each.contact_id: each for each in await self._contacts(connection)}
@@ -159,7 +159,7 @@ class PostgresReportSchedules:
 
     async def due(self, now: datetime) -> Sequence[tuple[Schedule, Sequence[ClosedPeriod]]]:
         async with self._transaction() as connection:
-            standing = await all_rows(connection, SQL["schedules_standing"], most=MOST_SCHEDULES)
+            standing = await all_rows(connection, SQL["schedules_standing"], most=MAX_SCHEDULES)
             schedules = [_schedule(row[:10]) for row in standing]
             closed = await self._closed(connection, now)
             return [(each, closed.get(each.schedule_id, [])) for each in schedules if not each.paused]
@@ -216,7 +216,7 @@ class PostgresReportSchedules:
     # --- of both
 
     async def _contacts(self, connection: Connection) -> list[ReportContact]:
-        found = await all_rows(connection, SQL["schedule_contacts"], most=MOST_CONTACTS)
+        found = await all_rows(connection, SQL["schedule_contacts"], most=MAX_CONTACTS)
         return [
             ReportContact(contact_id, name, body, BodyKind(kind), address, Language(language))
             for contact_id, name, body, kind, address, language in found
@@ -228,7 +228,7 @@ class PostgresReportSchedules:
         asked = {
             "kinds": [kind.value for kind in LOOKS_BACK],
             "froms": [moment(midnight(today - days)) for days in LOOKS_BACK.values()],
-            "most": MOST_PERIODS,
+            "most": MAX_PERIODS,
         }
         found: dict[int, list[ClosedPeriod]] = defaultdict(list)
         for schedule_id, *period in await all_rows(connection, SQL["schedules_closed"], **asked):

@@ -32,15 +32,15 @@ from services.console.domain.report import (
 )
 from services.kernel.calendar import day_number, moment
 from services.kernel.ratio import Ratio, Reason, Verdict
-from services.kernel.retention import LEAST_DAYS, kept_from
+from services.kernel.retention import MIN_DAYS, kept_from
 from services.kernel.words import Dimension, Period
 from services.runtime.postgres import Connection, Pool
 
-MOST_PERIODS = 62
+MAX_PERIODS = 62
 """Of each kind: two months of days, more than a year of weeks."""
-MOST_OUTAGES = 50_000
-MOST_FIRES = 20_000
-MOST_UNIT_DAYS = 700_000
+MAX_OUTAGES = 50_000
+MAX_FIRES = 20_000
+MAX_UNIT_DAYS = 700_000
 """Rows of units and days that are summed for the units below a target: a month of 20 000 units, some two seconds."""
 AT_ONCE = 1000
 """Rows decoded before others have their turn: some milliseconds."""
@@ -61,7 +61,7 @@ class PostgresReports:
         self._deadline_s = deadline_s
 
     async def periods(self, subject: Subject) -> Sequence[ListedPeriod]:
-        asked = {"dimension": subject.dimension.value, "value": subject.value, "most": MOST_PERIODS}
+        asked = {"dimension": subject.dimension.value, "value": subject.value, "most": MAX_PERIODS}
         async with translated(self._deadline_s), self._pool.connection() as connection:
             found = await _all(connection, SQL["report_periods"], asked)
         return [ListedPeriod(Period(kind), *rest) for kind, *rest in found]
@@ -84,7 +84,7 @@ class _Reading:
         withheld: dict[str, Withheld] = {}
         ((seen_to,),) = await self._rows(SQL["report_seen_to"])
         figures = await self._figures()
-        kept = self.query.begins_at >= kept_from(self.now, LEAST_DAYS)
+        kept = self.query.begins_at >= kept_from(self.now, MIN_DAYS)
         lost = await self._outages(withheld) if kept else None
         blocks = await self._blocking(figures, withheld)
         cases = papers = own = None
@@ -128,8 +128,8 @@ class _Reading:
             withheld["outages"] = Withheld.NOT_SEEN if begins <= self.now else Withheld.NOT_BEGUN
             return None
         until = min(self.query.ends_at, published)
-        told = await self._rows(SQL["report_outages"], until=until, most=MOST_OUTAGES + 1)
-        if len(told) > MOST_OUTAGES:
+        told = await self._rows(SQL["report_outages"], until=until, most=MAX_OUTAGES + 1)
+        if len(told) > MAX_OUTAGES:
             withheld["outages"] = Withheld.TOO_MANY
             return None
         return await asyncio.to_thread(_outages_of, told)
@@ -144,7 +144,7 @@ class _Reading:
             return ()
         days = (self.query.last - self.query.first).days + 1
         ((members,),) = await self._rows(SQL["report_members"])
-        if members * days > MOST_UNIT_DAYS:
+        if members * days > MAX_UNIT_DAYS:
             withheld["blocking"] = Withheld.TOO_MANY
             return None
         first, last = day_number(self.query.first), day_number(self.query.last)
@@ -152,8 +152,8 @@ class _Reading:
         return await asyncio.to_thread(_blocking_of, judged, found)
 
     async def _centre(self, withheld: dict[str, Withheld]) -> Centre | None:
-        fires = await self._rows(SQL["report_fires"], most=MOST_FIRES + 1)
-        if len(fires) > MOST_FIRES:
+        fires = await self._rows(SQL["report_fires"], most=MAX_FIRES + 1)
+        if len(fires) > MAX_FIRES:
             withheld["centre"] = Withheld.TOO_MANY
             return None
         touches = [first - shown for shown, first, _ in fires if first is not None]

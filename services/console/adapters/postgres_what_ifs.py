@@ -1,4 +1,4 @@
-"""`WhatIfBook` in PostgreSQL: our table of questions, and the answers in that of compliance."""
+"""`WhatIfRepository` in PostgreSQL: our table of questions, and the answers in that of compliance."""
 
 import hashlib
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from services.console.adapters.rows import Row, all_rows
 from services.console.adapters.statements import SQL
 from services.console.domain.errors import NotFound, WhatIfRunning, WhatIfsWaiting
 from services.console.domain.report_schedules import ScheduleEntry
-from services.console.domain.what_if import KEPT, LISTED, MOST_OPEN, TAKEN_WITHIN, NewWhatIf, WhatIfRow
+from services.console.domain.what_if import KEPT, LISTED, MAX_OPEN, TAKEN_WITHIN, NewWhatIf, WhatIfRow
 from services.kernel.words import Period
 from services.runtime.postgres import Pool
 
@@ -29,7 +29,7 @@ class PostgresWhatIfs:
             ((own, every),) = await all_rows(connection, SQL["what_ifs_open"], by=by, since=now - TAKEN_WITHIN)
             if own:
                 raise WhatIfRunning
-            if every >= MOST_OPEN:
+            if every >= MAX_OPEN:
                 raise WhatIfsWaiting
             asked = {"kind": new.kind.value, "first": new.first, "source": new.source, "pack": new.pack}
             ((what_if_id,),) = await all_rows(connection, SQL["what_if_ask"], by=by, now=now, **asked)

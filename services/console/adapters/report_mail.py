@@ -24,8 +24,8 @@ from services.runtime.texts import one_line
 Texts = Mapping[str, Mapping[str, str]]
 SUMMED_UP = ("figures", "outages", "cases")
 """Sections that stand in the text too."""
-MOST_LINES = 12
-MOST_CELLS = 5
+MAX_LINES = 12
+MAX_CELLS = 5
 SUBJECT_CHARACTERS = 180
 
 
@@ -98,12 +98,12 @@ def _summary(section: Section) -> Iterator[str]:
     if table is None:
         yield from (f"- {note}" for note in section.notes)
         return
-    for row in table.rows[:MOST_LINES]:
+    for row in table.rows[:MAX_LINES]:
         yield "- " + " · ".join(
             f"{table.columns[place]} {one_line(cell)}" if place in table.numeric else one_line(cell)
-            for place, cell in enumerate(row[:MOST_CELLS])
+            for place, cell in enumerate(row[:MAX_CELLS])
         )
-    if len(table.rows) > MOST_LINES:
+    if len(table.rows) > MAX_LINES:
         yield "- …"
 
 

@@ -27,9 +27,9 @@ from services.kernel.words import Dimension, Language
 
 Texts = Mapping[str, Mapping[str, str]]
 NONE = "—"
-MOST_UNITS = 50
+MAX_UNITS = 50
 """Units below the target that are listed, and all whose cure would do where they are more; beyond, their number."""
-MOST_CHANGES = 40
+MAX_CHANGES = 40
 """Revisions that are told in words; the history has them all."""
 RATES = ("low", "high")
 
@@ -134,9 +134,9 @@ class _Writer:
         notes = [] if figures else [t("report.figures.none")]
         notes += self._events()
         changes = [line for figure in figures for line in self._changes(figure)]
-        if len(changes) > MOST_CHANGES:
-            notes.append(t("report.figures.earlier", n=len(changes) - MOST_CHANGES))
-        notes += [t("report.figures.changed"), *changes[-MOST_CHANGES:]] if changes else []
+        if len(changes) > MAX_CHANGES:
+            notes.append(t("report.figures.earlier", n=len(changes) - MAX_CHANGES))
+        notes += [t("report.figures.changed"), *changes[-MAX_CHANGES:]] if changes else []
         table = Table(self._columns(columns), tuple(map(self._figure, figures)), numeric=(2, 4, 6))
         return Section("figures", t("report.figures"), tuple(notes), table if figures else None)
 
@@ -222,7 +222,7 @@ class _Writer:
             notes = [t("report.blocking.met")]
         if not one.exact:
             notes.append(t("report.blocking.inexact"))
-        shown = one.units[:MOST_UNITS]
+        shown = one.units[:MAX_UNITS]
         if len(shown) < len(one.units):
             notes.append(t("report.more", n=len(one.units) - len(shown)))
         rows = tuple(

@@ -7,9 +7,9 @@ from statistics import fmean
 
 from services.kernel.words import Connection, Health
 
-MOST_MARKS = 400
+MAX_MARKS = 400
 """So many marks of units can be told apart on a screen, and reached in a list."""
-MOST_OF_A_COMMUNITY = 2000
+MAX_OF_A_COMMUNITY = 2000
 PARTLY = "partly"
 
 Position = tuple[float, float]
@@ -87,13 +87,13 @@ def shape_of(unit: MapUnit) -> str:
 def map_of(units: Sequence[MapUnit], positions: Mapping[str, Position], query: MapQuery) -> DistrictMap:
     """Return the map of these units, the worst mark first."""
     shapes = {unit.unit_id: shape_of(unit) for unit in units}
-    most = MOST_OF_A_COMMUNITY if query.community is not None else MOST_MARKS
+    most = MAX_OF_A_COMMUNITY if query.community is not None else MAX_MARKS
     if query.community is not None or len(units) <= most:
         marks = [_of_unit(unit, shapes[unit.unit_id], positions.get(unit.unit_id)) for unit in units]
     else:
         marks = list(_of_communities(units, shapes, positions))
     marks.sort(key=_pressing)
-    shown = marks[:MOST_OF_A_COMMUNITY]
+    shown = marks[:MAX_OF_A_COMMUNITY]
     return DistrictMap(
         units=len(units),
         placed=sum(unit.unit_id in positions for unit in units),

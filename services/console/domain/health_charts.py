@@ -11,7 +11,7 @@ from services.console.domain.system_health import Seen, ServiceSeen, Stored, bli
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 KEPT = timedelta(days=8)
 STEP = timedelta(minutes=5)
-MOST_SERVICES = 32
+MAX_SERVICES = 32
 """Whose waiting records one sample holds."""
 _WAITING = "records_waiting:"
 
@@ -64,7 +64,7 @@ class HealthDay:
 def sampled(seen: Seen, now: datetime) -> Sample:
     """Return what is known now. A figure that somebody did not tell is left out, and so is one that is no number."""
     readings: dict[str, float | None] = {
-        f"{_WAITING}{one.name}": _records(one) for one in sorted(seen.services, key=_name)[:MOST_SERVICES]
+        f"{_WAITING}{one.name}": _records(one) for one in sorted(seen.services, key=_name)[:MAX_SERVICES]
     }
     readings[Measure.ROOM] = free_bytes(seen.services)
     if seen.stored is not None:

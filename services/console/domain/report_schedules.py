@@ -27,7 +27,7 @@ LEASE = timedelta(minutes=10)
 KEPT = timedelta(days=800)
 """How long it stays known what was sent: two years and some."""
 SEES_ALL = frozenset({BodyKind.BRIGADE, BodyKind.CENTRE, BodyKind.COMMITTEE, BodyKind.GOVERNMENT})
-MOST_RECIPIENTS = 50
+MAX_RECIPIENTS = 50
 
 
 class MailState(StrEnum):

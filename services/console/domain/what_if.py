@@ -14,7 +14,7 @@ from services.kernel.words import Period
 KINDS = (Period.DAY, Period.WEEK, Period.MONTH)
 TAKEN_WITHIN, KEPT = timedelta(days=1), timedelta(days=30)
 """As compliance has them: one that nobody took so long is given up, and nothing older is kept."""
-MOST_OPEN = 5
+MAX_OPEN = 5
 """So many wait or run at once, of all accounts; of one account, one."""
 LISTED = 20
 

@@ -59,7 +59,7 @@ class ReadModel(Protocol):
         ...
 
 
-class NameBook(Protocol):
+class NameRepository(Protocol):
     """Names of units with the initials by which they are found. Every method raises DataUnavailable."""
 
     async def missing(self, limit: int) -> Sequence[str]:

@@ -18,7 +18,7 @@ from services.console.domain.viewer import Slice, Viewer
 from services.kernel.words import FileKind, Language
 
 
-class ScoreBook(Protocol):
+class ScoreRepository(Protocol):
     """Scores of bodies, read. Every method raises DataUnavailable when there is no answer in time."""
 
     async def periods(self, slice_: Slice) -> Sequence[ScoredPeriod]:

@@ -8,7 +8,7 @@ from services.console.domain.refusals import Place, RefusalDetail, RefusalPage, 
 from services.console.domain.viewer import Viewer
 
 
-class RefusalBook(Protocol):
+class RefusalRepository(Protocol):
     """The console's own copy of the refusals. Every method raises DataUnavailable when there is no answer in time."""
 
     async def page(self, query: RefusalQuery, counted_since: datetime, lapsed: datetime) -> RefusalPage:

@@ -27,7 +27,7 @@ from services.console.domain.what_if import NewWhatIf, PackSource, WhatIfRow
 from services.kernel.words import AdjustmentState, EntityKind, Language, Period
 
 
-class AdjustmentBook(Protocol):
+class AdjustmentRepository(Protocol):
     """The registry's adjustments, read. Every method raises DataUnavailable when there is no answer in time."""
 
     async def page(self, slice_: Slice, query: AdjustmentQuery) -> AdjustmentPage:
@@ -72,7 +72,7 @@ class Adjustments(Protocol):
     async def decide(self, viewer: Viewer, decision: Decision, adjustment_id: str, note: str) -> str: ...
 
 
-class RegisterBook(Protocol):
+class RegisterRepository(Protocol):
     """The register, read. Every method raises DataUnavailable when there is no answer in time."""
 
     async def page(self, slice_: Slice, query: EntityQuery) -> EntityPage:
@@ -127,7 +127,7 @@ class RegisterOrders(Protocol):
     async def pack_changes(self, pack_id: str, version: int, former: int) -> Mapping[str, Any]: ...
 
 
-class WhatIfBook(Protocol):
+class WhatIfRepository(Protocol):
     """Questions what a pack would have said, with the answers of compliance. Raises DataUnavailable."""
 
     async def ask(self, new: NewWhatIf, by: str, now: datetime) -> int:
@@ -178,7 +178,7 @@ class RegisterWork(Protocol):
 
 
 class WhatIfWork(Protocol):
-    """What the pages may do with such questions. Raises as RegisterOrders and WhatIfBook do, and NotAllowed."""
+    """What the pages may do with such questions. Raises as RegisterOrders and WhatIfRepository do, and NotAllowed."""
 
     async def ask(self, viewer: Viewer, kind: Period, day: date, source: PackSource) -> Mapping[str, Any]:
         """Return its number as `what_if_id`; of a pack that is none, the `report` with its errors."""

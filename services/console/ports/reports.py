@@ -92,7 +92,7 @@ class Reports(Protocol):
         ...
 
 
-class ScheduleBook(Protocol):
+class ScheduleRepository(Protocol):
     """Schedules of reports, as they are stored. Every method is one transaction, and raises DataUnavailable.
 
     What changes one writes down who did, in a chain; `by` is an account.

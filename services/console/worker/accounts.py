@@ -38,7 +38,7 @@ ONE_TIME = timedelta(days=3)
 """A password that was handed over on paper or by telephone is used within some days, or drawn anew."""
 
 
-class AccountDesk:
+class AccountUseCases:
     """Implements the port `AccountWork`."""
 
     def __init__(

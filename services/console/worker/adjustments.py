@@ -15,25 +15,27 @@ from services.console.domain.adjustments import (
 )
 from services.console.domain.viewer import Viewer
 from services.console.ports.district import ReadModel
-from services.console.ports.register import AdjustmentBook, AdjustmentOrders
+from services.console.ports.register import AdjustmentOrders, AdjustmentRepository
 from services.runtime.clock import Clock
 
 
-class AdjustmentDesk:
+class AdjustmentUseCases:
     """Implements the port `Adjustments`."""
 
-    def __init__(self, book: AdjustmentBook, orders: AdjustmentOrders, read: ReadModel, clock: Clock) -> None:
-        self._book = book
+    def __init__(
+        self, repository: AdjustmentRepository, orders: AdjustmentOrders, read: ReadModel, clock: Clock
+    ) -> None:
+        self._repository = repository
         self._orders = orders
         self._read = read
         self._clock = clock
 
     async def page(self, viewer: Viewer, query: AdjustmentQuery) -> AdjustmentPage:
-        page, now = await self._book.page(viewer.slice, query), self._clock.now()
+        page, now = await self._repository.page(viewer.slice, query), self._clock.now()
         return replace(page, rows=tuple(replace(row, may=may(viewer, row, now)) for row in page.rows))
 
     async def in_force(self, viewer: Viewer) -> Sequence[InForceRow]:
-        return await self._book.in_force(viewer.slice, self._clock.now())
+        return await self._repository.in_force(viewer.slice, self._clock.now())
 
     async def request(self, viewer: Viewer, asked: NewAdjustment) -> str:
         may_ask(viewer)
@@ -42,5 +44,5 @@ class AdjustmentDesk:
         return await self._orders.request(asked, viewer)
 
     async def decide(self, viewer: Viewer, decision: Decision, adjustment_id: str, note: str) -> str:
-        await self._book.one(viewer.slice, adjustment_id)
+        await self._repository.one(viewer.slice, adjustment_id)
         return await self._orders.decide(decision, adjustment_id, viewer, note)

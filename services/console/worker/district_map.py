@@ -13,7 +13,7 @@ KEPT_S = 1.0
 """One answer serves all browsers that look at the same part within this time."""
 POSITIONS_S = 60.0
 """The register changes rarely, and reading all of it takes as long as all states together."""
-MOST_KEPT = 64
+MAX_KEPT = 64
 
 
 class MapService:
@@ -37,7 +37,7 @@ class MapService:
             positions = await self._known_positions()
             units = await self._reads.map_units(viewer.slice, query)
             found = await asyncio.to_thread(map_of, units, positions, query)
-            if len(self._kept) >= MOST_KEPT:
+            if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
             self._kept[key] = (self._clock.monotonic(), found)
             return found

@@ -27,7 +27,7 @@ PER_MINUTE = 1200
 CLIENTS = 10_000
 
 
-class DocumentDesk:
+class DocumentUseCases:
     """Implements the port `Documents`."""
 
     def __init__(self, documents: DocumentsService) -> None:
@@ -57,7 +57,7 @@ class DocumentDesk:
         return await self._documents.revoke(viewer.username, document_id, contact_id)
 
 
-class MailDesk:
+class MailUseCases:
     """Implements the port `Mails`."""
 
     def __init__(self, documents: DocumentsService) -> None:

@@ -13,26 +13,26 @@ from services.console.domain.evaluation import (
 )
 from services.console.domain.register import ProposalDecision
 from services.console.domain.viewer import Viewer
-from services.console.ports.evaluation import CircularDrafts, ScoreBook, ScoreOrders
+from services.console.ports.evaluation import CircularDrafts, ScoreOrders, ScoreRepository
 from services.kernel.words import FileKind, Language
 from services.runtime.clock import Clock
 
 
-class EvaluationDesk:
+class EvaluationUseCases:
     """Implements the port `Evaluation`."""
 
-    def __init__(self, book: ScoreBook, orders: ScoreOrders, drafts: CircularDrafts, clock: Clock) -> None:
-        self._book = book
+    def __init__(self, repository: ScoreRepository, orders: ScoreOrders, drafts: CircularDrafts, clock: Clock) -> None:
+        self._repository = repository
         self._orders = orders
         self._drafts = drafts
         self._clock = clock
 
     async def board(self, viewer: Viewer, wanted: ScoredPeriod | None) -> EvaluationBoard:
-        periods = await self._book.periods(viewer.slice)
+        periods = await self._repository.periods(viewer.slice)
         shown = wanted or next(iter(periods), None)
-        rows = [] if shown is None else await self._book.scores(viewer.slice, shown)
-        circulars = [] if shown is None or not may_enter(viewer) else await self._book.circulars(shown)
-        waiting = decidable(await self._book.waiting(), viewer) if may_enter(viewer) else []
+        rows = [] if shown is None else await self._repository.scores(viewer.slice, shown)
+        circulars = [] if shown is None or not may_enter(viewer) else await self._repository.circulars(shown)
+        waiting = decidable(await self._repository.waiting(), viewer) if may_enter(viewer) else []
         return EvaluationBoard(periods, shown, rows, may_enter(viewer), circulars, waiting)
 
     async def enter(self, viewer: Viewer, asked: NewPoints) -> str:
@@ -42,7 +42,7 @@ class EvaluationDesk:
         return await self._orders.decide_points(decision, entry_id, require_enters(viewer), note)
 
     async def circular(self, viewer: Viewer, scheme: ScoredScheme, period: ScoredPeriod) -> str:
-        scores = await self._book.scores(require_enters(viewer).slice, period)
+        scores = await self._repository.scores(require_enters(viewer).slice, period)
         rows = [row for row in scores if row.scheme == scheme]
         if not rows:
             raise NotFound
@@ -50,4 +50,4 @@ class EvaluationDesk:
 
     async def circular_file(self, viewer: Viewer, document_id: str, language: Language, kind: FileKind) -> bytes:
         require_enters(viewer)
-        return await self._book.circular_file(document_id, language, kind)
+        return await self._repository.circular_file(document_id, language, kind)

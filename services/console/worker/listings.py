@@ -11,7 +11,7 @@ from services.console.ports.documents import DocumentsService, ListingsService
 from services.kernel.words import ListingAct
 
 
-class ListingDesk:
+class ListingUseCases:
     """Implements the port `Listings`."""
 
     def __init__(self, listings: ListingsService, documents: DocumentsService) -> None:

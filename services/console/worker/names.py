@@ -1,7 +1,7 @@
 """Keeps the initials of units' names, so that a unit is found by them."""
 
 from services.console.domain.errors import DataUnavailable
-from services.console.ports.district import Initials, NameBook
+from services.console.ports.district import Initials, NameRepository
 from services.runtime.lifecycle import Stop
 
 AT_ONCE = 200
@@ -9,18 +9,18 @@ AT_ONCE = 200
 EVERY_S = 30.0
 
 
-class NameKeeper:
+class NameIndexer:
     """Looks for names without initials and writes them down; a new name is found at the next look."""
 
-    def __init__(self, book: NameBook, initials: Initials) -> None:
-        self._book = book
+    def __init__(self, repository: NameRepository, initials: Initials) -> None:
+        self._repository = repository
         self._initials = initials
 
     async def turn(self) -> int:
         """Return how many names got their initials. Raises DataUnavailable."""
-        missing = await self._book.missing(AT_ONCE)
+        missing = await self._repository.missing(AT_ONCE)
         if missing:
-            await self._book.keep({name: self._initials(name) for name in missing})
+            await self._repository.keep({name: self._initials(name) for name in missing})
         return len(missing)
 
     async def run(self, stop: Stop) -> None:

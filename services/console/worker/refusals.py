@@ -14,15 +14,15 @@ from services.console.domain.refusals import (
     may_work_refusals,
 )
 from services.console.domain.viewer import Viewer
-from services.console.ports.refusals import RefusalBook, ReplayOrders
+from services.console.ports.refusals import RefusalRepository, ReplayOrders
 from services.runtime.clock import Clock
 
 
 class RefusalService:
     """Implements the port `Refusals`."""
 
-    def __init__(self, book: RefusalBook, orders: ReplayOrders, clock: Clock) -> None:
-        self._book = book
+    def __init__(self, repository: RefusalRepository, orders: ReplayOrders, clock: Clock) -> None:
+        self._repository = repository
         self._orders = orders
         self._clock = clock
 
@@ -30,23 +30,23 @@ class RefusalService:
         may_work_refusals(viewer)
         now = self._clock.now()
         hour = (now - COUNTED).replace(minute=0, second=0, microsecond=0)
-        return await self._book.page(query, hour, now - ORDER_LAPSES)
+        return await self._repository.page(query, hour, now - ORDER_LAPSES)
 
     async def one(self, viewer: Viewer, refusal_id: str) -> RefusalDetail:
         may_work_refusals(viewer)
-        return await self._book.one(refusal_id, self._clock.now() - ORDER_LAPSES)
+        return await self._repository.one(refusal_id, self._clock.now() - ORDER_LAPSES)
 
     async def replay(self, viewer: Viewer, refusal_ids: Sequence[str]) -> int:
         may_work_refusals(viewer)
         now = self._clock.now()
         order_id = uuid4().hex
-        places = await self._book.claim(order_id, refusal_ids, viewer, now, now - ORDER_LAPSES)
+        places = await self._repository.claim(order_id, refusal_ids, viewer, now, now - ORDER_LAPSES)
         if not places:
             raise Conflict
         try:
             await self._orders.send(ReplayOrder(order_id, viewer.username, now, places))
         except OrdersUnavailable:
-            await self._book.release(order_id)
+            await self._repository.release(order_id)
             raise
-        await self._book.sent(order_id, self._clock.now())
+        await self._repository.sent(order_id, self._clock.now())
         return len(places)

@@ -20,22 +20,22 @@ from services.console.domain.register import (
     may_work_on_register,
 )
 from services.console.domain.viewer import Viewer
-from services.console.ports.register import RegisterBook, RegisterOrders
+from services.console.ports.register import RegisterOrders, RegisterRepository
 from services.kernel.words import AdjustmentState, EntityKind, Language
 
 
-class RegisterDesk:
+class RegisterUseCases:
     """Implements the port `RegisterWork`."""
 
-    def __init__(self, book: RegisterBook, orders: RegisterOrders) -> None:
-        self._book = book
+    def __init__(self, repository: RegisterRepository, orders: RegisterOrders) -> None:
+        self._repository = repository
         self._orders = orders
 
     async def page(self, viewer: Viewer, query: EntityQuery) -> EntityPage:
-        return await self._book.page(may_read_register(viewer).slice, query)
+        return await self._repository.page(may_read_register(viewer).slice, query)
 
     async def one(self, viewer: Viewer, kind: EntityKind, entity_id: str) -> Entity:
-        entity = await self._book.one(may_read_register(viewer).slice, kind, entity_id)
+        entity = await self._repository.one(may_read_register(viewer).slice, kind, entity_id)
         return entity if viewer.slice.whole else replace(entity, waiting=())
 
     async def form(self, viewer: Viewer, kind: EntityKind, entity_id: str | None) -> Mapping[str, Any]:
@@ -53,7 +53,7 @@ class RegisterDesk:
 
     async def proposals(self, viewer: Viewer, state: AdjustmentState | None, offset: int, limit: int) -> ProposalPage:
         may_work_on_register(viewer)
-        page = await self._book.proposals(state, offset, limit)
+        page = await self._repository.proposals(state, offset, limit)
         return replace(page, rows=tuple(replace(row, may=may(viewer, row)) for row in page.rows))
 
     async def preview_of(self, viewer: Viewer, proposal_id: str) -> Mapping[str, Any]:
@@ -64,7 +64,7 @@ class RegisterDesk:
 
     async def file(self, viewer: Viewer, proposal_id: str) -> Taken:
         may_work_on_register(viewer)
-        name = await self._book.file_name(proposal_id)
+        name = await self._repository.file_name(proposal_id)
         if name is None:
             raise NotFound
         return Taken(name, "application/octet-stream", await self._orders.file(proposal_id))
@@ -75,7 +75,7 @@ class RegisterDesk:
 
     async def packs(self, viewer: Viewer) -> Sequence[PackRow]:
         may_work_on_register(viewer)
-        return await self._book.packs()
+        return await self._repository.packs()
 
     async def pack(self, viewer: Viewer, pack_id: str, version: int) -> Taken:
         may_work_on_register(viewer)

@@ -15,7 +15,7 @@ from services.console.domain.history import Subject, may_see
 from services.console.domain.report import ReportQuery, period_of
 from services.console.domain.report_schedules import (
     LEASE,
-    MOST_RECIPIENTS,
+    MAX_RECIPIENTS,
     WAITS,
     MailCounts,
     NewSchedule,
@@ -41,7 +41,7 @@ from services.console.ports.reports import (
     ReportFiles,
     ReportMaker,
     ReportOutbox,
-    ScheduleBook,
+    ScheduleRepository,
 )
 from services.kernel.words import Language
 from services.runtime.clock import Clock
@@ -53,25 +53,29 @@ FILES_KEPT_S = 300.0
 """Recipients of one report are sent the same files, without making them anew for each."""
 
 
-class ScheduleDesk:
+class ScheduleUseCases:
     """Implements the port `ReportSchedules`. `sends`: a mail server is set."""
 
     def __init__(
-        self, book: ScheduleBook, histories: RateHistories, secrets: Secrets, clock: Clock, *, sends: bool
+        self, repository: ScheduleRepository, histories: RateHistories, secrets: Secrets, clock: Clock, *, sends: bool
     ) -> None:
-        self._book = book
+        self._repository = repository
         self._histories = histories
         self._secrets = secrets
         self._clock = clock
         self._sends = sends
 
     async def page(self, viewer: Viewer) -> SchedulePage:
-        rows = [_seen_by(viewer, row) for row in await self._book.rows(self._clock.now()) if _sees(viewer, row.subject)]
+        rows = [
+            _seen_by(viewer, row)
+            for row in await self._repository.rows(self._clock.now())
+            if _sees(viewer, row.subject)
+        ]
         return SchedulePage(tuple(rows), may_schedule(viewer), self._sends)
 
     async def contacts(self, viewer: Viewer, subject: Subject) -> Sequence[ReportContact]:
         may_see(require_schedules(viewer), subject)
-        return [each for each in await self._book.contacts() if may_receive(each, subject)]
+        return [each for each in await self._repository.contacts() if may_receive(each, subject)]
 
     async def create(self, viewer: Viewer, new: NewSchedule) -> int:
         may_see(require_schedules(viewer), new.subject)
@@ -79,29 +83,29 @@ class ScheduleDesk:
             raise NotFound
         chosen = await self._chosen(new.subject, new.contacts)
         keys = [self._secrets.token() for _ in chosen]
-        return await self._book.create(replace(new, contacts=chosen), keys, viewer.username, self._clock.now())
+        return await self._repository.create(replace(new, contacts=chosen), keys, viewer.username, self._clock.now())
 
     async def choose(self, viewer: Viewer, schedule_id: int, contacts: Sequence[str]) -> None:
         require_schedules(viewer)
-        schedule = await self._book.one(schedule_id)
+        schedule = await self._repository.one(schedule_id)
         chosen = await self._chosen(schedule.subject, contacts)
         keys = [self._secrets.token() for _ in chosen]
-        await self._book.choose(schedule_id, chosen, keys, viewer.username, self._clock.now())
+        await self._repository.choose(schedule_id, chosen, keys, viewer.username, self._clock.now())
 
     async def act(self, viewer: Viewer, schedule_id: int, act: ScheduleAct) -> None:
-        await self._book.act(schedule_id, act, require_schedules(viewer).username, self._clock.now())
+        await self._repository.act(schedule_id, act, require_schedules(viewer).username, self._clock.now())
 
     async def of_key(self, key: str) -> StopPage:
-        return await self._book.of_key(key)
+        return await self._repository.of_key(key)
 
     async def stop(self, key: str) -> None:
-        await self._book.stop(key, self._clock.now())
+        await self._repository.stop(key, self._clock.now())
 
     async def _chosen(self, subject: Subject, contacts: Sequence[str]) -> tuple[str, ...]:
         """Return them in order, each once. Raises BadRecipients."""
-        known = {each.contact_id for each in await self._book.contacts() if may_receive(each, subject)}
+        known = {each.contact_id for each in await self._repository.contacts() if may_receive(each, subject)}
         chosen = tuple(sorted(set(contacts)))
-        if not chosen or len(chosen) > MOST_RECIPIENTS or not known.issuperset(chosen):
+        if not chosen or len(chosen) > MAX_RECIPIENTS or not known.issuperset(chosen):
             raise BadRecipients
         return chosen
 

@@ -8,16 +8,16 @@ from typing import Any
 from services.console.domain.errors import FaultyFile, NotFound
 from services.console.domain.viewer import Viewer
 from services.console.domain.what_if import NewWhatIf, PackSource, WhatIfRow, first_day, may_suppose
-from services.console.ports.register import RegisterOrders, WhatIfBook
+from services.console.ports.register import RegisterOrders, WhatIfRepository
 from services.kernel.words import Period
 from services.runtime.clock import Clock
 
 
-class WhatIfDesk:
+class WhatIfUseCases:
     """Implements the port `WhatIfWork`."""
 
-    def __init__(self, book: WhatIfBook, orders: RegisterOrders, clock: Clock) -> None:
-        self._book = book
+    def __init__(self, repository: WhatIfRepository, orders: RegisterOrders, clock: Clock) -> None:
+        self._repository = repository
         self._orders = orders
         self._clock = clock
 
@@ -29,16 +29,16 @@ class WhatIfDesk:
             pack = await self._orders.checked_pack(await self._content(source), viewer)
         except FaultyFile as faulty:
             return {"report": faulty.report}
-        made = await self._book.ask(NewWhatIf(kind, first, source.label, pack), viewer.username, now)
+        made = await self._repository.ask(NewWhatIf(kind, first, source.label, pack), viewer.username, now)
         return {"what_if_id": made}
 
     async def rows(self, viewer: Viewer) -> Sequence[WhatIfRow]:
         may_suppose(viewer)
-        return await self._book.rows(self._clock.now())
+        return await self._repository.rows(self._clock.now())
 
     async def one(self, viewer: Viewer, what_if_id: int) -> WhatIfRow:
         may_suppose(viewer)
-        return await self._book.one(what_if_id, self._clock.now())
+        return await self._repository.one(what_if_id, self._clock.now())
 
     async def _content(self, source: PackSource) -> str:
         """Return the file as base64."""

@@ -7,15 +7,15 @@ from datetime import datetime
 from schemas import codec
 from schemas.document import DocumentIssued
 from schemas.topics import DOCUMENTS
-from services.documents.domain.numbering import Number, Series, ToldNumber
+from services.documents.domain.numbering import Number, ReportedNumber, Series
 from services.runtime.kafka import LateFollower
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 
 
-async def numbers_told(bootstrap: str, since: datetime, stop: Stop) -> Sequence[ToldNumber]:
+async def numbers_told(bootstrap: str, since: datetime, stop: Stop) -> Sequence[ReportedNumber]:
     """Return the numbers of our own series on all documents that were told of since then; waits for Kafka."""
-    found: dict[str, ToldNumber] = {}
+    found: dict[str, ReportedNumber] = {}
 
     def on_record(key: str, value: bytes | None) -> None:
         try:
@@ -40,9 +40,9 @@ async def numbers_told(bootstrap: str, since: datetime, stop: Stop) -> Sequence[
     return list(found.values())
 
 
-def _told(event: DocumentIssued) -> ToldNumber | None:
+def _told(event: DocumentIssued) -> ReportedNumber | None:
     data, number = event.data, event.data.number
     if number is None or number.year is None or number.serial is None:
         return None  # a draft, or a number that an authority gave by itself
     series = Series(data.issuer_code, number.mark, number.year)
-    return ToldNumber(data.document_id, Number(series, number.serial), data.issued_at)
+    return ReportedNumber(data.document_id, Number(series, number.serial), data.issued_at)

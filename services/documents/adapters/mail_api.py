@@ -46,8 +46,8 @@ class RefuseBody(BaseModel):
     seen: int | None = Field(default=None, ge=0)
 
 
-class Desk(Protocol):
-    """What a person does with mails. See worker.mail_intake.MailDesk."""
+class MailHandling(Protocol):
+    """What a person does with mails. See worker.mail_intake.MailUseCases."""
 
     async def join(self, mail_id: str, document: str, by: str, seen: int | None) -> None: ...
 
@@ -59,7 +59,7 @@ class Desk(Protocol):
 class MailApi:
     """The handlers. Each act answers with the mail as it stands then."""
 
-    def __init__(self, store: MailStore, desk: Desk) -> None:
+    def __init__(self, store: MailStore, desk: MailHandling) -> None:
         self._store = store
         self._desk = desk
 

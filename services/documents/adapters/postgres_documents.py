@@ -15,7 +15,7 @@ from services.documents.adapters.statements import SQL
 from services.documents.adapters.wire import request_of
 from services.documents.domain.document import Document, File, Rendition
 from services.documents.domain.errors import Fenced, StoreUnavailable
-from services.documents.domain.numbering import Number, Series, ToldNumber
+from services.documents.domain.numbering import Number, ReportedNumber, Series
 from services.documents.ports import IssuingTransaction, PartitionClaim
 from services.kernel.words import DocumentState, FileKind, Language
 from services.runtime.partitions import PartitionTable
@@ -71,14 +71,14 @@ class PostgresIssuingTransaction:
         assert row is not None, "an upsert returns its row"
         return Number(series, row[0])
 
-    async def told(self, document_id: str) -> ToldNumber | None:
+    async def told(self, document_id: str) -> ReportedNumber | None:
         with translated():
             found = await self._connection.execute(SQL["told"], (document_id,))
             row = await found.fetchone()
         if row is None:
             return None
         issuer, mark, year, serial, issued_at = row
-        return ToldNumber(document_id, Number(Series(issuer, mark, year), serial), issued_at)
+        return ReportedNumber(document_id, Number(Series(issuer, mark, year), serial), issued_at)
 
     async def add(self, document: Document) -> None:
         request, number = document.request, document.number
@@ -133,7 +133,7 @@ class PostgresIssuingTransaction:
 
 
 class PostgresDocuments:
-    """See ports.DocumentStore, ports.Outbox and ports.ToldNumbers."""
+    """See ports.DocumentStore, ports.Outbox and ports.ReportedNumbers."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -171,7 +171,7 @@ class PostgresDocuments:
         newest: datetime = row[0]
         return newest
 
-    async def take_told(self, told: Sequence[ToldNumber]) -> int:
+    async def take_told(self, told: Sequence[ReportedNumber]) -> int:
         columns = {
             "ids": [one.document_id for one in told],
             "issuers": [one.number.series.issuer for one in told],

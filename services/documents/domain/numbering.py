@@ -34,7 +34,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldNumber:
+class ReportedNumber:
     """The number that a document had when it was told of, and when it was issued."""
 
     document_id: str

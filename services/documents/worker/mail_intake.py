@@ -94,7 +94,7 @@ class MailIntake:
             await asyncio.gather(turn, return_exceptions=True)
 
 
-class MailDesk:
+class MailUseCases:
     """What a person does with mails that wait."""
 
     def __init__(self, *, store: MailStore, clock: Clock, wake: Callable[[], None] = lambda: None) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from services.documents.domain.errors import StoreUnavailable
-from services.documents.domain.numbering import ToldNumber
+from services.documents.domain.numbering import ReportedNumber
 from services.documents.metrics import DocumentsMetrics
-from services.documents.ports import ToldNumbers
+from services.documents.ports import ReportedNumbers
 from services.runtime.lifecycle import Stop
 from services.runtime.logging import get_logger
 from services.runtime.patience import backoff_s
@@ -19,14 +19,14 @@ from services.runtime.patience import backoff_s
 GRACE = timedelta(hours=1)
 """Clocks of database, service and Kafka may differ by less than this."""
 AT_ONCE = 500
-Read = Callable[[datetime], Awaitable[Sequence[ToldNumber]]]
+Read = Callable[[datetime], Awaitable[Sequence[ReportedNumber]]]
 """Return the numbers of all documents that were told of since an instant."""
 
 
 class NumbersWatch:
     """`known` is set once no number can be given out twice; until then none is."""
 
-    def __init__(self, *, store: ToldNumbers, read: Read, metrics: DocumentsMetrics) -> None:
+    def __init__(self, *, store: ReportedNumbers, read: Read, metrics: DocumentsMetrics) -> None:
         self._store = store
         self._read = read
         self._metrics = metrics

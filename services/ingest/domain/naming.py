@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 SLOT = "ingest-{}"
-MOST_SLOTS = 64
+MAX_SLOTS = 64
 SAY_EVERY_S = 1.0
 VALID_S = 5.0
 """So long after the broker last passed our claim on we may open connections under our names; less than `LAPSES_S`."""
@@ -43,9 +43,9 @@ ADOPT_AFTER_S = 2.0
 """A member on its way back needs longer; fires that wait in its session must not."""
 TRY_AGAIN_S = 5.0
 """After an attempt that came to no end; meanwhile another session has its turn, or another member tries."""
-MOST_MEMBERS = 256
-MOST_SESSIONS = 512
-MOST_MEMORIES = 64
+MAX_MEMBERS = 256
+MAX_SESSIONS = 512
+MAX_MEMORIES = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
 
@@ -86,7 +86,7 @@ class NameRegister:
 
     def heard(self, token: str, names: Sequence[str], host: str, now: float, wants: str = "") -> None:
         known = self._members.get(token)
-        if known is None and token != self._own and len(self._members) >= MOST_MEMBERS:
+        if known is None and token != self._own and len(self._members) >= MAX_MEMBERS:
             self.left_out += 1
             self.knows_all_members = False
             return
@@ -109,7 +109,7 @@ class NameRegister:
         if not there:
             self.unread_since.pop(name, None)
         elif name not in self.unread_since and _NAME.fullmatch(name):
-            if ours or len(self.unread_since) < MOST_SESSIONS:
+            if ours or len(self.unread_since) < MAX_SESSIONS:
                 self.unread_since[name] = now
             else:
                 self.left_out += 1
@@ -169,7 +169,7 @@ class NameRegister:
 class Naming:
     """The way of one process to its name. Instants are seconds of a monotonic clock. Not thread-safe."""
 
-    def __init__(self, token: str, wanted: str, *, slots: int = MOST_SLOTS, adopts: bool = True) -> None:
+    def __init__(self, token: str, wanted: str, *, slots: int = MAX_SLOTS, adopts: bool = True) -> None:
         """`wanted`: the only name that will do; empty: the first free one of `ingest-1` to `ingest-{slots}`.
 
         `adopts`: members share the messages, so sessions that nobody reads are read.
@@ -240,7 +240,7 @@ class Naming:
             self.lost = self.lost or not there
 
     def heard_memory(self, key: str) -> None:
-        if _NAME.fullmatch(key) and len(self._memories_heard) < MOST_MEMORIES:
+        if _NAME.fullmatch(key) and len(self._memories_heard) < MAX_MEMORIES:
             self._memories_heard.add(key)
 
     def holds(self, name: str, now: float) -> bool:

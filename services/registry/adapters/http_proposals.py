@@ -41,7 +41,7 @@ from services.registry.domain.rows import BODY_KIND, CONSTRUCTION, LANGUAGE, ROL
 from services.registry.domain.words import said
 from services.registry.domain.writing import first_chinese
 from services.registry.metrics import RegistryMetrics
-from services.registry.ports import ProposalDesk
+from services.registry.ports import ProposalUseCases
 
 BODY_BYTES = MAX_BYTES * 4 // 3 + 16 * 1024
 """Of a body with a file in it, as base64."""
@@ -63,7 +63,7 @@ YES_NO = frozenset({"key_unit", "auto_fire_facilities", "crowded_place", "flamma
 
 Checked = Callable[[bytes], bytes]
 """Returns the pack in a file as an import takes it back. Raises ProposalFaulty with every error at its place."""
-Opened = Callable[[str], AbstractAsyncContextManager[ProposalDesk]]
+Opened = Callable[[str], AbstractAsyncContextManager[ProposalUseCases]]
 """Opens the desk on a connection of its own for one account."""
 T = TypeVar("T")
 
@@ -173,7 +173,7 @@ class ProposalRoutes:
         finally:
             self._inside -= 1
 
-    async def _do(self, action: str, who: Who, work: Callable[[ProposalDesk], Awaitable[T]]) -> T:
+    async def _do(self, action: str, who: Who, work: Callable[[ProposalUseCases], Awaitable[T]]) -> T:
         outcome = "ok"
         try:
             async with self._opened(who.account) as desk:

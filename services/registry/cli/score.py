@@ -19,7 +19,7 @@ from services.registry.settings import RegistrySettings
 from services.registry.worker.manual_scores import ManualScoreService
 from services.runtime.clock import SystemClock
 
-MOST_LISTED = 100_000
+MAX_LISTED = 100_000
 DECISIONS = {
     "approve": AdjustmentState.APPROVED,
     "reject": AdjustmentState.REJECTED,
@@ -79,7 +79,7 @@ async def _run(wanted: argparse.Namespace, settings: RegistrySettings) -> int:
         service = ManualScoreService(store=store, clock=SystemClock())
         if wanted.action in ("list", "waiting"):
             of = AdjustmentState.APPROVED if wanted.action == "list" else AdjustmentState.REQUESTED
-            found = [each for each in await service.listed(MOST_LISTED) if each.state is of]
+            found = [each for each in await service.listed(MAX_LISTED) if each.state is of]
         elif wanted.action in DECISIONS:
             by = Person(wanted.by, Role.BRIGADE, f"cli:{getpass.getuser()}")
             found = [await service.decide(wanted.entry_id, DECISIONS[wanted.action], by, wanted.note)]

@@ -33,7 +33,7 @@ MAX_WAITING = 200
 
 
 class ProposalService:
-    """Implements the port `ProposalDesk`. Each call is one transaction, and nobody else changes the register meanwhile.
+    """Implements the port `ProposalUseCases`. Each call is one transaction; nobody else changes the register meanwhile.
 
     `importer` makes the importer for one request: it reads that request's file and no other. Every method may raise
     AdjustmentRefused, ProposalFaulty or StoreUnavailable; then nothing is changed. What is taken still has to be

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from services.kernel.words import Dimension, Health
 from services.rules.domain.facts import Place, UnitVersion
-from services.rules.domain.rate import EVERY, NO_GROUP, UNION, CounterGroup, RateBook, Slice
+from services.rules.domain.rate import EVERY, NO_GROUP, UNION, CounterGroup, RateCounters, Slice
 from services.rules.domain.unit.state import Unit
 
 _VALUE_OF: Mapping[Dimension, Callable[[UnitVersion], str]] = {
@@ -25,7 +25,7 @@ class Counters:
     """
 
     def __init__(self) -> None:
-        self.rates = RateBook()
+        self.rates = RateCounters()
         self.health: dict[str, dict[Health, int]] = defaultdict(lambda: dict.fromkeys(Health, 0))
         self.unstable: dict[str, int] = {}
         self._groups: dict[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Place, str], CounterGroup] = {}

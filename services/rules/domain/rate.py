@@ -75,7 +75,7 @@ NO_GROUP = CounterGroup()
 """Of a unit that counts nowhere yet: nothing is ever moved here."""
 
 
-class RateBook:
+class RateCounters:
     """All counters of one partition. A retired unit is moved out of every counter by its owner."""
 
     def __init__(self) -> None:

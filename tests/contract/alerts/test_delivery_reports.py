@@ -24,7 +24,7 @@ from services.alerts.domain.delivery.delivery_reports import (
     ASKED_LAST,
     COPIES,
     DeliveryReport,
-    ReportFate,
+    ReportOutcome,
     SentMessage,
     after_failure,
 )
@@ -96,27 +96,27 @@ async def take(stores: Stores, report: DeliveryReport, now: datetime) -> list[Ta
     return [*await stores.reports.take(Channel.SMS, report, now, partial(after_failure, now=now))]
 
 
-async def fates(stores: Stores, report: DeliveryReport, now: datetime) -> list[ReportFate]:
+async def fates(stores: Stores, report: DeliveryReport, now: datetime) -> list[ReportOutcome]:
     return [one.fate for one in await take(stores, report, now)]
 
 
 async def test_a_report_counts_once_whenever_it_comes(stores: Stores) -> None:
     await called(stores)
-    assert await fates(stores, DELIVERED, at(10)) == [ReportFate.DELIVERED]
-    assert await fates(stores, DELIVERED, at(100_000)) == [ReportFate.REPEATED]
+    assert await fates(stores, DELIVERED, at(10)) == [ReportOutcome.DELIVERED]
+    assert await fates(stores, DELIVERED, at(100_000)) == [ReportOutcome.REPEATED]
     assert await fates(stores, replace(DELIVERED, proofs=(Proof.DELIVERED, Proof.ACKNOWLEDGED)), at(11)) == [
-        ReportFate.REPEATED,
-        ReportFate.ACKNOWLEDGED,
+        ReportOutcome.REPEATED,
+        ReportOutcome.ACKNOWLEDGED,
     ]
 
 
 async def test_a_report_must_name_our_message_on_this_channel_and_its_number(stores: Stores) -> None:
     await called(stores)
-    assert await fates(stores, replace(FAILED, message_id="m2"), at(10)) == [ReportFate.UNKNOWN]
-    assert await fates(stores, replace(FAILED, number="13900139000"), at(10)) == [ReportFate.OTHER_NUMBER]
+    assert await fates(stores, replace(FAILED, message_id="m2"), at(10)) == [ReportOutcome.UNKNOWN]
+    assert await fates(stores, replace(FAILED, number="13900139000"), at(10)) == [ReportOutcome.OTHER_NUMBER]
     now = at(10)
     elsewhere = await stores.reports.take(Channel.VOICE, FAILED, now, partial(after_failure, now=now))
-    assert [one.fate for one in elsewhere] == [ReportFate.UNKNOWN]
+    assert [one.fate for one in elsewhere] == [ReportOutcome.UNKNOWN]
     assert await due(stores, at(100_000)) == [], "none of it has moved the notice"
 
 
@@ -130,7 +130,7 @@ async def test_what_did_not_arrive_is_sent_again_and_given_up_in_the_end(stores:
         now += AGAIN_OTHER
         await send(stores, f"m{copy + 1}", now)
     [taken] = await take(stores, replace(FAILED, message_id=f"m{COPIES}"), now)
-    assert taken == TakenReport(ReportFate.FAILED, given_up=True, first=False)
+    assert taken == TakenReport(ReportOutcome.FAILED, given_up=True, first=False)
     assert await due(stores, at(1_000_000)) == []
 
 
@@ -139,7 +139,7 @@ async def test_a_failure_of_an_earlier_copy_sends_nothing_again(stores: Stores) 
     await take(stores, FAILED, at(10))
     await send(stores, "m2", at(10) + AGAIN_OTHER)
     await take(stores, replace(DELIVERED, message_id="m2"), at(2000))
-    assert await fates(stores, FAILED, at(3000)) == [ReportFate.REPEATED]
+    assert await fates(stores, FAILED, at(3000)) == [ReportOutcome.REPEATED]
     assert await due(stores, at(1_000_000)) == []
 
 
@@ -148,7 +148,7 @@ async def test_a_fire_is_called_again_soon_and_rings_when_it_is_given_up(stores:
     await take(stores, FAILED, at(10))
     await send(stores, "m2", at(10) + AGAIN_FIRE, fire=True)
     never = replace(FAILED, message_id="m2", reason=Reason.RECIPIENT_REFUSED)
-    assert await take(stores, never, at(200)) == [TakenReport(ReportFate.FAILED, given_up=True, first=True)]
+    assert await take(stores, never, at(200)) == [TakenReport(ReportOutcome.FAILED, given_up=True, first=True)]
     assert await due(stores, at(1_000_000), fire=True) == []
 
 
@@ -164,14 +164,14 @@ async def test_nobody_is_called_at_night_about_a_fire_that_was_over_days_ago(sto
     now = at(1800) + KEPT_TRYING + AGAIN_FIRE
     await send(stores, "m2", now, fire=True)
     failed = replace(FAILED, message_id="m2")
-    assert await take(stores, failed, now) == [TakenReport(ReportFate.FAILED, given_up=True, first=True)]
+    assert await take(stores, failed, now) == [TakenReport(ReportOutcome.FAILED, given_up=True, first=True)]
     assert await due(stores, at(1_000_000), fire=True) == []
 
 
 async def test_nobody_is_called_again_who_pressed_the_key(stores: Stores) -> None:
     await called(stores)
     await take(stores, replace(DELIVERED, proofs=(Proof.ACKNOWLEDGED,)), at(10))
-    assert await fates(stores, FAILED, at(20)) == [ReportFate.FAILED]
+    assert await fates(stores, FAILED, at(20)) == [ReportOutcome.FAILED]
     assert await due(stores, at(1_000_000)) == []
 
 
@@ -194,14 +194,14 @@ async def test_what_somebody_took_meanwhile_is_not_sent_again(stores: Stores) ->
         changes = Changes()
         changes.put(replace(one, acknowledged=Acknowledgement(at(5), "officer", "console", "", "H0")))
         await transaction.save(changes)
-    assert await take(stores, FAILED, at(10)) == [TakenReport(ReportFate.FAILED)]
+    assert await take(stores, FAILED, at(10)) == [TakenReport(ReportOutcome.FAILED)]
     assert await due(stores, at(1_000_000)) == []
 
 
 async def test_the_same_report_twice_at_once_has_one_effect(stores: Stores) -> None:
     await called(stores)
     found = await asyncio.gather(*(fates(stores, FAILED, at(10)) for _ in range(4)))
-    assert sorted(one for each in found for one in each) == [ReportFate.FAILED, *3 * [ReportFate.REPEATED]]
+    assert sorted(one for each in found for one in each) == [ReportOutcome.FAILED, *3 * [ReportOutcome.REPEATED]]
 
 
 async def test_messages_from_long_before_anybody_asked_do_not_keep_the_new_ones_waiting(stores: Stores) -> None:

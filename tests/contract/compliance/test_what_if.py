@@ -15,7 +15,7 @@ from deploy.stack.postgres import Postgres
 from services.compliance.adapters.log_fold import suppose
 from services.compliance.adapters.postgres_facts import PostgresFacts
 from services.compliance.adapters.postgres_what_ifs import PostgresWhatIfs
-from services.compliance.domain.what_if import LEASE, MOST_ATTEMPTS, Unanswered
+from services.compliance.domain.what_if import LEASE, MAX_ATTEMPTS, Unanswered
 from services.compliance.metrics import WhatIfMetrics
 from services.compliance.ports import Position
 from services.compliance.worker.what_ifs import WhatIfs
@@ -227,7 +227,7 @@ async def test_one_process_takes_a_question_and_a_lost_one_is_taken_again(site: 
 
 async def test_one_whose_processes_are_lost_again_and_again_fails(site: Site) -> None:
     store, number = PostgresWhatIfs(site.pool), site.asked()
-    for _ in range(MOST_ATTEMPTS):
+    for _ in range(MAX_ATTEMPTS):
         assert await store.take(site.clock.now()) is not None
         site.clock.forward(LEASE.total_seconds())
     await site.what_ifs().turn()

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.stack.postgres import Postgres
 from services.console.adapters.case_pages import case_pages
-from services.console.adapters.name_book import PostgresNameBook, initials_of
+from services.console.adapters.postgres_names import PostgresNames, initials_of
 from services.console.adapters.postgres_read import PostgresReadModel
 from services.console.adapters.statements import SQL
 from services.console.domain.case_list import CasePlace, CaseQuery, CaseSort, CaseView
@@ -19,7 +19,7 @@ from services.console.domain.cases import Owner
 from services.console.domain.units import UnitQuery
 from services.console.domain.viewer import WHOLE, BodyCode, Slice, Username
 from services.console.ports.district import ReadModel
-from services.console.worker.names import NameKeeper
+from services.console.worker.names import NameIndexer
 from services.kernel.words import AlarmState
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
@@ -255,8 +255,8 @@ async def test_a_unit_and_its_cases_are_found_by_initials_and_address(empty_scen
     empty_scenario.open_case("C9", "U09")
     empty_scenario.open_case("D9", "U09", state="closed", closed_at=NOW)
     async with open_pool(empty_scenario.dsn, "test", max_size=1) as pool:
-        assert await NameKeeper(PostgresNameBook(pool, LIMIT_S), initials_of).turn() == 9
-        assert await NameKeeper(PostgresNameBook(pool, LIMIT_S), initials_of).turn() == 0
+        assert await NameIndexer(PostgresNames(pool, LIMIT_S), initials_of).turn() == 9
+        assert await NameIndexer(PostgresNames(pool, LIMIT_S), initials_of).turn() == 0
         read = PostgresReadModel(pool, LIMIT_S)
         for text in ("cqlwxc", "WXC", "云澜东路"):
             assert await ids(read, CaseQuery(text=text)) == ["C9"], text

@@ -12,7 +12,7 @@ from services.console.adapters.refusal_copy import NAMES_PER_HOUR, OTHERS, Fence
 from services.console.domain.errors import NotFound
 from services.console.domain.refusals import KEPT_BYTES, KEPT_PER_HOUR, RefusalQuery, State
 from services.console.domain.viewer import Role, Username, Viewer
-from services.console.ports.refusals import RefusalBook
+from services.console.ports.refusals import RefusalRepository
 from services.runtime.postgres import Pool, open_pool
 from tests.fakes.console import T0
 from tests.fakes.console_refusals import MemoryRefusalBook, decision, refusal
@@ -26,7 +26,7 @@ LAPSED = T0 - timedelta(minutes=2)
 TOPIC = "firenet.refusals.v1"
 
 
-class Book(RefusalBook, Protocol):
+class Book(RefusalRepository, Protocol):
     async def arrive(self, came: Mapping[int, Refusal], decided: Sequence[Replayed] = ()) -> None: ...
 
 

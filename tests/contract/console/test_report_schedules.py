@@ -29,7 +29,7 @@ from services.console.domain.report_schedules import (
     Trouble,
     broken_at,
 )
-from services.console.ports.reports import ReportOutbox, ScheduleBook
+from services.console.ports.reports import ReportOutbox, ScheduleRepository
 from services.kernel.words import Dimension, Period
 from services.runtime.postgres import Connection, open_pool
 from tests.fakes.console_report_schedules import FakeReportSchedules
@@ -42,7 +42,7 @@ CONTACTS = ("c-brigade", "c-centre")
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
-class Store(ScheduleBook, ReportOutbox, Protocol):
+class Store(ScheduleRepository, ReportOutbox, Protocol):
     """Both ports are one store."""
 
 

@@ -175,7 +175,7 @@ async def test_a_report_over_too_many_days_of_units_says_so_instead_of_waiting(
     reports: PostgresReports, empty_scenario: Scenario, month: tuple[date, date], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(empty_scenario, *month, kind="month", low=190)
-    monkeypatch.setattr(postgres_reports, "MOST_UNIT_DAYS", 8 * 28 - 1)
+    monkeypatch.setattr(postgres_reports, "MAX_UNIT_DAYS", 8 * 28 - 1)
     found = await made(reports, empty_scenario, month)
     assert (found.blocking, found.withheld["blocking"]) == (None, Withheld.TOO_MANY)
 

@@ -12,8 +12,8 @@ from services.console.adapters.postgres_report_schedules import PostgresReportSc
 from services.console.adapters.postgres_what_ifs import PostgresWhatIfs
 from services.console.domain.errors import NotFound, WhatIfRunning, WhatIfsWaiting
 from services.console.domain.report_schedules import broken_at
-from services.console.domain.what_if import KEPT, LISTED, MOST_OPEN, TAKEN_WITHIN, NewWhatIf
-from services.console.ports.register import WhatIfBook
+from services.console.domain.what_if import KEPT, LISTED, MAX_OPEN, TAKEN_WITHIN, NewWhatIf
+from services.console.ports.register import WhatIfRepository
 from services.kernel.words import Period
 from services.runtime.postgres import open_pool
 from tests.fakes.console_what_ifs import FakeWhatIfs
@@ -27,7 +27,7 @@ Says = Callable[[int, str, str, Mapping[str, Any] | None], None]
 class Site:
     """A book, the time, and a way to say what compliance would."""
 
-    book: WhatIfBook
+    book: WhatIfRepository
     now: datetime
     says: Says
 
@@ -90,7 +90,7 @@ async def test_an_account_has_one_at_a_time(site: Site) -> None:
 
 
 async def test_the_queue_is_short(site: Site) -> None:
-    for number in range(MOST_OPEN):
+    for number in range(MAX_OPEN):
         await site.book.ask(NEW, f"account-{number}", site.now)
     with pytest.raises(WhatIfsWaiting):
         await site.book.ask(NEW, "wang", site.now)

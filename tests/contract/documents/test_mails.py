@@ -22,7 +22,7 @@ from services.documents.adapters.postgres_mails import PostgresMails
 from services.documents.domain.errors import MailboxUnavailable, NotFound, NotPossible
 from services.documents.metrics import DocumentsMetrics
 from services.documents.ports import Arrived, Position
-from services.documents.worker.mail_intake import MailDesk, MailIntake
+from services.documents.worker.mail_intake import MailIntake, MailUseCases
 from services.kernel.words import DocumentState, SubmissionState
 from services.runtime.clock import SystemClock
 from services.runtime.postgres import open_pool
@@ -183,7 +183,7 @@ async def test_answers_are_kept_joined_and_handed_in_by_a_person_alone(server: S
     stands = await standing(correspondences, first)
     assert (stands.state, stands.submissions) == (DocumentState.ISSUED, ()), "a mail does nothing by itself"
 
-    desk = MailDesk(store=mails, clock=SystemClock())
+    desk = MailUseCases(store=mails, clock=SystemClock())
     waiting = {row["document_id"]: row["mail_id"] for row in await desk.mails(everything=False)}
     assert set(waiting) == {first, second}
     assert len(await desk.mails(everything=True)) == 5

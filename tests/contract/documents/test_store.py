@@ -11,7 +11,7 @@ from services.documents.adapters.renderer import TemplateRenderer
 from services.documents.domain.catalogue import CATALOGUE
 from services.documents.domain.document import Document, File, document_id_of, numbered
 from services.documents.domain.errors import Fenced
-from services.documents.domain.numbering import Number, Series, ToldNumber
+from services.documents.domain.numbering import Number, ReportedNumber, Series
 from services.documents.ports import PartitionClaim
 from services.kernel.words import DocumentState, FileKind, Language
 from services.runtime.postgres import open_pool
@@ -169,8 +169,8 @@ async def test_numbers_that_were_told_of_before_the_database_was_put_back_go_to_
 ) -> None:
     claim, _ = await store.claim(TOPIC, 0, "a")
     (kept,) = await issue(store, claim, "R1")
-    lost = ToldNumber(document_id_of(kept.request.source, "R2"), Number(SERIES, 7), at(50))
-    there = ToldNumber(kept.document_id, Number(SERIES, 1), kept.issued_at)
+    lost = ReportedNumber(document_id_of(kept.request.source, "R2"), Number(SERIES, 7), at(50))
+    there = ReportedNumber(kept.document_id, Number(SERIES, 1), kept.issued_at)
     assert await store.newest_numbered() == kept.issued_at
     assert await store.take_told([there, lost]) == 1
     assert await store.take_told([there, lost]) == 0, "a second start finds nothing new"

@@ -12,7 +12,7 @@ import yaml
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, expect
 
-from services.console.adapters.name_book import initials_of
+from services.console.adapters.postgres_names import initials_of
 from tests.e2e.console.chromium import CHROMIUM
 from tests.e2e.console.test_page import ReaderPage, _serious, desk
 from tests.integration.console.harness import Console, console, until

@@ -12,7 +12,7 @@ from tests.e2e.console.chromium import CHROMIUM, STILL, picture
 from tests.integration.console.harness import Console, console
 from tests.integration.console.scenario import Scenario, district
 
-LEAST = 0.0275
+MIN = 0.0275
 """Of the screen's height: 16 minutes of arc at 4 m before 55 inches (docs/design/console.md D12)."""
 NAME = 0.0345
 """20 minutes of arc, comfortable."""
@@ -75,7 +75,7 @@ async def _is_legible(chromium: Chromium, scenario: Scenario, width: int, height
             if fires:
                 scenario.open_case(f"F{fires}", f"U0001{fires}", "fire")
             await expect(page.locator(".fire")).to_have_count(fires)
-            assert await page.evaluate(TOO_SMALL, LEAST) == []
+            assert await page.evaluate(TOO_SMALL, MIN) == []
             assert await page.evaluate(OUTSIDE) == []
             assert await page.evaluate(CUT) == []
         for name in (".fire-name", ".tile-name", ".rate h2", ".rate-counts"):

@@ -27,7 +27,7 @@ from services.documents.domain.numbering import Number, Series
 from services.documents.metrics import DocumentsMetrics
 from services.documents.worker.correspondence import CorrespondenceService
 from services.documents.worker.issuing import IssuingService
-from services.documents.worker.mail_intake import MailDesk
+from services.documents.worker.mail_intake import MailUseCases
 from services.kernel.links import Link, sealed
 from services.runtime.clock import SystemClock
 from services.runtime.lifecycle import Stop
@@ -113,7 +113,7 @@ async def letters(dsn: str) -> AsyncIterator[Letters]:
         )
         typesetter = TypstTypesetter(timeout_s=60, max_bytes=10**6)
         mails = PostgresMails(pool)
-        mail_api = MailApi(mails, MailDesk(store=mails, clock=clock))
+        mail_api = MailApi(mails, MailUseCases(store=mails, clock=clock))
         issuing = IssuingService(
             store=PostgresDocuments(pool),
             renderer=TemplateRenderer(),

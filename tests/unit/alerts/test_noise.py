@@ -23,7 +23,7 @@ from services.alerts.domain.escalation.pack_rules import FlappingRules, Grouping
 from services.alerts.domain.ids import CaseId, NoticeId
 from services.alerts.domain.noise.common_cause import Candidate, Members, again, find_causes, open_common, released
 from services.alerts.domain.noise.digest import (
-    MOST_MEMBERS,
+    MAX_MEMBERS,
     DigestItem,
     GroupClocks,
     WaitingNotice,
@@ -91,8 +91,8 @@ def test_clocks_of_digests_go_by_the_pace_of_supervision() -> None:
 
 
 def test_digest_has_no_more_members_than_one_transaction_bears() -> None:
-    left = group(waiting(MOST_MEMBERS + 1, due=10), GroupClocks(wait_until=at(10)), GROUPING, Pace(), at(10))
-    assert [len(one.members) for one in left.digests] == [MOST_MEMBERS, 1]
+    left = group(waiting(MAX_MEMBERS + 1, due=10), GroupClocks(wait_until=at(10)), GROUPING, Pace(), at(10))
+    assert [len(one.members) for one in left.digests] == [MAX_MEMBERS, 1]
 
 
 def test_neither_a_fire_nor_a_common_cause_nor_a_webhook_ever_comes_into_a_digest() -> None:

@@ -26,7 +26,7 @@ from services.alerts.settings import AlertsSettings
 from services.alerts.worker.synthetic import (
     AGAIN_AFTER,
     FIRST_AFTER_S,
-    MOST_WAITING,
+    MAX_WAITING,
     Schedule,
     SyntheticAlarms,
     SyntheticSchedule,
@@ -159,7 +159,7 @@ async def test_a_fire_is_left_to_the_lanes() -> None:
 async def test_a_flood_of_copies_is_bounded_and_counted() -> None:
     here = Here()
     await here.runs.begin(RUN)
-    for _ in range(MOST_WAITING + 3):
+    for _ in range(MAX_WAITING + 3):
         assert here.alarms.take(Stage.ALARM, alarm())
     assert here.value("overflow_total") == 3
     await here.alarms.turn()

@@ -16,10 +16,10 @@ from services.console.domain.register import HandedIn, ProposalDecision
 from services.console.domain.screens import NewScreen
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import Metrics
-from services.console.worker.accounts import ONE_TIME, AccountDesk
-from services.console.worker.adjustments import AdjustmentDesk
+from services.console.worker.accounts import ONE_TIME, AccountUseCases
+from services.console.worker.adjustments import AdjustmentUseCases
 from services.console.worker.authentication import Authenticator, LoginLimits
-from services.console.worker.register import RegisterDesk
+from services.console.worker.register import RegisterUseCases
 from services.kernel.words import AdjustmentKind, EntityKind, ProposalKind
 from tests.fakes.clock import ManualClock
 from tests.fakes.console import T0, FakeAccounts, FakeCodes, FakePasswords, FakeSecrets
@@ -65,7 +65,7 @@ class Harness:
         self.clock, self.accounts, passwords = ManualClock(T0), FakeAccounts(), FakePasswords()
         self.accounts.accounts = {each.username: each for each in (ADMIN, LI, WALL)}
         self.codes = FakeCodes()
-        self.desk = AccountDesk(self.accounts, passwords, FakeSecrets(), self.clock, self.codes)
+        self.desk = AccountUseCases(self.accounts, passwords, FakeSecrets(), self.clock, self.codes)
         self.door = Authenticator(
             accounts=self.accounts,
             passwords=passwords,
@@ -76,8 +76,8 @@ class Harness:
             codes=self.codes,
         )
 
-    def while_hashing(self, meanwhile: Callable[[], Awaitable[object]]) -> AccountDesk:
-        return AccountDesk(self.accounts, SlowPasswords(meanwhile), FakeSecrets(), self.clock, self.codes)
+    def while_hashing(self, meanwhile: Callable[[], Awaitable[object]]) -> AccountUseCases:
+        return AccountUseCases(self.accounts, SlowPasswords(meanwhile), FakeSecrets(), self.clock, self.codes)
 
     def code(self) -> str:
         """Return what a telephone shows now."""
@@ -278,7 +278,7 @@ async def test_an_administrator_asks_for_nothing_that_an_account_of_his_could_ap
     nothing, orders, here = cast("Any", None), cast("Any", Orders()), ManualClock(T0)
     handed = HandedIn(ProposalKind.UNIT, "u.csv", "", None, "x", None, meant=False)
     asked = NewAdjustment("U1", AdjustmentKind.MAINTENANCE, here.now(), here.now(), "x")
-    register, adjustments = RegisterDesk(nothing, orders), AdjustmentDesk(nothing, orders, nothing, here)
+    register, adjustments = RegisterUseCases(nothing, orders), AdjustmentUseCases(nothing, orders, nothing, here)
     for work in (
         register.propose(ADMIN.viewer, handed), register.preview(ADMIN.viewer, handed),
         register.form(ADMIN.viewer, EntityKind.UNIT, "U1"), adjustments.request(ADMIN.viewer, asked),

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from services.console.adapters.case_pages import search_parameters
-from services.console.adapters.name_book import initials_of
+from services.console.adapters.postgres_names import initials_of
 from services.console.domain.case_list import BadPlace, CasePlace
 from services.console.domain.errors import DataUnavailable
-from services.console.worker.names import NameKeeper
+from services.console.worker.names import NameIndexer
 from services.runtime.lifecycle import Stop
 
 AT = datetime(2026, 11, 29, 8, 0, 0, 123456, tzinfo=UTC)
@@ -65,14 +65,14 @@ class Book:
 
 async def test_names_get_initials_in_turns_until_none_is_left() -> None:
     book = Book([f"单位{number}" for number in range(450)])
-    keeper = NameKeeper(book, lambda name: f"dw{name[2:]}")
+    keeper = NameIndexer(book, lambda name: f"dw{name[2:]}")
     assert [await keeper.turn() for _ in range(4)] == [200, 200, 50, 0]
     assert book.kept["单位449"] == "dw449"
 
 
 async def test_a_database_that_is_away_ends_nothing() -> None:
     book = Book(["单位"], away=1)
-    keeper = NameKeeper(book, lambda name: "dw")
+    keeper = NameIndexer(book, lambda name: "dw")
 
     class Patient(Stop):
         async def wait_for(self, seconds: float) -> bool:

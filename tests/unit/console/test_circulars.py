@@ -27,7 +27,7 @@ from services.console.domain.evaluation import (
 from services.console.domain.register import ProposalDecision
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
 from services.console.ports.district import ReadModel
-from services.console.worker.evaluation import EvaluationDesk
+from services.console.worker.evaluation import EvaluationUseCases
 from services.kernel.ratio import Ratio
 from services.kernel.words import FileKind, Language, Period
 from tests.fakes.clock import ManualClock
@@ -97,8 +97,8 @@ class Here:
         self.sent.append(request)
         return "D1"
 
-    def desk(self) -> EvaluationDesk:
-        return EvaluationDesk(self, self, Circulars(self, cast(ReadModel, self)), ManualClock(NOW))
+    def desk(self) -> EvaluationUseCases:
+        return EvaluationUseCases(self, self, Circulars(self, cast(ReadModel, self)), ManualClock(NOW))
 
 
 def places(*rows: ScoreRow) -> list[tuple[str, int | None]]:

@@ -3,7 +3,7 @@
 import pytest
 
 from services.console.adapters.web.district_map import policy_with
-from services.console.domain.district_map import MOST_MARKS, MapQuery, MapUnit, map_of, shape_of
+from services.console.domain.district_map import MAX_MARKS, MapQuery, MapUnit, map_of, shape_of
 from services.console.domain.errors import DataUnavailable
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.settings import ConsoleSettings
@@ -61,7 +61,7 @@ def test_a_community_that_is_asked_for_shows_its_units_and_says_how_many_have_no
     units = [unit(number, "offline" if number == 2999 else "online", town="T", community="C") for number in range(3000)]
     found = map_of(units, {}, MapQuery("T", "C"))
     assert found.marks[0].unit_id == "U02999"
-    assert len(found.marks) + found.left_out == 3000 > MOST_MARKS
+    assert len(found.marks) + found.left_out == 3000 > MAX_MARKS
 
 
 async def test_a_department_has_its_own_units_on_the_map_and_equal_questions_are_read_once() -> None:

@@ -27,19 +27,19 @@ from services.console.domain.accounts import Session
 from services.console.domain.errors import NotFound, NotSignedIn, TooBusy
 from services.console.domain.viewer import BodyCode, Role, Slice, Username, Viewer
 from services.console.metrics import Metrics
-from services.console.worker.accounts import AccountDesk
-from services.console.worker.adjustments import AdjustmentDesk
+from services.console.worker.accounts import AccountUseCases
+from services.console.worker.adjustments import AdjustmentUseCases
 from services.console.worker.district_map import MapService
-from services.console.worker.documents import DocumentDesk, MailDesk
-from services.console.worker.evaluation import EvaluationDesk
+from services.console.worker.documents import DocumentUseCases, MailUseCases
+from services.console.worker.evaluation import EvaluationUseCases
 from services.console.worker.history import HistoryService
-from services.console.worker.listings import ListingDesk
+from services.console.worker.listings import ListingUseCases
 from services.console.worker.refusals import RefusalService
-from services.console.worker.register import RegisterDesk
-from services.console.worker.report_schedules import ScheduleDesk
+from services.console.worker.register import RegisterUseCases
+from services.console.worker.report_schedules import ScheduleUseCases
 from services.console.worker.reports import ReportService
 from services.console.worker.system_health import SystemHealthService
-from services.console.worker.what_ifs import WhatIfDesk
+from services.console.worker.what_ifs import WhatIfUseCases
 from tests.fakes.clock import ManualClock
 from tests.fakes.console import FakeCodes, FakePasswords, FakeSecrets
 
@@ -342,18 +342,18 @@ def site() -> Site:
         read=below,
         commands=below,
         refusals=RefusalService(below, below, clock),
-        documents=DocumentDesk(below),
-        mails=MailDesk(below),
-        listings=ListingDesk(below, below),
+        documents=DocumentUseCases(below),
+        mails=MailUseCases(below),
+        listings=ListingUseCases(below, below),
         links=LinkParts(below, NoThrottle()),
         histories=HistoryService(below),
         reports=ReportService(below, below, clock),
-        schedules=ScheduleDesk(below, below, secrets, clock, sends=True),
-        adjustments=AdjustmentDesk(below, below, below, clock),
-        evaluation=EvaluationDesk(below, below, below, clock),
-        register=RegisterDesk(below, below),
-        what_ifs=WhatIfDesk(below, below, clock),
-        accounts=AccountDesk(below, FakePasswords(), secrets, clock, codes),
+        schedules=ScheduleUseCases(below, below, secrets, clock, sends=True),
+        adjustments=AdjustmentUseCases(below, below, below, clock),
+        evaluation=EvaluationUseCases(below, below, below, clock),
+        register=RegisterUseCases(below, below),
+        what_ifs=WhatIfUseCases(below, below, clock),
+        accounts=AccountUseCases(below, FakePasswords(), secrets, clock, codes),
         healths=SystemHealthService(below, below, below, clock),
         maps=MapService(below, clock),
         provider=ProviderParts(below, NoThrottle(), "provider"),

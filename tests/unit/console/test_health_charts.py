@@ -14,7 +14,7 @@ from services.console.domain.errors import DataUnavailable, NotAllowed
 from services.console.domain.freshness import PartitionVisibility
 from services.console.domain.health_charts import (
     KEPT,
-    MOST_SERVICES,
+    MAX_SERVICES,
     HealthDay,
     Line,
     Measure,
@@ -92,7 +92,7 @@ def test_without_proof_of_a_partition_the_lag_is_unknown_and_the_partition_blind
 
 def test_many_services_do_not_make_a_sample_larger() -> None:
     services = tuple(ServiceSeen(f"s{n:02}", rules(told(1, 1)).instances) for n in range(50))
-    assert len(sampled(Seen(services, None, None), NOW).readings) == MOST_SERVICES
+    assert len(sampled(Seen(services, None, None), NOW).readings) == MAX_SERVICES
 
 
 def test_a_step_shows_the_worst_of_its_minutes_and_one_without_a_sample_is_no_zero() -> None:

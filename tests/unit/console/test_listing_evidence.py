@@ -15,7 +15,7 @@ from services.console.adapters.listings_client import HttpListings
 from services.console.domain.documents import File
 from services.console.domain.errors import ListingRefused, NotAllowed, NotFound
 from services.console.domain.viewer import Role, Username, Viewer
-from services.console.worker.listings import ListingDesk
+from services.console.worker.listings import ListingUseCases
 from services.kernel.words import ListingAct
 from tests.fakes.clock import ManualClock
 from tests.unit.alerts.build import T0
@@ -65,12 +65,12 @@ class Letters:
         return self.files[digest]
 
 
-def desk(alerts: Alerts, letters: Letters) -> ListingDesk:
+def desk(alerts: Alerts, letters: Letters) -> ListingUseCases:
     """Return the desk before the very API of alerts."""
     app = FastAPI()
     app.include_router(listing_routes(ListingsApi(cast(Any, alerts), cast(Any, alerts), ManualClock(T0))))
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app))
-    return ListingDesk(HttpListings(client, "http://alerts", SecretStr("x"), 5.0), cast(Any, letters))
+    return ListingUseCases(HttpListings(client, "http://alerts", SecretStr("x"), 5.0), cast(Any, letters))
 
 
 @pytest.mark.parametrize(("viewer", "party"), [(BRIGADE, None), (HEALTH, "health")])

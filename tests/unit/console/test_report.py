@@ -11,7 +11,7 @@ import pytest
 from services.compliance.domain.publishing import FORMULAS
 from services.console.adapters.postgres_reports import SHOWN
 from services.console.adapters.report_files import workbook_of
-from services.console.adapters.report_sheet import MOST_CHANGES, sheet_of
+from services.console.adapters.report_sheet import MAX_CHANGES, sheet_of
 from services.console.adapters.web import texts
 from services.console.domain.dashboard_snapshot import AreaEvent, Names
 from services.console.domain.history import Publication, Subject
@@ -264,7 +264,7 @@ def test_many_revisions_are_told_from_the_newest_on_and_fit_into_a_pdf() -> None
         "S1", "access_rate", publications, ({}, *({"low": ("", "90.0")} for _ in range(699))), None, None, ("p", 1)
     )
     notes = section(said(report(figures=(many,))), "figures").notes
-    assert len(notes) == MOST_CHANGES + 2
+    assert len(notes) == MAX_CHANGES + 2
     assert "另有 659 次" in notes[0]
     assert "第 700 版" in notes[-1]
     assert "下限 — → 90.0 %" in notes[-1]

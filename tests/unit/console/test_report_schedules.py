@@ -32,7 +32,7 @@ from services.console.domain.report_schedules import (
 from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.metrics import ReportMailMetrics
 from services.console.ports.reports import ReportFiles
-from services.console.worker.report_schedules import ReportMailer, ScheduleDesk
+from services.console.worker.report_schedules import ReportMailer, ScheduleUseCases
 from services.kernel.words import BodyKind, Dimension, Language, Period
 from services.runtime.lifecycle import Stop
 from tests.fakes.clock import ManualClock
@@ -168,11 +168,11 @@ def book() -> FakeReportSchedules:
 
 
 @pytest.fixture
-def desk(book: FakeReportSchedules, clock: ManualClock) -> ScheduleDesk:
-    return ScheduleDesk(book, Subjects(), FakeSecrets(), clock, sends=True)  # type: ignore[arg-type]  # one question
+def desk(book: FakeReportSchedules, clock: ManualClock) -> ScheduleUseCases:
+    return ScheduleUseCases(book, Subjects(), FakeSecrets(), clock, sends=True)  # type: ignore[arg-type]  # one question
 
 
-async def test_nobody_is_chosen_who_may_not_have_the_report(desk: ScheduleDesk, book: FakeReportSchedules) -> None:
+async def test_nobody_is_chosen_who_may_not_have_the_report(desk: ScheduleUseCases, book: FakeReportSchedules) -> None:
     for subject, chosen in ((DISTRICT, "c-health"), (HEALTH, "c-edu"), (HEALTH, "c-nobody")):
         with pytest.raises(BadRecipients):
             await desk.create(BRIGADE, NewSchedule(subject, Period.MONTH, ("c-brigade", chosen)))
@@ -184,7 +184,7 @@ async def test_nobody_is_chosen_who_may_not_have_the_report(desk: ScheduleDesk, 
     assert [one.contact_id for one in await desk.contacts(BRIGADE, HEALTH)] == ["c-brigade", "c-health"]
 
 
-async def test_a_department_sees_its_own_and_changes_nothing(desk: ScheduleDesk) -> None:
+async def test_a_department_sees_its_own_and_changes_nothing(desk: ScheduleUseCases) -> None:
     await desk.create(BRIGADE, NewSchedule(DISTRICT, Period.MONTH, ("c-brigade",)))
     made = await desk.create(BRIGADE, NewSchedule(HEALTH, Period.MONTH, ("c-brigade", "c-health")))
     page = await desk.page(OFFICE)
@@ -226,7 +226,7 @@ class Site:
 
 
 @pytest.fixture
-async def site(book: FakeReportSchedules, desk: ScheduleDesk, clock: ManualClock) -> Site:
+async def site(book: FakeReportSchedules, desk: ScheduleUseCases, clock: ManualClock) -> Site:
     """A month of the district to the brigade; it has just been published."""
     await desk.create(BRIGADE, NewSchedule(DISTRICT, Period.MONTH, ("c-brigade",)))
     clock.forward(HOUR.total_seconds())
@@ -322,7 +322,7 @@ async def test_a_contact_that_may_not_have_it_any_more_is_not_sent_it(site: Site
 
 
 async def test_an_hour_has_so_many_mails_and_no_more(
-    book: FakeReportSchedules, desk: ScheduleDesk, clock: ManualClock
+    book: FakeReportSchedules, desk: ScheduleUseCases, clock: ManualClock
 ) -> None:
     book.known += [contact(f"c{number}", "brigade", BodyKind.BRIGADE) for number in range(5)]
     await desk.create(BRIGADE, NewSchedule(DISTRICT, Period.MONTH, tuple(f"c{number}" for number in range(5))))
@@ -360,7 +360,7 @@ async def test_a_bug_of_the_mailer_does_not_end_the_console(site: Site) -> None:
     assert broken.metric("report_turns_total", outcome="failed") == 1
 
 
-async def test_what_was_done_to_schedules_stands_in_a_chain(desk: ScheduleDesk, book: FakeReportSchedules) -> None:
+async def test_what_was_done_to_schedules_stands_in_a_chain(desk: ScheduleUseCases, book: FakeReportSchedules) -> None:
     made = await desk.create(BRIGADE, NewSchedule(HEALTH, Period.WEEK, ("c-health",)))
     await desk.act(BRIGADE, made, ScheduleAct.PAUSE)
     links = list(await book.audited())

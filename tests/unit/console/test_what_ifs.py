@@ -24,7 +24,7 @@ from services.console.domain.viewer import BodyCode, Role, Username, Viewer
 from services.console.domain.what_if import PackSource, first_day
 from services.console.metrics import Metrics
 from services.console.worker.authentication import Authenticator, LoginLimits
-from services.console.worker.what_ifs import WhatIfDesk
+from services.console.worker.what_ifs import WhatIfUseCases
 from services.kernel.words import Period
 from tests.fakes.clock import ManualClock
 from tests.fakes.console import FakeAccounts, FakeCodes, FakePasswords, FakeSecrets
@@ -67,8 +67,8 @@ class Book(FakeWhatIfs):
         return await super().ask(new, by, now)
 
 
-def desk(book: Book) -> WhatIfDesk:
-    return WhatIfDesk(book, cast("Any", Registry()), ManualClock(NOW))
+def desk(book: Book) -> WhatIfUseCases:
+    return WhatIfUseCases(book, cast("Any", Registry()), ManualClock(NOW))
 
 
 @pytest.mark.parametrize(

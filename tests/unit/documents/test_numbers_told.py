@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from services.documents.domain.document import document_id_of
 from services.documents.domain.errors import StoreUnavailable
-from services.documents.domain.numbering import Number, Series, ToldNumber
+from services.documents.domain.numbering import Number, ReportedNumber, Series
 from services.documents.metrics import DocumentsMetrics
 from services.documents.worker.issuing import IssuingService
 from services.documents.worker.numbers_told import GRACE, NumbersWatch
@@ -27,7 +27,7 @@ class Scenario:
 
     def __init__(self) -> None:
         self.store = MemoryDocuments()
-        self.topic: list[ToldNumber] = []
+        self.topic: list[ReportedNumber] = []
         self.asked: list[datetime] = []
         self.registry = CollectorRegistry()
         self.clock = ManualClock(T0)
@@ -46,7 +46,7 @@ class Scenario:
             numbers_known=self.watch.known.is_set,
         )
 
-    async def read(self, since: datetime) -> Sequence[ToldNumber]:
+    async def read(self, since: datetime) -> Sequence[ReportedNumber]:
         self.asked.append(since)
         return [one for one in self.topic if one.issued_at >= since]
 
@@ -55,7 +55,7 @@ class Scenario:
         await self.issuing.take(claim, [request(name) for name in names], 1)
         for one in self.store.tables.documents.values():
             if one.number is not None:
-                self.topic.append(ToldNumber(one.document_id, one.number, one.issued_at))
+                self.topic.append(ReportedNumber(one.document_id, one.number, one.issued_at))
 
     def serials(self) -> dict[str, tuple[int, datetime]]:
         found = self.store.tables.documents.values()
@@ -91,7 +91,7 @@ async def test_a_start_reads_from_the_newest_document_that_is_there() -> None:
 
 async def test_what_comes_by_itself_waits_until_the_numbers_are_known() -> None:
     here = Scenario()
-    here.topic = [ToldNumber(document_id_of("elsewhere", "lost"), Number(SERIES, 6), T0)]
+    here.topic = [ReportedNumber(document_id_of("elsewhere", "lost"), Number(SERIES, 6), T0)]
     with pytest.raises(StoreUnavailable):
         await here.issuing.issue(request("R1"))
     await here.watch.run(Stop())

@@ -21,7 +21,7 @@ from services.ingest.domain.errors import NameLost
 from services.ingest.domain.naming import (
     ADOPT_AFTER_S,
     LAPSES_S,
-    MOST_SESSIONS,
+    MAX_SESSIONS,
     TRY_AGAIN_S,
     VALID_S,
     NameRegister,
@@ -211,10 +211,10 @@ def test_without_a_share_group_every_name_has_every_message(broker: Broker) -> N
 
 def test_where_records_were_left_out_nobody_is_alone(broker: Broker) -> None:
     one = broker.member()
-    for number in range(MOST_SESSIONS + 1):
+    for number in range(MAX_SESSIONS + 1):
         broker.publish(Say("sessions", f"s{number}", there=True))
     broker.pass_time(1)
-    for number in range(MOST_SESSIONS + 1):
+    for number in range(MAX_SESSIONS + 1):
         broker.publish(Say("sessions", f"s{number}"))
     broker.pass_time(1)
     assert one.naming.alone is False
@@ -582,9 +582,9 @@ async def test_a_fire_of_an_adopted_session_is_no_echo_of_one_that_came_under_th
 
 def test_however_many_names_were_used_before_a_process_has_one(broker: Broker) -> None:
     one = broker.member("mine")
-    for number in range(MOST_SESSIONS + 100):
+    for number in range(MAX_SESSIONS + 100):
         one.naming.heard_session(f"ended-{number}", broker.now, there=False)
-    for number in range(MOST_SESSIONS + 100):
+    for number in range(MAX_SESSIONS + 100):
         one.naming.heard_session(f"there-{number}", broker.now, there=True)
         one.naming.heard(f"u{number}", [f"there-{number}"], "host", broker.now)
     assert one.naming.left_out > 100
@@ -595,7 +595,7 @@ def test_however_many_names_were_used_before_a_process_has_one(broker: Broker) -
 
 def test_what_is_known_is_followed_when_there_is_no_room_for_more() -> None:
     register = NameRegister("t")
-    for number in range(MOST_SESSIONS):
+    for number in range(MAX_SESSIONS):
         register.heard_session(f"n{number}", 0.0, there=True)
     register.heard_session("n7", 1.0, there=False)
     assert "n7" not in register.unread_since

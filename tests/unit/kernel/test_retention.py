@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.kernel.retention import BEGINNING, LEAST_DAYS, archive_from, kept_from, whole_years_from
+from services.kernel.retention import BEGINNING, MIN_DAYS, archive_from, kept_from, whole_years_from
 
 
 def at(text: str) -> datetime:
@@ -19,7 +19,7 @@ def at(text: str) -> datetime:
         pytest.param("2026-11-29T04:00Z", 366, "2026-10-01T16:00Z", "2025-11-27T16:00Z", id="closed beyond that"),
         pytest.param("2027-02-28T04:00Z", 366, None, "2025-12-31T16:00Z", id="a year that may not be closed yet"),
         pytest.param("2027-12-31T16:00Z", 366, None, "2026-12-30T16:00Z", id="a year that has just begun"),
-        pytest.param("2029-02-28T04:00Z", LEAST_DAYS, None, "2027-12-31T16:00Z", id="a leap year is kept whole"),
+        pytest.param("2029-02-28T04:00Z", MIN_DAYS, None, "2027-12-31T16:00Z", id="a leap year is kept whole"),
     ],
 )
 def test_what_has_aged_is_older_than_all_three(now: str, days: int, unclosed: str | None, expected: str) -> None:

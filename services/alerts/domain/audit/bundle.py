@@ -12,7 +12,7 @@ from services.alerts.domain.ids import CaseId
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-MOST_LINKS = 1_000_000
+MAX_LINKS = 1_000_000
 """A case that stayed open while more happened to others is told to be cut at the operator's, not packed."""
 Rows = Sequence[Mapping[str, Any]]
 

@@ -314,7 +314,7 @@ class SentMessage:
     sent_at: datetime
 
 
-class ReportFate(StrEnum):
+class ReportOutcome(StrEnum):
     """What became of a delivery report, one closed set for the metric."""
 
     DELIVERED = "delivered"
@@ -329,7 +329,7 @@ class ReportFate(StrEnum):
     TOO_MANY = "too_many"
 
 
-REFUSED_AT_THE_DOOR = (ReportFate.FORGED, ReportFate.TOO_LARGE, ReportFate.TOO_MANY, ReportFate.UNREADABLE)
+REFUSED_AT_THE_DOOR = (ReportOutcome.FORGED, ReportOutcome.TOO_LARGE, ReportOutcome.TOO_MANY, ReportOutcome.UNREADABLE)
 """Pushes that are refused as a whole, before it is known what they are about."""
 
 

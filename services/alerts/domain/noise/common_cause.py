@@ -24,7 +24,7 @@ from services.alerts.domain.ids import CaseId
 from services.kernel.words import ClockKind, StepExit
 
 COMMON_STEP = "C0"
-MOST_REPEATS = 6
+MAX_REPEATS = 6
 """So often a cause that stands is told again; by then its members have had letters of their own for long."""
 
 
@@ -200,7 +200,7 @@ def _steps(code: str, rules: PackRules) -> tuple[LadderStep, ...]:
             name_en="Common cause stands",
             exits=(StepExit.CASE_CLOSED, StepExit.ACKNOWLEDGED),
         )
-        for count in range(1, MOST_REPEATS + 1)
+        for count in range(1, MAX_REPEATS + 1)
     )
     return (step, *again)
 

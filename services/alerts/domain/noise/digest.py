@@ -24,7 +24,7 @@ from services.alerts.domain.ids import NoticeId, digest
 from services.alerts.domain.routing.contacts import Address
 from services.kernel.words import Channel, Purpose
 
-MOST_MEMBERS = 2000
+MAX_MEMBERS = 2000
 """Notices in one digest; of more the rest makes a second one."""
 READ_BY_PEOPLE = frozenset({Channel.EMAIL, Channel.ROBOT, Channel.APPRISE})
 """A webhook is read by a machine, which wants each case as data of its own."""
@@ -123,7 +123,7 @@ def group(
     ids = tuple(one.notice_id for one in waiting)
     if len(ids) < rules.least:
         return Grouped(left, alone=ids)
-    parts = [ids[at : at + MOST_MEMBERS] for at in range(0, len(ids), MOST_MEMBERS)]
+    parts = [ids[at : at + MAX_MEMBERS] for at in range(0, len(ids), MAX_MEMBERS)]
     return Grouped(left, digests=tuple(_digest(waiting[0].to, part, rules, now) for part in parts))
 
 

@@ -23,7 +23,7 @@ _OF_A_KIND = frozenset({Recipient.CENTRE, Recipient.BRIGADE, Recipient.COMMITTEE
 """Told as all bodies of that kind in the district."""
 
 
-class AddressBook(Protocol):
+class ContactDirectory(Protocol):
     """The registry's contacts as they stand now."""
 
     def bodies(self, kind: str, district: str) -> Sequence[BodyCode]:
@@ -57,7 +57,7 @@ class Recipients:
 
 
 def recipients_of(
-    book: AddressBook, case: Case, tells: Iterable[Recipient], now: datetime, but: frozenset[str] = frozenset()
+    book: ContactDirectory, case: Case, tells: Iterable[Recipient], now: datetime, but: frozenset[str] = frozenset()
 ) -> Recipients:
     """Return one address per contact and channel, without repetition, in the order of the roles.
 
@@ -98,7 +98,7 @@ def _off_duty(contacts: Iterable[Contact], now: datetime) -> dict[ContactId, dat
     return {contact_id: end for contact_id, end in until if end is not None}
 
 
-def recipients_of_step(book: AddressBook, case: Case, step: LadderStep, now: datetime) -> Recipients:
+def recipients_of_step(book: ContactDirectory, case: Case, step: LadderStep, now: datetime) -> Recipients:
     """Return whom to tell at `step`: nobody for a board entry, the centre when the step's own people are unknown.
 
     A step that is not taken once the case is acknowledged does not tell those who have signed: their own
@@ -119,7 +119,7 @@ def recipients_of_step(book: AddressBook, case: Case, step: LadderStep, now: dat
     return replace(centre, missing=recipients.missing, nobody=reason[:200], instead=True, parties={})
 
 
-def recipients_of_first_step(book: AddressBook, case: Case, step: LadderStep, now: datetime) -> Recipients:
+def recipients_of_first_step(book: ContactDirectory, case: Case, step: LadderStep, now: datetime) -> Recipients:
     """Return whom the first step of an urgent case tells: its own people, and the centre and of a fire the unit itself.
 
     Whatever the pack says, the monitoring centre and the control room are told of every fire.
@@ -160,7 +160,7 @@ def _address(contact: Contact, channel: Channel, address: str, secret_ref: str |
     return Address(contact.contact_id, contact.body_code, channel, address, secret_ref, contact.lang)
 
 
-def _resolve(book: AddressBook, case: Case, role: Recipient) -> list[tuple[str, list[Contact]]]:
+def _resolve(book: ContactDirectory, case: Case, role: Recipient) -> list[tuple[str, list[Contact]]]:
     facts = case.facts
     if role in _UNIT_ROLES:
         return [(str(role), _of_unit(book, case, _UNIT_ROLES[role]))]
@@ -181,11 +181,11 @@ def _resolve(book: AddressBook, case: Case, role: Recipient) -> list[tuple[str, 
     return [(code, _offices(book, code)) for code in codes]
 
 
-def _offices(book: AddressBook, code: str) -> list[Contact]:
+def _offices(book: ContactDirectory, code: str) -> list[Contact]:
     return [contact for contact in book.contacts(code) if contact.role == "office"]
 
 
-def _of_acceptance(book: AddressBook, case: Case) -> list[str]:
+def _of_acceptance(book: ContactDirectory, case: Case) -> list[str]:
     """Return who accepts buildings, where the route of this one names them; nobody is missing where it does not.
 
     The registry copies to them what is built and not connected yet. What they answer for themselves is new to them
@@ -198,11 +198,11 @@ def _of_acceptance(book: AddressBook, case: Case) -> list[str]:
     return [code for code in book.bodies(str(Recipient.ACCEPTANCE), facts.district) if code in named]
 
 
-def _of_kind(book: AddressBook, role: Recipient, facts: SubjectFacts) -> Sequence[str]:
+def _of_kind(book: ContactDirectory, role: Recipient, facts: SubjectFacts) -> Sequence[str]:
     return book.bodies(str(role), facts.district) or (str(role),)
 
 
-def _of_unit(book: AddressBook, case: Case, role: str) -> list[Contact]:
+def _of_unit(book: ContactDirectory, case: Case, role: str) -> list[Contact]:
     own = [contact for contact in book.contacts(case.subject.id) if contact.role == role]
     if own or role != "grid_officer" or not case.facts.town:
         return own

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 FOREVER = b"public, max-age=31536000, immutable"
 """The path names the content, so browsers keep it."""
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".json": "application/json"}
-LEAST = 500
+MIN = 500
 """Bytes; below, packing saves nothing."""
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -31,7 +31,7 @@ class _Asset:
 
 def _asset(path: Path, tag: bytes) -> _Asset:
     plain = path.read_bytes()
-    packed = gzip.compress(plain, 9, mtime=0) if len(plain) >= LEAST else plain
+    packed = gzip.compress(plain, 9, mtime=0) if len(plain) >= MIN else plain
     media = TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     shared = [
         (b"content-type", media.encode()),

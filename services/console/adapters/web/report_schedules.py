@@ -16,7 +16,7 @@ from services.console.adapters.web.pages import Pages, SignedInPages
 from services.console.adapters.web.reports import SubjectParameters
 from services.console.adapters.web.texts import LANGUAGES
 from services.console.domain.accounts import Session
-from services.console.domain.report_schedules import MOST_RECIPIENTS, NewSchedule, ScheduleAct
+from services.console.domain.report_schedules import MAX_RECIPIENTS, NewSchedule, ScheduleAct
 from services.console.metrics import Metrics
 from services.console.ports.accounts import Throttle
 from services.console.ports.district import ReadModel
@@ -26,7 +26,7 @@ from services.runtime.logging import get_logger
 
 ScheduleId = Annotated[int, Path(ge=1, le=2**31)]
 StopKey = Annotated[str, Path(min_length=20, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
-Contacts = Annotated[tuple[Code, ...], Field(min_length=1, max_length=MOST_RECIPIENTS)]
+Contacts = Annotated[tuple[Code, ...], Field(min_length=1, max_length=MAX_RECIPIENTS)]
 
 
 class RecipientsBody(BaseModel):

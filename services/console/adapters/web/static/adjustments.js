@@ -8,7 +8,7 @@ import { on, state } from "./state.js";
 import { listed, number, stamp, t } from "./text.js";
 
 const PAGE = 50;
-const MOST = 200; // rows in one answer
+const MAX = 200; // rows in one answer
 const CALM_MS = 15000;
 const STATES = ["requested", "approved", "rejected", "withdrawn", "ended", ""];
 const ASKS = byId("ask") !== null; // not for who administers accounts
@@ -50,7 +50,7 @@ function draw() {
   setText(byId("waiting"), page.waiting ? number(page.waiting) : "");
   patchList(byId("rows"), page.rows, (row) => row.adjustment_id, make, update);
   show(byId("empty"), page.rows.length === 0);
-  show(byId("more"), page.rows.length < Math.min(page.total, MOST));
+  show(byId("more"), page.rows.length < Math.min(page.total, MAX));
   setText(byId("in-force"), board.length ? number(board.length) : "");
   patchList(byId("board"), board, (row) => row.adjustment_id ?? `row-${row.unit_id}`, makeOnBoard, updateOnBoard);
   show(byId("board-empty"), board.length === 0);
@@ -164,7 +164,7 @@ if (ASKS) {
   prefill();
 }
 byId("more").addEventListener("click", () => {
-  view.limit = Math.min(MOST, view.limit + PAGE);
+  view.limit = Math.min(MAX, view.limit + PAGE);
   load();
 });
 byId("sure").querySelector("form").addEventListener("submit", decide);

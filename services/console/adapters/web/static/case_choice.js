@@ -8,7 +8,7 @@ import { byId, setText, show } from "./dom.js";
 import { emit, on } from "./state.js";
 import { t } from "./text.js";
 
-export const MOST = 100;
+export const MAX = 100;
 const chosen = new Set();
 
 export const mayChoose = (row) => !URGENT.includes(row.kind) && answerOf(row).wanted;
@@ -20,7 +20,7 @@ export function start() {
   on("case_page", render);
   byId("bulk-all").addEventListener("change", (event) => {
     chosen.clear();
-    if (event.target.checked) for (const row of free().slice(0, MOST)) chosen.add(row.case_id);
+    if (event.target.checked) for (const row of free().slice(0, MAX)) chosen.add(row.case_id);
     emit("case_page");
   });
   byId("bulk-ack").addEventListener("click", () => chosenRows().length && openAcknowledge(chosenRows()));
@@ -39,7 +39,7 @@ export function render() {
   for (const id of chosen) if (!kept.has(id)) chosen.delete(id);
   show(byId("bulk"), open.length > 1);
   const all = byId("bulk-all");
-  all.checked = rows.length > 0 && rows.length === Math.min(open.length, MOST);
+  all.checked = rows.length > 0 && rows.length === Math.min(open.length, MAX);
   all.indeterminate = rows.length > 0 && !all.checked;
   show(byId("bulk-ack"), rows.length > 0);
   setText(byId("bulk-ack"), t("bulk.ack", { n: rows.length }));

@@ -8,7 +8,7 @@ import { account, state } from "./state.js";
 import { number, recipientName, stamp, t } from "./text.js";
 
 const PAGE = 50;
-const MOST = 200; // rows in one answer
+const MAX = 200; // rows in one answer
 const CALM_MS = 15000;
 const UPLOAD_MS = 150_000;
 const SORTS = account.department ? ["all", "todo", "overdue"] : ["all", "undecided", "overdue"];
@@ -47,7 +47,7 @@ function draw() {
   setText(byId("total"), number(page.counts.all ?? 0));
   patchList(byId("rows"), page.rows, (row) => row.document_id, rowOf, update);
   show(byId("empty"), page.rows.length === 0);
-  show(byId("more"), page.rows.length < Math.min(page.counts[view.only] ?? 0, MOST));
+  show(byId("more"), page.rows.length < Math.min(page.counts[view.only] ?? 0, MAX));
 }
 
 const rowOf = (row) => make(h("button", { type: "button", class: "link", onclick: () => open(row.document_id) }));
@@ -180,7 +180,7 @@ function recipients(one) {
 }
 
 const { act, start } = listWithDrawer({
-  view, step: PAGE, most: MOST, draw, sheet, remember, load, open,
+  view, step: PAGE, most: MAX, draw, sheet, remember, load, open,
   shown: () => shown,
   take: (row) => {
     shown = row;

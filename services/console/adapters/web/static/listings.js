@@ -8,7 +8,7 @@ import { account, state } from "./state.js";
 import { number, recipientName, span, stamp, t, unitName } from "./text.js";
 
 const PAGE = 50;
-const MOST = 200; // rows in one answer
+const MAX = 200; // rows in one answer
 const CALM_MS = 15000;
 const UPLOAD_MS = 40000;
 const SORTS = { active: ["proposed", "listed", "recheck", "approval"], proposed: ["proposed"], listed: ["listed", "recheck", "approval"], overdue: [], ended: ["closed", "declined", "withdrawn"] };
@@ -52,7 +52,7 @@ function draw() {
   drawFilters();
   patchList(byId("rows"), page.rows, (row) => row.listing_id, make, update);
   show(byId("empty"), page.rows.length === 0);
-  show(byId("more"), page.more && view.limit < MOST);
+  show(byId("more"), page.more && view.limit < MAX);
 }
 
 function drawBridge() {
@@ -214,7 +214,7 @@ function replies() {
 }
 
 const { act, start } = listWithDrawer({
-  view, step: PAGE, most: MOST, draw, sheet, remember, load, open,
+  view, step: PAGE, most: MAX, draw, sheet, remember, load, open,
   shown: () => shown,
   take: (row) => {
     shown = row;

@@ -7,7 +7,7 @@ import { listWithDrawer } from "./list_drawer.js";
 import { has, number, recipientName, stamp, t } from "./text.js";
 
 const PAGE = 50;
-const MOST = 200; // rows in one answer
+const MAX = 200; // rows in one answer
 const CALM_MS = 15000;
 
 const query = new URLSearchParams(location.search);
@@ -51,7 +51,7 @@ function draw() {
   setText(byId("total"), number(page.waiting));
   patchList(byId("rows"), page.rows, (row) => row.mail_id, make, update);
   show(byId("empty"), page.rows.length === 0);
-  show(byId("more"), page.more && view.limit < MOST);
+  show(byId("more"), page.more && view.limit < MAX);
 }
 
 function choose(all) {
@@ -145,7 +145,7 @@ function joining(one) {
 }
 
 const { act, start } = listWithDrawer({
-  view, step: PAGE, most: MOST, draw, sheet, remember, load, open,
+  view, step: PAGE, most: MAX, draw, sheet, remember, load, open,
   shown: () => shown,
   take: (row) => {
     shown = row;

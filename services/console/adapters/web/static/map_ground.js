@@ -1,8 +1,8 @@
 // Where marks stand on the ground: by degrees on a web map, or street by street where nobody said where. It draws nothing.
 
 export const TILE = 256;
-const MOST_ZOOM = 18;
-const LEAST_ZOOM = 3;
+const MAX_ZOOM = 18;
+const MIN_ZOOM = 3;
 const EDGE = 80; // pixels that a view leaves free around its marks, both sides together
 const CELL = [26, 26]; // of the mark of a unit in the scheme
 const WIDE = [104, 62]; // of that of a community, with its name and count below
@@ -18,18 +18,18 @@ export function pixelOf([longitude, latitude], zoom) {
 
 // The view in which all positions are in sight, as near as that can be: its middle in pixels of the world, and the zoom.
 export function fit(positions, width, height) {
-  if (!positions.length) return { zoom: LEAST_ZOOM, middle: [0, 0] };
+  if (!positions.length) return { zoom: MIN_ZOOM, middle: [0, 0] };
   const all = positions.map((at) => pixelOf(at, 0));
   const [left, right] = [Math.min(...all.map(([x]) => x)), Math.max(...all.map(([x]) => x))];
   const [top, bottom] = [Math.min(...all.map(([, y]) => y)), Math.max(...all.map(([, y]) => y))];
   const times = Math.min((width - EDGE) / (right - left || 1e-9), (height - EDGE) / (bottom - top || 1e-9));
-  const zoom = Math.max(LEAST_ZOOM, Math.min(MOST_ZOOM, Math.log2(Math.max(times, 1))));
+  const zoom = Math.max(MIN_ZOOM, Math.min(MAX_ZOOM, Math.log2(Math.max(times, 1))));
   return { zoom, middle: [(left + right) / 2, (top + bottom) / 2].map((part) => part * 2 ** zoom) };
 }
 
 // One step nearer or farther, around the middle.
 export function zoomed(view, by) {
-  const zoom = Math.max(LEAST_ZOOM, Math.min(MOST_ZOOM, view.zoom + by));
+  const zoom = Math.max(MIN_ZOOM, Math.min(MAX_ZOOM, view.zoom + by));
   const factor = 2 ** (zoom - view.zoom);
   return { zoom, middle: view.middle.map((part) => part * factor) };
 }

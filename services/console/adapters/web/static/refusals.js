@@ -9,7 +9,7 @@ import { on, state } from "./state.js";
 import { number, stamp, t } from "./text.js";
 
 const PAGE = 50;
-const MOST = 200; // rows in one answer
+const MAX = 200; // rows in one answer
 const AT_ONCE = 100;
 const CALM_MS = 15000;
 const WAITING_MS = 1500;
@@ -71,7 +71,7 @@ function draw() {
   for (const id of chosen) if (!page.rows.some((row) => row.refusal_id === id && mayReplay(row))) chosen.delete(id);
   patchList(byId("rows"), page.rows, (row) => row.refusal_id, make, update);
   show(byId("empty"), page.rows.length === 0);
-  show(byId("more"), page.rows.length < Math.min(page.total, MOST));
+  show(byId("more"), page.rows.length < Math.min(page.total, MAX));
   tools();
 }
 
@@ -233,7 +233,7 @@ byId("all").addEventListener("change", (event) => {
 byId("replay").addEventListener("click", askFirst);
 byId("export").addEventListener("click", save);
 byId("more").addEventListener("click", () => {
-  view.limit = Math.min(MOST, view.limit + PAGE);
+  view.limit = Math.min(MAX, view.limit + PAGE);
   load();
 });
 byId("sure").querySelector("form").addEventListener("submit", replay);

@@ -10,7 +10,7 @@ import * as whatIf from "./what_if.js";
 
 const API = "/api/v1/registry";
 const PAGE = 50;
-const MOST = 200; // rows in one answer
+const MAX = 200; // rows in one answer
 const SLOW_MS = 120000; // a file of twenty thousand rows is tried in that time
 const MAX_FILE = 4 * 1024 * 1024;
 const KINDS = ["unit", "gateway", "contact", "department"];
@@ -82,7 +82,7 @@ function draw() {
   drawTools(isKind);
   patchList(byId("rows"), page.rows, keyOf, makeRow, updateRow);
   show(byId("empty"), page.rows.length === 0);
-  show(byId("more"), page.rows.length < Math.min(page.total, MOST));
+  show(byId("more"), page.rows.length < Math.min(page.total, MAX));
 }
 
 function drawTools(isKind) {
@@ -456,7 +456,7 @@ byId("search").addEventListener("input", () => {
   }, 250);
 });
 byId("more").addEventListener("click", () => {
-  view.limit = Math.min(MOST, view.limit + PAGE);
+  view.limit = Math.min(MAX, view.limit + PAGE);
   load();
 });
 byId("hand").addEventListener("submit", preview);

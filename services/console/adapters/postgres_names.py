@@ -1,4 +1,4 @@
-"""`NameBook` on console.name_initials, and the initials themselves."""
+"""`NameRepository` on console.name_initials, and the initials themselves."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from services.console.adapters.statements import SQL
 from services.runtime.postgres import Pool
 
 
-class PostgresNameBook:
+class PostgresNames:
     """Two short statements; the names are those of rules.units."""
 
     def __init__(self, pool: Pool, deadline_s: float = 5.0) -> None:
