@@ -200,6 +200,7 @@ async def test_want_of_memory_is_no_fault_of_the_record_and_ends_the_loop(bench:
         await bench.handler.idle()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("error", [StoreUnavailable("down"), NoPack("none")])
 async def test_what_is_down_is_waited_for(bench: Bench, error: Exception) -> None:
     bench.taker.failing["U1"] = error

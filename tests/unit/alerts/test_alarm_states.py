@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from services.alerts.domain.audit.entry import Detail
 from services.alerts.domain.case.case import Case
 from services.alerts.domain.case.event import Happening
@@ -74,6 +76,7 @@ async def test_what_somebody_took_and_did_not_end_in_time_is_nobody_s_again_and_
         assert ClockKind.UN_ACKNOWLEDGE in stands(harness, case_id).clocks.running, "its time begins anew"
 
 
+@pytest.mark.thorough
 async def test_a_fire_or_fault_whose_restore_never_comes_is_reminded_of_and_never_over_by_silence() -> None:
     kinds = dict.fromkeys((CaseKind.FIRE, CaseKind.FAULT), timedelta(hours=8))
     fault = (step("H0", 0, Recipient.CENTRE), step("H1", 2, Recipient.UNIT_MANAGER), step("H4", 24, Recipient.STREET))

@@ -47,6 +47,7 @@ class Waiting:
         self.marked += len(ids)
 
 
+@pytest.mark.thorough
 async def test_a_missing_topic_of_listings_slows_no_notice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ordinary, "BatchProducer", WithoutListings)
     monkeypatch.setattr(ordinary, "PostgresListingActs", Waiting)

@@ -65,6 +65,7 @@ def failures(registry: CollectorRegistry, task: str) -> float:
     return registry.get_sample_value("firenet_alerts_task_failures_total", {"task": task}) or 0
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick")
 async def test_nothing_that_runs_beside_ends_the_process_that_carries_an_alarm() -> None:
     registry, stop = CollectorRegistry(), Stop()
@@ -87,6 +88,7 @@ async def test_nothing_that_runs_beside_ends_the_process_that_carries_an_alarm()
     assert "heartbeat" not in parts.health.checks(), "what failed has not turned"
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("quick")
 async def test_a_streak_is_logged_once_and_each_failure_counted() -> None:
     registry, stop = CollectorRegistry(), Stop()

@@ -112,6 +112,7 @@ async def test_many_wakes_at_once_are_one_read() -> None:
         assert harness.read.reads["picture"] - before <= 2
 
 
+@pytest.mark.thorough
 async def test_a_fire_waits_for_no_slow_picture_and_an_older_picture_does_not_take_it_away() -> None:
     slow = SlowPictures()
     async with Harness(read=slow).running() as harness, harness.hub.follow(CENTRE, None) as events:

@@ -23,6 +23,7 @@ def test_committed_files_are_what_the_source_writes() -> None:
     assert build.differing() == []
 
 
+@pytest.mark.thorough
 def test_check_says_in_one_line_what_differs_and_writing_repairs_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

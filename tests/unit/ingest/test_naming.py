@@ -539,6 +539,7 @@ async def wired() -> AsyncIterator[Wired]:
     server.close()
 
 
+@pytest.mark.thorough
 async def test_a_record_that_was_not_acknowledged_is_not_said_again_over_a_new_connection(wired: Wired) -> None:
     first = await wired.connections.get()
     async for topic, body in first.publications():
@@ -552,6 +553,7 @@ async def test_a_record_that_was_not_acknowledged_is_not_said_again_over_a_new_c
     assert said == b"?", "the question comes before anything that was to be said earlier"
 
 
+@pytest.mark.thorough
 async def test_whoever_lost_its_name_says_so_with_its_last_words(wired: Wired) -> None:
     connection = await wired.connections.get()
     published = connection.publications()

@@ -21,6 +21,7 @@ def strays(path: str, source: str) -> list[str]:
     return [f"{path}: {name}" for name in (*names, *CLASS.findall(source))]
 
 
+@pytest.mark.thorough
 def test_fakes_stand_in_their_home_only() -> None:
     modules = [path for top in TOPS for path in sorted((ROOT / top).rglob("*.py"))]
     assert len(modules) > 300

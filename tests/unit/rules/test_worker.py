@@ -141,6 +141,7 @@ async def run_through(store: MemoryStore, log: Log, stops: Sequence[int] = ()) -
     return store
 
 
+@pytest.mark.thorough
 async def test_dying_at_any_point_gives_the_same_facts() -> None:
     whole = await run_through(MemoryStore(), log_of_a_day())
     assert {f.kind.value for f in whole.findings.values()} == {"connection_lost", "never_connected", "fire"}

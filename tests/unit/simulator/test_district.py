@@ -67,6 +67,7 @@ def test_district_has_what_the_pages_have_to_show() -> None:
     assert all(contact.email.endswith(".example") for contact in district.contacts)
 
 
+@pytest.mark.thorough
 def test_names_are_short_enough_and_bilingual() -> None:
     for unit in District.generate(2, units=2000, towns=100).units:
         assert 0 < len(unit.name) <= 60

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from services.runtime.lifecycle import Stop
 from services.simulator.domain.district import District
 from services.simulator.domain.script import Act, Event, Pace
@@ -11,6 +13,7 @@ from tests.fakes.simulator import MemoryLinks, MemoryNarrator
 from tests.unit.alerts.build import T0
 
 
+@pytest.mark.thorough
 async def test_a_story_is_told_again_only_after_its_end() -> None:
     narrator, stop, clock = MemoryNarrator(), Stop(), ManualClock(T0)
     script = [Event(0, Act.TELL, zh="开始", en="begin"), Event(10, Act.TELL, zh="结束", en="end")]
