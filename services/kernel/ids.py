@@ -6,15 +6,17 @@ SIGNAL_DIGITS = 32
 DELIVERY_DIGITS = 20
 """So many of the digits of a signal's id name the delivery by the broker, the others the reception."""
 
+_LENGTHS = tuple(length.to_bytes(4, "big") for length in range(256))
+
 
 def derive(*parts: str | bytes) -> str:
     """Return 32 hex digits that depend on every part and on where one part ends and the next begins."""
-    digest = blake2b(digest_size=16)
+    said: list[bytes] = []
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
-        digest.update(len(raw).to_bytes(4, "big"))
-        digest.update(raw)
-    return digest.hexdigest()
+        said.append(_LENGTHS[len(raw)] if len(raw) < len(_LENGTHS) else len(raw).to_bytes(4, "big"))
+        said.append(raw)
+    return blake2b(b"".join(said), digest_size=16).hexdigest()  # at once: a third less than part by part
 
 
 def finding_id(unit_id: str, kind: str, cause_id: str) -> str:
