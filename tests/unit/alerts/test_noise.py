@@ -465,3 +465,17 @@ async def test_fire_on_the_same_loop_as_a_runaway_component_is_told_at_once() ->
     await harness.take(fired, topic="alarms")
     await harness.finished()
     assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
+
+
+async def test_a_runaway_component_is_one_case_for_whoever_repairs_it_and_holds_no_fire_back() -> None:
+    ladder = {CaseKind.RUNAWAY_COMPONENT: (step("R0", 0, Recipient.MAINTENANCE, Recipient.UNIT_CONTROL_ROOM),)}
+    harness = Harness(group_wait=timedelta(0), ladders={**RULES.ladders, **ladder})
+    await harness.take(event(kind=CaseKind.RUNAWAY_COMPONENT, point="1-002"))
+    await harness.take(event(Happening.CHANGED, kind=CaseKind.RUNAWAY_COMPONENT, point="1-003"))
+    await harness.work()
+    assert harness.recipients("R0") == ["room-U1"]
+    await harness.take(event(kind=CaseKind.FIRE, point="1-002"))
+    await harness.work()
+    assert sorted(harness.recipients("F0")) == ["centre", "room-U1"]
+    await harness.take(event(Happening.ENDED, kind=CaseKind.RUNAWAY_COMPONENT))
+    assert {case.kind for case in harness.store.tables.cases.values() if case.is_open} == {CaseKind.FIRE}
