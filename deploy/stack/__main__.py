@@ -1,6 +1,7 @@
 """`make demo` and `make run`: FireNet on one machine from pip packages alone."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deploy.stack.answering import Answering
 from deploy.stack.backup import BackupError, backup, restore
 from deploy.stack.centre_lines import CentreLines
 from deploy.stack.firenet import FireNet, Options, Ports, several_of
@@ -146,16 +148,26 @@ def _demo(folder: Path, units: int, several: Mapping[str, int]) -> None:
             size = ["--units", str(units), "--seed", str(DEMO_SEED), *DEMO_DEVICES]
             firenet.command("services.simulator", "write", str(district), *size, "--centre-webhook", receiver.url)
             firenet.command("services.registry", "import", *map(str, sorted(district.iterdir())))
-            accounts = firenet.command("services.console", "demo-accounts").splitlines()
+            accounts = firenet.command("services.console", "demo-accounts", "--json")
             say(f"{OURS} ...")
             stack.take_up(firenet.mailbox, *firenet.services())
             simulator = simulator_service(firenet, size)
             stack.take_up(simulator)
-            announce(firenet, ["账号 accounts     each opens another view of the page", "", *accounts])
+            announce(firenet, ["账号 accounts     each opens another view of the page", "", *account_lines(accounts)])
             threading.Thread(target=follow_story, args=(simulator, firenet.mailbox, story_over), daemon=True).start()
+            answering = Answering(firenet, accounts, show, SystemClock())
+            threading.Thread(target=answering.run, args=(story_over,), daemon=True).start()
             stack.watch()
     finally:
         story_over.set()
+
+
+def account_lines(accounts: str) -> list[str]:
+    """Return a line for each account: name, password, role, department."""
+    return [
+        "\t".join((one["username"], one["password"], one["role"], one["department"] or "-"))
+        for one in json.loads(accounts)
+    ]
 
 
 def simulator_service(firenet: FireNet, size: list[str]) -> Service:
