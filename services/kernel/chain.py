@@ -20,7 +20,10 @@ def canonical(row: Mapping[str, object]) -> str:
 
     Shape:  words, whole numbers, truth values, lists and mappings of them.
     """
-    return json.dumps(row, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(row)
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)  # made once, not for each row
 
 
 def digest_of(row: Mapping[str, object]) -> str:

@@ -1,6 +1,5 @@
 """The sealed audit chain and the figures of the escalation auditor, in PostgreSQL."""
 
-import json
 from collections import Counter
 from datetime import datetime
 from typing import Any
@@ -10,6 +9,7 @@ from services.alerts.adapters.statements import SQL
 from services.alerts.domain.audit.chain import GENESIS, Link, chain
 from services.alerts.domain.audit.entry import AuditEntry
 from services.alerts.domain.audit.overview import RETURNED_COUNTED, Overview
+from services.alerts.domain.errors import Conflict
 from services.alerts.domain.ids import CaseId
 from services.kernel.alarm_state import AlarmFact, alarm_state
 from services.kernel.words import AlarmState
@@ -26,14 +26,23 @@ class PostgresAuditLog:
         async with transaction_on(self._pool) as connection:
             if not await try_lock(connection, AdvisoryLock.SEALING):
                 return 0
-            rows = sorted(await (await connection.execute(SQL["take_pending"], (limit,))).fetchall())
+            rows = await (await connection.execute(SQL["pending"], (limit,))).fetchall()
             if not rows:
                 return 0
             last = await (await connection.execute(SQL["last_link"])).fetchone()
             seq, last_hash = last if last is not None else (0, GENESIS)
-            entries = [AuditEntry(row[1], row[2], row[3], row[4], row[5]) for row in rows]
-            links = chain(entries, seq, last_hash)
-            await connection.execute(SQL["insert_links"], tuple(map(list, zip(*map(_row, links), strict=True))))
+            links = chain([AuditEntry(*row[1:]) for row in rows], seq, last_hash)
+            sealed = await connection.execute(
+                SQL["seal_pending"],
+                {
+                    "ids": [row[0] for row in rows],
+                    "hashes": [link.hash for link in links],
+                    "last_seq": seq,
+                    "last_hash": last_hash,
+                },
+            )
+            if sealed.rowcount != len(rows):  # nobody else may take them away: a hash over one that is gone is no chain
+                raise Conflict("entries that waited to be sealed are gone")
             return len(rows)
 
     async def links(self, after_seq: int, limit: int) -> list[Link]:
@@ -45,20 +54,6 @@ class PostgresAuditLog:
 def link_of(row: tuple[Any, ...]) -> Link:
     entry = AuditEntry(row[1], row[2], row[3], CaseId(row[4]) if row[4] else None, row[5])
     return Link(row[0], entry, *row[6:])
-
-
-def _row(link: Link) -> tuple[object, ...]:
-    entry = link.entry
-    return (
-        link.seq,
-        entry.at,
-        entry.actor,
-        entry.action,
-        entry.case_id,
-        json.dumps(entry.detail),
-        link.prev_hash,
-        link.hash,
-    )
 
 
 class PostgresAuditor:

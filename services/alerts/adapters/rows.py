@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, assert_never
 
 from services.alerts.domain.audit.entry import AuditEntry
@@ -88,29 +89,60 @@ def ladder_of(text: str) -> tuple[LadderStep, ...]:
     return tuple(step_of_json(step) for step in json.loads(text))
 
 
-def opened_rows(cases: Iterable[Case], ladders: Ladders) -> tuple[list[Row], list[Row]]:
-    """Return the rows of new cases: of each ladder a first one that brings it, and those that name that one instead.
+OWN = (
+    "case_id",
+    "subject_id",
+    "finding_id",
+    "effective_at",
+    "detected_at",
+    "opened_at",
+    "unit_name",
+    "unit_name_en",
+    "town",
+    "category",
+    "lead_department",
+    "copy_departments",
+    "route_clause",
+    "last_sighting_at",
+    "evidence",
+    "carriers",
+    "place",
+    "begins",
+)
+"""The columns of a new case that are its own; `shared_names` in `sql/cases.sql` are all others but these two."""
+_own, _OWN_NAMES = itemgetter(*OWN), frozenset(OWN)
 
-    Cases opened under one pack share ladder and guarded times as objects, so that neither is compared.
+
+def opened_rows(cases: Iterable[Case], ladders: Ladders) -> tuple[list[Row], list[Row]]:
+    """Return the rows of new cases: whole ones, and of those that are alike to one of them what is their own.
+
+    Alike are cases that have all in common but the columns of `OWN`, as thousands have that one cause opens. Those
+    under one pack share ladder and guarded times as objects, so that neither is compared.
     """
-    firsts: dict[tuple[int, int], CaseId] = {}
-    with_ladder, alike = [], []
+    firsts: dict[tuple[int, int], tuple[CaseId, list[object]]] = {}
+    whole, alike = [], []
     for case in cases:
-        first = firsts.setdefault((id(case.ladder), id(case.guarded)), case.case_id)
-        if first == case.case_id:
-            with_ladder.append(case_row(case, ladders.number(case.ladder)))
+        columns = _columns(case)
+        shared = [value for name, value in columns.items() if name not in _OWN_NAMES]
+        first, of_first = firsts.setdefault((id(case.ladder), id(case.guarded)), (case.case_id, shared))
+        if first != case.case_id and of_first == shared:
+            alike.append({"first": first, **dict(zip(OWN, _own(columns), strict=True))})
         else:
-            alike.append({**_own_columns(case), "ladder": first})
-    return with_ladder, alike
+            whole.append(_whole_row(case, columns, ladders.number(case.ladder)))
+    return whole, alike
 
 
 def case_row(case: Case, ladder: int | None) -> Row:
     """Return the row of a case. `ladder` is its number among `Ladders`, None where it is not written."""
-    return {**_own_columns(case), "guarded": [_guarded_json(one) for one in case.guarded], "ladder": ladder}
+    return _whole_row(case, _columns(case), ladder)
 
 
-def _own_columns(case: Case) -> Row:
-    """Return what is not the same for many cases."""
+def _whole_row(case: Case, columns: Row, ladder: int | None) -> Row:
+    return {**columns, "guarded": [_guarded_json(one) for one in case.guarded], "ladder": ladder}
+
+
+def _columns(case: Case) -> Row:
+    """Return all but guarded times and ladder."""
     facts, ack = case.facts, case.acknowledged
     return {
         "case_id": case.case_id,

@@ -225,7 +225,7 @@ REPORT: Plan = {
         ),
         pytest.param(
             ALERTS["insert_cases_like"],
-            ('[{"case_id": "C900000", "ladder": "C200"}]',),
+            ('[{"case_id": "C900000", "first": "C200"}]',),
             "cases_pkey",
             id="alerts: ladder of a case that stands",
         ),
@@ -274,7 +274,13 @@ REPORT: Plan = {
         pytest.param(
             CONSOLE["case_documents"], {"case_id": "C200"}, "documents_of_case", id="console: documents of a case"
         ),
-        pytest.param(ALERTS["take_pending"], (100,), "audit_pending_pkey", id="alerts: entries to seal"),
+        pytest.param(ALERTS["pending"], (100,), "audit_pending_pkey", id="alerts: entries to seal"),
+        pytest.param(
+            ALERTS["seal_pending"],
+            {"ids": [200, 400], "hashes": ["a", "b"], "last_seq": 0, "last_hash": ""},
+            "audit_pending_pkey",
+            id="alerts: entries that are sealed",
+        ),
         pytest.param(ALERTS["last_link"], (), "audit_pkey", id="alerts: end of the chain"),
         pytest.param(ALERTS["links"], (100, 100), "audit_pkey", id="alerts: links of the chain"),
         pytest.param(ALERTS["forget_seen"], (NOW - timedelta(days=20),), "seen_at", id="alerts: seen long ago"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.alerts.adapters.rows import (
+    OWN,
     Ladders,
     audit_row,
     case_of,
@@ -54,12 +55,12 @@ def names(text: str) -> list[str]:
     ],
 )
 def test_every_column_of_a_row_is_inserted(columns: str, row: dict[str, object]) -> None:
-    assert names(SQL[columns]) == list(row)
+    assert sorted(names(SQL[columns])) == sorted(row)
 
 
 def test_every_column_of_a_case_is_read() -> None:
     columns = [f"c.{name}" for name in names(SQL["names_but_ladder"])]
-    assert names(SQL["case_columns"]) == [*columns[:-1], "c.guarded::text AS guarded"]
+    assert sorted(names(SQL["case_columns"])) == sorted([*columns[:-1], "c.guarded::text AS guarded"])
     assert ") AS ladder," in SQL["whole_case"]
     beside: list[dict[str, object]] = [{"clocks": clock_rows([CASE]), "receipts": receipt_rows([CASE])}]
     row = {**case_row(CASE, None), "guarded": "[]", "ladder": ladder_text(CASE.ladder)}
@@ -69,7 +70,7 @@ def test_every_column_of_a_case_is_read() -> None:
 def test_every_column_of_a_case_that_may_change_is_updated() -> None:
     pairs = re.findall(r"(\w+) = (\w)\.(\w+)", SQL["update_cases"].partition("WHERE")[0])
     may_change = [name for name in names(SQL["names_but_ladder"]) if name not in NEVER_CHANGED]
-    assert [name for name, _, _ in pairs] == may_change
+    assert sorted(name for name, _, _ in pairs) == sorted(may_change)
     assert " ladder = coalesce(" in SQL["update_cases"]
     assert all(name == source for name, _, source in pairs)
     assert [name for name, table, _ in pairs if table != "n"] == ["revision"], "the only one that counts by itself"
@@ -81,15 +82,34 @@ def test_ladders_that_cases_share_are_written_once() -> None:
     assert json.loads(ladders.json()) == [json.loads(ladder_text(one.ladder)) for one in (CASE, other)]
 
 
-def test_new_cases_of_one_ladder_name_the_first_that_brings_it() -> None:
+def test_new_cases_that_are_alike_name_the_first_and_bring_what_is_their_own() -> None:
     other = [replace(CASE, case_id=CaseId(f"C{number}")) for number in range(2)]
     shorter = replace(CASE, case_id=CaseId("C9"), ladder=CASE.ladder[:1])
+    told = replace(CASE, case_id=CaseId("C11"), step="F0")
     guarded = replace(
         CASE, case_id=CaseId("C10"), guarded=(GuardedTime("节", "festival", T0.date(), T0.date(), 2, "c"),)
     )
     ladders = Ladders()
-    firsts, alike = opened_rows([CASE, other[0], shorter, guarded, other[1]], ladders)
-    assert [(row["case_id"], row["ladder"]) for row in firsts] == [(CASE.case_id, 0), ("C9", 1), ("C10", 0)]
-    assert [(row["case_id"], row["ladder"]) for row in alike] == [("C0", CASE.case_id), ("C1", CASE.case_id)]
-    assert [len(row["guarded"]) for row in firsts] == [0, 0, 1]
-    assert names(SQL["own_names"]) == [name for name in alike[0] if name != "ladder"]
+    whole, alike = opened_rows([CASE, other[0], shorter, guarded, told, other[1]], ladders)
+    assert [(row["case_id"], row["ladder"]) for row in whole] == [
+        (CASE.case_id, 0),
+        ("C9", 1),
+        ("C10", 0),
+        ("C11", 0),
+    ]
+    assert [(row["case_id"], row["first"]) for row in alike] == [("C0", CASE.case_id), ("C1", CASE.case_id)]
+    assert [len(row["guarded"]) for row in whole] == [0, 0, 1, 0]
+    first = case_row(CASE, None)
+    assert all(
+        {**first, **row} == {**case_row(one, None), "first": CASE.case_id}
+        for row, one in zip(alike, other, strict=True)
+    )
+
+
+def test_each_column_of_a_new_case_is_its_own_or_shared() -> None:
+    own, shared = names(SQL["own_names"]), names(SQL["shared_names"])
+    assert own == list(OWN)
+    assert sorted([*own, *shared, "guarded", "ladder"]) == sorted(case_row(CASE, 0))
+    typed = re.search(r"AS n \((.*?)\)\s*CROSS", SQL["insert_cases_like"], re.DOTALL)
+    assert typed is not None
+    assert [one.split()[0] for one in typed[1].split(",")] == ["first", *own]

@@ -13,19 +13,23 @@ INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) VALUES (%s
 -- insert_reported --
 INSERT INTO alerts.audit_pending (at, actor, action, case_id, detail) VALUES (%s, 'alerts', %s, %s, %s)
 
--- take_pending --
-DELETE FROM alerts.audit_pending WHERE id IN (SELECT id FROM alerts.audit_pending ORDER BY id LIMIT %s)
-RETURNING id, at, actor, action, case_id, detail
+-- pending --
+SELECT id, at, actor, action, case_id, detail FROM alerts.audit_pending ORDER BY id LIMIT %s
 
 -- last_link --
 SELECT seq, hash FROM alerts.audit ORDER BY seq DESC LIMIT 1
 
--- insert_links --
--- All of a turn in one statement: one for each entry costs more than all else that is done about it.
+-- seal_pending --
+-- All of a turn in one statement, and nothing is sent back that lies here already: an entry's place and hash are new,
+-- the rest moves. The hash before each is that of the entry before it.
+WITH sealed AS (
+    DELETE FROM alerts.audit_pending WHERE id = ANY(%(ids)s::bigint[])
+    RETURNING id, at, actor, action, case_id, detail
+)
 INSERT INTO alerts.audit (seq, at, actor, action, case_id, detail, prev_hash, hash)
-SELECT seq, at, actor, action, case_id, detail, prev_hash, hash
-FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[], %s::text[])
-  AS link (seq, at, actor, action, case_id, detail, prev_hash, hash)
+SELECT %(last_seq)s::bigint + link.place, s.at, s.actor, s.action, s.case_id, s.detail,
+       coalesce(lag(link.hash) OVER (ORDER BY link.place), %(last_hash)s), link.hash
+FROM unnest(%(ids)s::bigint[], %(hashes)s::text[]) WITH ORDINALITY AS link (id, hash, place) JOIN sealed s USING (id)
 
 -- links --
 SELECT seq, at, actor, action, case_id, detail, prev_hash, hash FROM alerts.audit

@@ -163,16 +163,19 @@ UPDATE alerts.cases c SET
 FROM jsonb_populate_recordset(NULL::alerts.cases, %(rows)s::jsonb) n WHERE c.case_id = n.case_id
 
 -- own_names --
--- All but what many cases have in common.
-case_id, kind, subject_kind, subject_id, finding_id, state, effective_at, detected_at, opened_at, closed_at,
-close_reason, unit_name, unit_name_en, district, town, category, lead_department, copy_departments, route_clause,
-cause_key, common_case_id, sightings, drops, last_sighting_at, pack_id, pack_version, clause, evidence, step,
-held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note, acknowledged_step, carriers, burning,
-alarms, reported, ended, restored_at, over_at, revision, place, begins, flapping_since, quiet_until, closes,
+-- What is each new case's own.
+case_id, subject_id, finding_id, effective_at, detected_at, opened_at, unit_name, unit_name_en, town, category,
+lead_department, copy_departments, route_clause, last_sighting_at, evidence, carriers, place, begins
+
+-- shared_names --
+-- What new cases that are alike have in common, but for guarded times and ladder.
+kind, subject_kind, state, closed_at, close_reason, district, cause_key, common_case_id, sightings, drops, pack_id,
+pack_version, clause, step, held_until, acknowledged_at, acknowledged_by, acknowledged_via, acknowledged_note,
+acknowledged_step, burning, alarms, reported, ended, restored_at, over_at, revision, flapping_since, quiet_until, closes,
 lapse_delay_s, listing_due_at, listing_id, cured_at
 
 -- names_but_ladder --
-{own_names}, guarded
+{own_names}, {shared_names}, guarded
 
 -- case_names --
 {names_but_ladder}, ladder
@@ -183,14 +186,18 @@ SELECT {names_but_ladder}, %(ladders)s::jsonb -> ladder::int
 FROM jsonb_populate_recordset(NULL::alerts.cases, %(rows)s::jsonb)
 
 -- insert_cases_like --
--- Cases that have ladder and guarded times of one that stands already: `ladder` names it. What is taken out of a row
--- comes as it lies there, compressed; kilobytes that come as JSON are compressed for each row anew, which costs the
--- server as much as all else about it. OFFSET 0: each is looked up by its id, however small the table was once.
+-- Cases that are alike to one that stands already: `first` names it. Of sixty columns those alone are sent that are
+-- their own: to read the others costs the server as much as to write the row. And what is taken out of a row comes as it
+-- lies there: a ladder that comes as JSON is compressed for each row anew. OFFSET 0: each is looked up by its id,
+-- however small the table was once.
 INSERT INTO alerts.cases ({case_names})
-SELECT {own_names}, alike.guarded_of_first, alike.ladder_of_first
-FROM jsonb_populate_recordset(NULL::alerts.cases, %s::jsonb) n
-CROSS JOIN LATERAL (SELECT f.guarded AS guarded_of_first, f.ladder AS ladder_of_first FROM alerts.cases f
-                    WHERE f.case_id = n.ladder #>> '{}' OFFSET 0) alike
+SELECT {own_names}, alike.*
+FROM jsonb_to_recordset(%s::jsonb) AS n (
+    first text, case_id text, subject_id text, finding_id text, effective_at timestamptz, detected_at timestamptz,
+    opened_at timestamptz, unit_name text, unit_name_en text, town text, category text, lead_department text,
+    copy_departments text[], route_clause text, last_sighting_at timestamptz, evidence jsonb, carriers text[],
+    place jsonb, begins timestamptz[])
+CROSS JOIN LATERAL (SELECT {shared_names}, guarded, ladder FROM alerts.cases f WHERE f.case_id = n.first OFFSET 0) alike
 
 -- clock_names --
 case_id, kind, due_at, step, calendar_version, counted_from
