@@ -53,7 +53,8 @@ class Answering:
             try:
                 self._turn(stop)
             except (httpx.HTTPError, StartFailed, OSError, KeyError, ValueError) as error:
-                self._say("演示中的回函未能完成", f"the answer of the story did not come about: {str(error)[:200]}")
+                told = f"the answer of the story did not come about: {type(error).__name__} {str(error)[:200]}"
+                self._say("演示中的回函未能完成", told, sign="·")
 
     def _turn(self, stop: threading.Event) -> None:
         for mail in reversed(self._mails.mails(200)):
@@ -107,7 +108,7 @@ class Answering:
 
     def _prove(self, brigade: httpx.Client, case_id: str, stop: threading.Event) -> None:
         until: datetime = self._clock.now() + CLOSED_WITHIN
-        while _json(brigade.get(f"/api/v1/cases/{case_id}"))["state"] != "closed":
+        while _json(brigade.get(f"/api/v1/cases/{case_id}"))["case"]["closed_at"] is None:
             if stop.wait(EVERY_S) or self._clock.now() > until:
                 return
         path: Path = self._firenet.folder / f"{case_id}.zip"
@@ -120,8 +121,8 @@ class Answering:
             f"the unit is back and the case is closed; its evidence bundle is checked: {checked[-1]}",
         )
 
-    def _say(self, zh: str, en: str) -> None:
-        self._show(f"[{self._clock.now().astimezone(CHINA):%H:%M:%S}] ✓ {zh} | {en}")
+    def _say(self, zh: str, en: str, sign: str = "✓") -> None:
+        self._show(f"[{self._clock.now().astimezone(CHINA):%H:%M:%S}] {sign} {zh} | {en}")
 
 
 def _json(answer: httpx.Response) -> Any:
