@@ -1,15 +1,19 @@
 """One district, end to end: real broker, Kafka and PostgreSQL, all services as processes, a simulated fleet."""
 
 import json
+import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.stack.answering import Answering
 from deploy.stack.webhook import Received
 from schemas import codec
 from services.kernel.synthetic import SYNTHETIC
+from services.runtime.clock import SystemClock
 from tests.system import System, broker_options, message, running, wait_for
 
 HOSPITAL = "U000001"
@@ -38,9 +42,32 @@ def tells_of_fire(one: Received) -> bool:
     return one.body.get("kind") == "fire" or "fire" in json.dumps(one.body)
 
 
+@contextmanager
+def answering(system: System) -> Iterator[list[str]]:
+    """Let the people of the demo answer inside the block; yield what they say."""
+    accounts = system.firenet.command("services.console", "demo-accounts", "--json")
+    lines: list[str] = []
+    stop = threading.Event()
+    people = Answering(system.firenet, accounts, lines.append, SystemClock())
+    thread = threading.Thread(target=people.run, args=(stop,))
+    thread.start()
+    try:
+        yield lines
+    finally:
+        stop.set()
+        thread.join()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_story_of_the_demo(system: System) -> None:
+    with answering(system) as lines:
+        _story(system)
+        wait_for("the evidence checked", lambda: any("证据包" in line and "核验通过" in line for line in lines))
+    assert [line.split()[1] for line in lines] == ["✓"] * 4, lines
+
+
+def _story(system: System) -> None:
     system.simulate("run", "--timeline", "demo", "--clock-rate", "20", "--ladder-rate", "4800", name="story")
     speaking = system.value(COMMISSIONED)
     online = "SELECT count(*) FROM rules.units_now WHERE connection_now IN ('online', 'late')"
