@@ -1,5 +1,6 @@
 """The life of a listing (挂牌督办): no way round evidence, re-check and approval, and a next step in every state."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
@@ -17,7 +18,9 @@ from services.alerts.domain.listing.listing import (
     NotPossible,
     after,
     end_of,
+    hindrance,
 )
+from services.kernel.calendar import CHINA
 from services.kernel.words import ListingAct, ListingState
 from tests.unit.alerts.build import T0
 from tests.unit.alerts.listings import ACTS, APPROVE, FILE, HAND_IN, LIST, PASS, TODAY, done, every_day, new, said
@@ -71,6 +74,34 @@ def test_nothing_is_closed_without_evidence_re_check_and_approval_by_another(
         assert listing.recheck is not None
         assert listing.approved_by == people[ListingAct.APPROVE_CLOSURE]
     assert listing.is_active is (listing.state not in ENDED) is (listing.ended_at is None)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(ACTS), st.sampled_from(PEOPLE), st.integers(0, 40)), max_size=40),
+    st.sampled_from(ACTS),
+    st.sampled_from(PEOPLE),
+    st.integers(0, 40),
+)
+def test_what_is_not_hindered_is_accepted_and_what_is_hindered_never(
+    story: list[tuple[ListingAct, str, int]], act: ListingAct, by: str, days: int
+) -> None:
+    """What the page offers is what the server accepts, in every state that any story leads to."""
+    listing, now = new(), T0
+    for done_act, who, later in story:
+        now += timedelta(days=later)
+        with suppress(NotPossible):
+            listing = after(listing, done_act, who, said(now, days=later + 1), now, every_day)
+    now += timedelta(days=days)
+    reason, anybody = hindrance(listing, act, by, now), hindrance(listing, act, None, now)
+    until = max(listing.deadline or TODAY, now.astimezone(CHINA).date()) + timedelta(days=1)
+    whole = said(now, until=until)
+    if reason is None:
+        assert after(listing, act, by, whole, now, every_day).revision == listing.revision + 1
+        assert anybody is None
+    else:
+        with pytest.raises(NotPossible, match=f"^{reason}$"):
+            after(listing, act, by, whole, now, every_day)
+        assert anybody == reason or reason == "same_person"
 
 
 def test_the_way_to_closure() -> None:
