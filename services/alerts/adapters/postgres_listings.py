@@ -10,7 +10,8 @@ from psycopg.rows import dict_row
 from services.alerts.adapters.listing_rows import listing_of
 from services.alerts.adapters.postgres_cases import transaction_on
 from services.alerts.adapters.statements import SQL
-from services.alerts.domain.listing.listing import possible
+from services.alerts.domain.listing.listing import NEXT, hindrance
+from services.kernel.words import ListingState
 from services.runtime.postgres import Pool
 
 
@@ -40,7 +41,10 @@ class ListingReader:
         return [_with_next(row) for row in await self._rows("listings_page", values)]
 
     async def one(self, listing_id: str, body_code: str | None, now: datetime) -> Mapping[str, Any] | None:
-        """Return a listing with its acts and files; None where there is none, or it is another body's."""
+        """Return a listing with its acts, files and what hinders acts that may follow.
+
+        None where there is none, or it is another body's.
+        """
         values = {"listing_id": listing_id, "body_code": body_code, "now": now}
         found = await self._rows("listing_view", values)
         if not found:
@@ -48,6 +52,7 @@ class ListingReader:
         acts = await self._rows("listing_acts_of", (listing_id,))
         return {
             **_with_next(found[0]),
+            "hindered": _hindered(found[0], now),
             "acts": acts,
             "evidence_files": await self._rows("listing_files_of", (listing_id,)),
         }
@@ -74,5 +79,12 @@ _STATEMENTS = {
 
 
 def _with_next(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Say beside the row which acts may follow on what stands."""
-    return {**row, "next": [str(act) for act in possible(listing_of(row))]}
+    """Say beside the row which acts may follow on its state."""
+    return {**row, "next": [str(act) for act in NEXT[ListingState(row["state"])]]}
+
+
+def _hindered(row: Mapping[str, Any], now: datetime) -> Mapping[str, str]:
+    """Say of which acts that follow on its state it is sure now that anybody's would be refused, and why."""
+    listing = listing_of(row)
+    reasons = {str(act): hindrance(listing, act, None, now) for act in NEXT[listing.state]}
+    return {act: reason for act, reason in reasons.items() if reason is not None}

@@ -213,7 +213,9 @@ async def test_all_of_it_is_sealed_and_in_the_bundle_and_read_by_its_bodies_only
         assert [row["overdue"] for row in await reader.page(late)] == [True]
         one_of_them = await reader.one(listing.listing_id, None, T0)
         assert one_of_them is not None
-        assert one_of_them["next"] == ["approve_closure", "refuse_closure"]
+        assert one_of_them["next"] == ["grant_extension", "refuse_extension", "approve_closure", "refuse_closure"]
+        undecided = {"grant_extension": "not_now", "refuse_extension": "not_now"}
+        assert one_of_them["hindered"] == undecided, "the page offers no act that is refused for sure"
         assert len(one_of_them["acts"]) == 8
 
 

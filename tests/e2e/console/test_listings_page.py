@@ -112,6 +112,13 @@ async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
         await expect(page.locator("form[data-act=pass_recheck]")).to_have_count(0)
         await picture(page, "phone", full_page=True)
         assert await live._serious(page) == []
+        later = page.locator("form[data-act=ask_extension]")
+        await later.locator("[name=until]").fill(f"{today.year + 2}-06-30")
+        await later.locator("[name=text]").fill("主机缺货")
+        await later.locator("button").click()
+        await at.has("#drawer .facts", "主机缺货")
+        await at.has("[data-refused=ask_extension]", "延期申请尚未决定")
+        await expect(later).to_have_count(0)
         await page.locator("form[data-reply] button").click()
         await at.has("#drawer .badge", "待复查")
         await at.has("#drawer", "来自回函：消监告〔2026〕1号")
@@ -125,4 +132,24 @@ async def test_a_case_is_proposed_listed_and_answered_and_the_page_fits_a_phone(
         wide = await page.locator("#drawer .drawer-body").evaluate("(one) => one.scrollWidth - one.clientWidth")
         assert wide <= 0, "no hash stands out to the side"
         assert await live._serious(page) == []
+        assert at.complaints == []
+    async with live.desk(chromium, site, "brigade", width=1366) as at:
+        page = at.page
+        await page.goto(f"{site.url}/listings?list=recheck")
+        await page.locator("#rows button").click()
+        passed = page.locator("form[data-act=pass_recheck]")
+        await passed.locator("[name=inspector]").fill("李建国")
+        await passed.locator("[name=on]").fill(today.isoformat())
+        await passed.locator("button").click()
+        await at.has("[data-refused=approve_closure]", "延期申请尚未决定")
+        await at.has("[data-refused=refuse_closure]", "须由另一人办理")
+        await expect(page.locator("form[data-act$=_closure]")).to_have_count(0)
+        await expect(page.locator("form[data-act=grant_extension]")).to_be_visible()
+        await picture(page, "undecided", full_page=True)
+        await page.emulate_media(color_scheme="dark")
+        await page.locator("#language").dispatch_event("click")
+        await picture(page, "undecided-en-dark", full_page=True)
+        assert await live._serious(page) == []
+        await page.locator("form[data-act=grant_extension] button").click()
+        await at.has("[data-refused=approve_closure]", "another person")
         assert at.complaints == []

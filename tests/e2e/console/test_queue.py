@@ -30,7 +30,8 @@ READ_CLAUSES = """async (parts) => {
   const { readClause } = await import(new URL("clauses.js", ours));
   const known = await (await fetch(new URL("clauses.json", ours))).json();
   const read = parts.map(readClause);
-  return { names: read.map((one) => one.name), unworded: read.flatMap((one) => one.keys).filter((key) => !(key in known)) };
+  const keys = read.flatMap((one) => one.keys);
+  return { names: read.map((one) => one.name), unworded: keys.filter((key) => !(key in known)) };
 }"""
 WORDS = {"zh": ("再次告知、核查任务", "消防控制室"), "en": ("Repeated notice and check task", "Control room")}
 COUNT_CLICKS = """if (!window.counted) {

@@ -235,30 +235,28 @@ def end_of(deadline: date, is_working: Callable[[date], bool]) -> datetime:
     return midnight(day + timedelta(days=1))
 
 
+def hindrance(listing: Listing, act: ListingAct, by: str | None, now: datetime) -> str | None:
+    """Return why the act is refused whatever is said with it, in the word of `NotPossible`; None where it may be done.
+
+    With `by` None, why it is refused to whoever asks: what a page offers is measured by what `after` accepts.
+    """
+    if act not in NEXT[listing.state]:
+        return "not_now"
+    if listing.revision >= MAX_ACTS:
+        return "full"
+    hindered = _HINDERED.get(act)
+    return None if hindered is None else hindered(listing, by, now)
+
+
 def after(
     listing: Listing, act: ListingAct, by: str, said: Said, now: datetime, is_working: Callable[[date], bool]
 ) -> Listing:
     """Return the listing after the act. Raises NotPossible."""
-    to = NEXT[listing.state].get(act)
-    if to is None:
-        raise NotPossible("not_now")
-    if listing.revision >= MAX_ACTS:
-        raise NotPossible("full")
+    if reason := hindrance(listing, act, by, now):
+        raise NotPossible(reason)
+    to = NEXT[listing.state][act]
     then = _ACTS[act](replace(listing, state=to, revision=listing.revision + 1), by, said, now, is_working)
     return replace(then, ended_at=now) if then.state in ENDED else then
-
-
-def possible(listing: Listing) -> tuple[ListingAct, ...]:
-    """Return the acts that may follow, said rightly and by somebody else than whom they are to be checked by."""
-    if listing.revision >= MAX_ACTS:
-        return ()
-    decides = {ListingAct.GRANT_EXTENSION, ListingAct.REFUSE_EXTENSION}
-    against = decides if listing.extension is None else {ListingAct.ASK_EXTENSION}
-    if not listing.evidence:
-        against = against | {ListingAct.PASS_RECHECK}
-    if _asked_in_time(listing):
-        against = against | {ListingAct.APPROVE_CLOSURE}
-    return tuple(act for act in NEXT[listing.state] if act not in against)
 
 
 Act = Callable[[Listing, str, Said, datetime, Callable[[date], bool]], Listing]
@@ -282,8 +280,6 @@ def _list(listing: Listing, by: str, said: Said, now: datetime, is_working: Call
 
 
 def _ask_extension(listing: Listing, by: str, said: Said, now: datetime, _: Callable[[date], bool]) -> Listing:
-    if listing.extension is not None:
-        raise NotPossible("extension_undecided")
     assert listing.deadline is not None, "what is listed has a deadline"
     until = _deadline(said.until, listing.deadline, now)
     return replace(listing, extension=Extension(by, now, until, _reasons(said)))
@@ -292,15 +288,12 @@ def _ask_extension(listing: Listing, by: str, said: Said, now: datetime, _: Call
 def _grant_extension(
     listing: Listing, by: str, said: Said, now: datetime, is_working: Callable[[date], bool]
 ) -> Listing:
-    asked = _asked(listing, by)
-    # a day that is over gives nobody time any more, but decides whether what was handed in meanwhile came in time
-    if listing.state is ListingState.LISTED and asked.until < now.astimezone(CHINA).date():
-        raise NotPossible("deadline_past")
+    asked = listing.extension
+    assert asked is not None, "it was asked for, or it is hindered"
     return replace(listing, deadline=asked.until, due_at=end_of(asked.until, is_working), extension=None)
 
 
 def _refuse_extension(listing: Listing, by: str, said: Said, now: datetime, _: Callable[[date], bool]) -> Listing:
-    _asked(listing, by)
     _reasons(said)
     return replace(listing, extension=None)
 
@@ -315,8 +308,6 @@ def _hand_in(listing: Listing, by: str, said: Said, now: datetime, _: Callable[[
 
 
 def _pass_recheck(listing: Listing, by: str, said: Said, now: datetime, _: Callable[[date], bool]) -> Listing:
-    if not listing.evidence:
-        raise NotPossible("evidence_missing")
     return replace(listing, recheck=_looked(listing, by, said, now))
 
 
@@ -327,14 +318,10 @@ def _fail_recheck(listing: Listing, by: str, said: Said, now: datetime, _: Calla
 
 
 def _approve(listing: Listing, by: str, said: Said, now: datetime, _: Callable[[date], bool]) -> Listing:
-    _other_than_who_rechecked(listing, by)
-    if _asked_in_time(listing):  # once it is closed nobody decides any more, and it would count as late
-        raise NotPossible("extension_undecided")
     return replace(listing, approved_by=by, extension=None)
 
 
 def _refuse_closure(listing: Listing, by: str, said: Said, now: datetime, _: Callable[[date], bool]) -> Listing:
-    _other_than_who_rechecked(listing, by)
     _reasons(said)
     return _sent_back(listing)
 
@@ -390,14 +377,6 @@ def _deadline(until: date | None, later_than: date, now: datetime) -> date:
     return until
 
 
-def _asked(listing: Listing, by: str) -> Extension:
-    if listing.extension is None:
-        raise NotPossible("not_now")
-    if listing.extension.by == by:
-        raise NotPossible("same_person")
-    return listing.extension
-
-
 def _asked_in_time(listing: Listing) -> bool:
     """Whether nobody has decided about a later deadline that was asked for before the deadline passed."""
     return listing.extension is not None and listing.due_at is not None and listing.extension.at < listing.due_at
@@ -413,7 +392,52 @@ def _looked(listing: Listing, by: str, said: Said, now: datetime) -> Recheck:
     return Recheck(said.inspector, on, by, now)
 
 
-def _other_than_who_rechecked(listing: Listing, by: str) -> None:
+Hindrance = Callable[[Listing, str | None, datetime], str | None]
+
+
+def _no_asking(listing: Listing, by: str | None, now: datetime) -> str | None:
+    return None if listing.extension is None else "extension_undecided"
+
+
+def _no_deciding(listing: Listing, by: str | None, now: datetime) -> str | None:
+    if listing.extension is None:
+        return "not_now"
+    return "same_person" if listing.extension.by == by else None
+
+
+def _no_granting(listing: Listing, by: str | None, now: datetime) -> str | None:
+    asked = listing.extension
+    # a day that is over gives nobody time any more, but decides whether what was handed in meanwhile came in time
+    late = asked and listing.state is ListingState.LISTED and asked.until < now.astimezone(CHINA).date()
+    return _no_deciding(listing, by, now) or ("deadline_past" if late else None)
+
+
+def _no_handing_in(listing: Listing, by: str | None, now: datetime) -> str | None:
+    return "full" if listing.files >= MAX_EVIDENCE else None
+
+
+def _no_passing(listing: Listing, by: str | None, now: datetime) -> str | None:
+    return None if listing.evidence else "evidence_missing"
+
+
+def _no_closing(listing: Listing, by: str | None, now: datetime) -> str | None:
     assert listing.recheck is not None, "approval comes after a re-check that was passed"
-    if by == listing.recheck.by:
-        raise NotPossible("same_person")
+    return "same_person" if listing.recheck.by == by else None
+
+
+def _no_approving(listing: Listing, by: str | None, now: datetime) -> str | None:
+    # once it is closed nobody decides any more, and it would count as late
+    return _no_closing(listing, by, now) or ("extension_undecided" if _asked_in_time(listing) else None)
+
+
+_HINDERED: Mapping[ListingAct, Hindrance] = MappingProxyType(
+    {
+        ListingAct.ASK_EXTENSION: _no_asking,
+        ListingAct.GRANT_EXTENSION: _no_granting,
+        ListingAct.REFUSE_EXTENSION: _no_deciding,
+        ListingAct.HAND_IN: _no_handing_in,
+        ListingAct.PASS_RECHECK: _no_passing,
+        ListingAct.APPROVE_CLOSURE: _no_approving,
+        ListingAct.REFUSE_CLOSURE: _no_closing,
+    }
+)

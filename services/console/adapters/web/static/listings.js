@@ -131,7 +131,7 @@ function sheet(done = "") {
     [t("listings.recheck"), one.recheck && t("listings.recheck.passed", { inspector: one.recheck.inspector, on: one.recheck.on, by: one.recheck.by })],
     [t("listings.approved_by"), one.approved_by],
   ];
-  const may = one.next.filter((act) => one.may.includes(act)).filter((act) => fits(one, act));
+  const acts = one.next.filter((act) => one.may.includes(act)).map((act) => [act, hindered(one, act)]).filter(([, reason]) => reason !== "not_now");
   byId("drawer").replaceChildren(
     h("header", { class: "drawer-head" }, h("h2", { id: "drawer-title" }, unitName(one)),
       h("button", { type: "button", class: "tool", "aria-label": t("detail.close"), title: t("detail.close"), dataset: { role: "close" }, onclick: () => byId("drawer").close() }, icon("cross"))),
@@ -143,16 +143,19 @@ function sheet(done = "") {
       one.evidence_files.length ? h("section", {}, h("h3", {}, t("listings.evidence")), one.evidence_files.map((file) =>
         h("p", {}, h("a", { href: `${base()}/files/${file.sha256}`, download: file.name }, file.name), " ", h("span", { class: "quiet num" }, `${number(Math.ceil(file.size / 1024))} KiB`),
           file.source ? h("small", {}, " ", t("listings.source", { source: file.source })) : null))) : null,
-      one.extension && one.state === "approval" && !one.next.includes("approve_closure") ? h("p", { class: "quiet" }, t("listings.extension.first")) : null,
-      may.flatMap((name) => (name === "hand_in" ? [evidence(), replies()] : form(name))),
+      acts.flatMap(([name, reason]) => (reason ? refused(name, reason) : name === "hand_in" ? [evidence(), replies()] : form(name))),
       h("section", {}, h("h3", {}, t("listings.acts")), h("ul", {}, one.acts.map((act) => h("li", {}, `${stamp(act.at)} · ${who(act.by)} · ${t(`listings.did.${act.act}`)}`, said(act.detail)))))));
 }
 
-// Of what may follow, the forms that would be refused for sure are not shown: the same person would do both.
-function fits(one, act) {
-  if (act !== "ask_extension" && act.endsWith("_extension")) return one.extension?.by !== account.username;
-  if (act.endsWith("_closure")) return one.recheck?.by !== account.username;
-  return true;
+// What the server would refuse for sure, and why: to anybody, as it says itself, or to who did the other half.
+function hindered(one, act) {
+  const other = act.endsWith("_closure") ? one.recheck : act === "grant_extension" || act === "refuse_extension" ? one.extension : null;
+  return one.hindered?.[act] ?? (other && other.by === account.username ? "same_person" : null);
+}
+
+// In place of its form: a button that is refused says nothing, and a form that is missing neither.
+function refused(name, reason) {
+  return h("section", { class: "refused", dataset: { refused: name } }, h("h3", {}, t(`listings.act.${name}`)), h("p", { class: "quiet" }, t(`listings.hindered.${reason}`)));
 }
 
 function said(detail) {
