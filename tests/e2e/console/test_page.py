@@ -468,6 +468,14 @@ async def _signs(page: Page) -> list[str]:
     return [href or ""]
 
 
+SHORT_BARS = """() => [...document.querySelectorAll('.board-row')]
+  .map((row) => [row.querySelector('.board-bar'), row.querySelector('.board-bar .gap'), row.querySelector('.ok')])
+  .filter(([, gap]) => gap.style.flexGrow === '0')
+  .filter(([bar, , ok]) => bar.getBoundingClientRect().right - ok.getBoundingClientRect().right > 0.1)
+  .map(([bar]) => bar.parentElement.textContent)"""
+"""Of those in which nobody is missing: the bar is full to its end (console.md D25)."""
+
+
 async def test_filters_live_in_the_address(chromium: Chromium, site: Console, scenario: Scenario) -> None:
     scenario.change_all(["U00000", "U00008", "U00016"], connection="offline")
     scenario.change("U00005", health="fault")
@@ -484,6 +492,7 @@ async def test_filters_live_in_the_address(chromium: Chromium, site: Console, sc
         await at.has("#units-count", "1")
         await at.has(".unit-name", "锦绣花园5区")
         await at.page.fill("#search", "")
+        assert await at.page.evaluate(SHORT_BARS) == []
         await at.page.locator(".board-row").first.click()
         await expect(at.page).to_have_url(re.compile("town="))
 
