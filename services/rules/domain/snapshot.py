@@ -89,7 +89,10 @@ def _snapshot_any(unit: Unit) -> str:
 
 
 def _snapshot_ordinary(unit: Unit) -> str | None:
-    """Return the text of `_snapshot_any` at a third of its cost, None unless `ORDINARY` would recognise it."""
+    """Return the text of `_snapshot_any` at two thirds of its cost, None unless `ORDINARY` would recognise it.
+
+    `_value_`, for putting a member of an enumeration into a text goes through its class, five times here.
+    """
     connection, condition, deduplication = unit.connection, unit.condition, unit.deduplication
     state, shown, duty = connection.state, connection.shown, unit.registration.written_duty
     if (
@@ -103,14 +106,14 @@ def _snapshot_ordinary(unit: Unit) -> str | None:
     if link.down_at or link.lost_at or link.streak or link.drops:
         return None
     return (
-        f'{{"registration":{{"key":{quoted(unit.registration.key)},"duty":"{duty}",'
+        f'{{"registration":{{"key":{quoted(unit.registration.key)},"duty":"{duty._value_}",'
         f'"duty_detected":{unit.registration.duty_detected}}},'
-        f'"connection":{{"links":[{{"gateway":{quoted(link.gateway_id)},"state":"{link.state}",'
+        f'"connection":{{"links":[{{"gateway":{quoted(link.gateway_id)},"state":"{link.state._value_}",'
         f'"last_proof":{link.last_proof},"beat":{quoted(link.beat)},"beat_before":{quoted(link.beat_before)}}}],'
-        f'"state":"{state}","detected":{connection.detected},"shown":"{shown}",'
+        f'"state":"{state._value_}","detected":{connection.detected},"shown":"{shown._value_}",'
         f'"shown_since":{connection.shown_since},"shown_detected":{connection.shown_detected}'
         f"{_number('never_since', connection.never_since)}}},"
-        f'"condition":{{"health":"{condition.health}","since":{condition.since}}},'
+        f'"condition":{{"health":"{condition.health._value_}","since":{condition.since}}},'
         f'"deduplication":{{"hour":{deduplication.hour},"beats":{deduplication.beats}}}}}'
     )
 
