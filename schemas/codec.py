@@ -1,9 +1,11 @@
 """Bytes on a topic to models and back. Decoders are built once; a record that does not fit raises `BadRecord`."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from schemas.body_finding import BodyFinding
 from schemas.command import Command
@@ -20,6 +22,9 @@ from schemas.signal import Signal, SignalOrTick, SignalOrUnregistered, Tick, Unr
 CONTENT_TYPE = "application/cloudevents+json"
 HEADERS: list[tuple[str, bytes]] = [("content-type", CONTENT_TYPE.encode())]
 """Kafka record header of CloudEvents structured mode: the whole event is the value."""
+
+WORDS = ("enum", "literal_error")
+"""What pydantic calls a word that is none of those it knows."""
 
 T = TypeVar("T")
 
@@ -69,16 +74,23 @@ class Codec(Generic[T]):
 def _without_unknown_words(raw: bytes, error: ValidationError) -> bytes | None:
     """Return `raw` without the unknown words in its lists; None where anything else is wrong with it."""
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    if not all(one["type"] == "enum" and isinstance(one["loc"][-1], int) for one in problems):
+    words = [one for one in problems if one["type"] in WORDS and isinstance(one["loc"][-1], int)]
+    if not all(one in words or _follows(one, words) for one in problems):
         return None
     event = json.loads(raw)
-    for problem in reversed(problems):  # the last of a list first: the places of those before it stay what they are
+    for problem in reversed(words):  # the last of a list first: the places of those before it stay what they are
         *path, place = problem["loc"]
-        words = _at(event, path)
-        if not isinstance(words, list) or not isinstance(place, int):
+        found = _at(event, path)
+        if not isinstance(found, list) or not isinstance(place, int):
             return None
-        del words[place]
+        del found[place]
     return json.dumps(event).encode()
+
+
+def _follows(problem: ErrorDetails, words: Sequence[ErrorDetails]) -> bool:
+    """Tell whether a list is too short only as something in it, with an unknown word deep inside, was not counted."""
+    loc = problem["loc"]
+    return problem["type"] == "too_short" and any(word["loc"][: len(loc)] == loc for word in words)
 
 
 def _at(event: Any, path: list[int | str]) -> Any:

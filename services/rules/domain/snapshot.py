@@ -71,6 +71,11 @@ def snapshot_head(engine: Engine) -> Named:
 
 def snapshot_unit(unit: Unit) -> SavedUnit:
     """Return the state of one unit."""
+    ordinary = _snapshot_ordinary(unit)
+    return SavedUnit(unit.unit_id, _snapshot_any(unit) if ordinary is None else ordinary)
+
+
+def _snapshot_any(unit: Unit) -> str:
     more = ""
     if unit.findings:
         more = f',"findings":{_json({kind.value: problem_id for kind, problem_id in unit.findings.items()})}'
@@ -78,13 +83,42 @@ def snapshot_unit(unit: Unit) -> SavedUnit:
         more += f',"testing":{_json(_snapshot_testing(unit.testing))}'
     if unit.repeats is not None:
         more += f',"repeats":{_json(_snapshot_repeats(unit.repeats))}'
-    state = (
+    return (
         f'{{"registration":{_snapshot_registration(unit.registration)},'
         f'"connection":{_snapshot_connection(unit.connection)},'
         f'"condition":{_snapshot_condition(unit.condition)},'
         f'"deduplication":{_snapshot_deduplication(unit.deduplication)}{more}}}'
     )
-    return SavedUnit(unit.unit_id, state)
+
+
+def _snapshot_ordinary(unit: Unit) -> str | None:
+    """Return the text of `_snapshot_any` at two thirds of its cost, None unless `ORDINARY` would recognise it.
+
+    `_value_`, for putting a member of an enumeration into a text goes through its class, five times here.
+    """
+    connection, condition, deduplication = unit.connection, unit.condition, unit.deduplication
+    state, shown, duty = connection.state, connection.shown, unit.registration.written_duty
+    if (
+        len(connection.links) != 1 or state is None or shown is None or duty is None
+        or connection.partly or connection.never_from or connection.line_drops or connection.unstable_until
+        or condition.troubles is not None or deduplication.recent is not None or deduplication.overflow
+        or unit.findings or unit.testing is not None or unit.repeats is not None
+    ):  # fmt: skip
+        return None
+    link = connection.links[0]
+    if link.down_at or link.lost_at or link.streak or link.drops:
+        return None
+    return (
+        f'{{"registration":{{"key":{quoted(unit.registration.key)},"duty":"{duty._value_}",'
+        f'"duty_detected":{unit.registration.duty_detected}}},'
+        f'"connection":{{"links":[{{"gateway":{quoted(link.gateway_id)},"state":"{link.state._value_}",'
+        f'"last_proof":{link.last_proof},"beat":{quoted(link.beat)},"beat_before":{quoted(link.beat_before)}}}],'
+        f'"state":"{state._value_}","detected":{connection.detected},"shown":"{shown._value_}",'
+        f'"shown_since":{connection.shown_since},"shown_detected":{connection.shown_detected}'
+        f"{_number('never_since', connection.never_since)}}},"
+        f'"condition":{{"health":"{condition.health._value_}","since":{condition.since}}},'
+        f'"deduplication":{{"hour":{deduplication.hour},"beats":{deduplication.beats}}}}}'
+    )
 
 
 def _known(named: type[N], plain: Named) -> N:

@@ -11,6 +11,7 @@ import yaml
 
 import schemas.export as export
 from schemas import codec
+from schemas.inputs import read_packs
 from schemas.topics import all_topics
 from services.kernel.words import REFUSAL_REASONS_IN_USE
 
@@ -80,6 +81,43 @@ def test_an_unknown_flag_does_not_cost_a_fire() -> None:
     event["data"]["kind"] = "of_the_next_version"
     with pytest.raises(codec.BadRecord, match="kind"):
         codec.alarms.decode(json.dumps(event).encode())
+
+
+def pack_record(pack: dict[str, Any]) -> bytes:
+    """Return the event of the register that brings a pack."""
+    event = json.loads((EXAMPLES / "valid" / "RegistryEvent" / "unit.json").read_bytes())
+    version = {"valid_from": "2026-01-01", "recorded_at": "2026-01-01T00:00:00Z", "pack": pack}
+    event["data"]["record"] = {"kind": "pack", "id": "p", "versions": [version]}
+    return json.dumps(event).encode()
+
+
+def test_an_unknown_word_in_a_list_does_not_cost_a_record_of_the_register() -> None:
+    """Of `versions`, which must not be empty, one with an unknown word in it is not counted: that is no other fault."""
+    path = Path(export.__file__).parents[1] / "deploy" / "packs" / "sample-2026.yaml"
+    pack = json.loads(read_packs([path])[0].model_dump_json())
+    known = codec.registry.decode(pack_record(pack))
+    steps = [step for ladder in pack["ladders"].values() for step in ladder["steps"]]
+    lists = [step[words] for step in steps for words in ("exit", "tells")]
+    lists += [pack["common_cause"]["by"], pack["common_cause"]["tells"], pack["dimensions"]]
+    for words in lists:
+        words[:] = ["of_the_next_version", *words, "of_the_version_after"]
+    assert codec.registry.decode(pack_record(pack)) == known
+
+
+def test_a_list_that_is_empty_without_its_unknown_word_is_refused_where_it_must_not_be() -> None:
+    path = Path(export.__file__).parents[1] / "deploy" / "packs" / "sample-2026.yaml"
+    pack = json.loads(read_packs([path])[0].model_dump_json())
+    next(iter(pack["ladders"].values()))["steps"][0]["exit"] = ["of_the_next_version"]
+    with pytest.raises(codec.BadRecord, match="exit"):
+        codec.registry.decode(pack_record(pack))
+
+
+def test_an_unknown_fact_in_a_scope_is_refused_for_without_it_other_units_are_in_scope() -> None:
+    path = Path(export.__file__).parents[1] / "deploy" / "packs" / "sample-2026.yaml"
+    pack = json.loads(read_packs([path])[0].model_dump_json())
+    next(iter(pack["scopes"].values()))["all"].append("of_the_next_version")
+    with pytest.raises(codec.BadRecord, match="scopes"):
+        codec.registry.decode(pack_record(pack))
 
 
 def test_every_event_model_has_an_example() -> None:

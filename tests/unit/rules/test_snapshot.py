@@ -19,6 +19,8 @@ from services.rules.domain.snapshot import (
     ORDINARY,
     SavedUnit,
     UnknownFormat,
+    _snapshot_any,
+    _snapshot_ordinary,
     restore,
     snapshot_head,
     snapshot_unit,
@@ -173,6 +175,21 @@ def test_the_state_of_an_ordinary_unit_is_recognised_and_read_as_it_would_be_par
     parsed = SavedUnit("U1", json.dumps({"of_the_next_version": 1, **json.loads(saved.state)}))
     assert not ORDINARY(parsed.state)
     assert [restored_state(scenario.engine, each) for each in (saved, parsed)] == [saved, saved]
+
+
+def test_an_ordinary_unit_is_written_in_one_go_as_it_would_be_part_by_part() -> None:
+    written = []
+    for seed in range(6):
+        engine, inputs = fresh(), tell(random_steps(Random(seed))).inputs
+        for first in range(0, len(inputs), 20):
+            play(engine, inputs[first : first + 20])
+            written += [
+                (snapshot_unit(unit).state, _snapshot_any(unit), _snapshot_ordinary(unit) is not None)
+                for unit in engine.units.values()
+            ]
+    assert [at_once for at_once, _, _ in written] == [by_parts for _, by_parts, _ in written]
+    assert [ordinary for _, _, ordinary in written] == [ORDINARY(by_parts) is not None for _, by_parts, _ in written]
+    assert {ordinary for _, _, ordinary in written} == {False, True}
 
 
 def test_whatever_a_story_saves_is_read_as_it_was_written_and_in_its_order() -> None:
