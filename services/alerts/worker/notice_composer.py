@@ -171,7 +171,7 @@ class NoticeComposer:
             reply_due_at=case.reply_due_at if step.reply_working_days else None,
             grounds=grounds_of(case, step),
             listed=listed,
-            provisional_years=self._provisional_years(case),
+            provisional_years=self._provisional_years(_dates_of(case, step)),
         )
 
     def first_recipients(self, case: Case) -> Sequence[Address]:
@@ -248,12 +248,12 @@ class NoticeComposer:
 
     def _note_calendar(self, case: Case) -> None:
         """Say so when a deadline was counted by working days that are not arranged yet."""
-        if self._provisional_years(case):
+        if self._provisional_years(case.clocks.running.values()):
             self._metrics.calendar_unconfirmed.set(1)
 
-    def _provisional_years(self, case: Case) -> tuple[int, ...]:
-        counted = (clock for clock in case.clocks.running.values() if clock.calendar_version is not None)
-        years = {clock.due_at.astimezone(CHINA).year for clock in counted}
+    def _provisional_years(self, clocks: Iterable[Clock]) -> tuple[int, ...]:
+        """Return the years of what was counted in working days that are not arranged yet."""
+        years = {clock.due_at.astimezone(CHINA).year for clock in clocks if clock.calendar_version is not None}
         return tuple(sorted(year for year in years if not self._calendar.confirmed(year)))
 
     def _count(self, case: Case, step: str, recipients: Recipients) -> None:
@@ -347,3 +347,13 @@ class NoticeComposer:
 def cancel_waiting(changes: Changes, case: Case, reason: Reason) -> None:
     """Have the notices of this case that were never sent taken back when the changes are saved, not the first ones."""
     changes.cancelled[case.case_id] = reason
+
+
+def _dates_of(case: Case, step: LadderStep) -> list[Clock]:
+    """Return the clocks whose dates stand in the letter of a step."""
+    wanted = {
+        ClockKind.STEP: True,
+        ClockKind.RECEIPT: bool(step.receipt_working_days),
+        ClockKind.REPLY: bool(step.reply_working_days),
+    }
+    return [clock for kind, clock in case.clocks.running.items() if wanted.get(kind)]

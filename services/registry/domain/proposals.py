@@ -13,7 +13,7 @@ from typing import Any
 
 from services.kernel.chain import digest_of
 from services.kernel.effective import in_force, ordered
-from services.kernel.words import AdjustmentState, Role
+from services.kernel.words import AdjustmentState, ContactRole, Role
 from services.registry.domain.approval import (
     Person,
     approvals_with,
@@ -185,12 +185,21 @@ def needs_second_person(kind: Kind, before: Histories, after: Histories) -> bool
     """Tell whether a proposal could move a figure or lead letters elsewhere, on any day of the past or the future.
 
     A contact that is new takes no letter away from anybody, unless others of its body have duty times: while they are
-    off duty, who is new is told instead of them. `before` therefore holds all that there is of the kind.
+    off duty, who is new is told instead of them. Nor does the first grid officer of a unit go without: from then on
+    the town's is not told. `before` therefore holds all that there is of the kind.
     """
     if kind not in FREE:
         return True
     shared = _with_duty_times(before) if kind is Kind.CONTACT else frozenset[str]()
-    asked = [key for key in after if kind is not Kind.CONTACT or key in before or _bodies(after[key]) & shared]
+    officers = _with_grid_officer(before) if kind is Kind.CONTACT else frozenset[str]()
+    asked = [
+        key
+        for key in after
+        if kind is not Kind.CONTACT
+        or key in before
+        or _bodies(after[key]) & shared
+        or _with_grid_officer({key: after[key]}) - officers
+    ]
     return any(_bound(before.get(key)) != _bound(after[key]) for key in asked)
 
 
@@ -198,6 +207,14 @@ def _with_duty_times(contacts: Histories) -> frozenset[str]:
     """Return the bodies of which a contact has, had or will have duty times."""
     facts = (version.facts for history in contacts.values() for version in history.versions)
     return frozenset(one.body_code for one in facts if isinstance(one, Contact) and one.duty_times)
+
+
+def _with_grid_officer(contacts: Histories) -> frozenset[str]:
+    """Return the bodies that have, had or will have a grid officer of their own."""
+    facts = (version.facts for history in contacts.values() for version in history.versions)
+    return frozenset(
+        one.body_code for one in facts if isinstance(one, Contact) and one.role is ContactRole.GRID_OFFICER
+    )
 
 
 def _bodies(history: History[Facts]) -> frozenset[str]:
