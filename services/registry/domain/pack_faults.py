@@ -79,12 +79,6 @@ def contradictions(pack: object) -> Iterator[Fault]:
         yield from _unknown(known, kind, path, _KIND)
     yield from _unknown_keys(known | {"common_cause"}, pack, "un_acknowledge_s", _KIND)
     yield from _twice(kinds)
-    for section, finding in _MAKES.items():
-        if part(pack, section) and finding not in {kind for _, kind in kinds}:
-            expected = Said(
-                f"a ladder for the findings that it makes: `{finding}`", f"处理所产生问题（{finding}）的阶梯"
-            )
-            yield Fault((section,), expected, Said("none", "没有"))
     for name, _ in named(pack, "ladders"):
         yield from ladder_holes(pack, name)
     for at, span in items(pack, "guarded"):
@@ -144,8 +138,6 @@ _MEASURED = Said(
     "a criterion by a `rate` too: a month is scored once its figures are published",
     "至少一项按 rate 计算的考核项：某月指标发布后才有当月得分",
 )
-_MAKES = {"test_duty": FindingKind.TEST_OVERDUE, "runaway_component": FindingKind.RUNAWAY_COMPONENT}
-"""Sections that make findings of their own: without a ladder nobody would ever hear of them."""
 _KIND = Said("a kind of finding", "问题类型")
 
 

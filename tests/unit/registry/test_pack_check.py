@@ -79,20 +79,3 @@ def test_a_broken_file_does_not_hide_what_is_wrong_with_the_next(tmp_path: Path)
     code, lines = check(tmp_path, "a: [", SAMPLE.replace("version: 1", "version: none", 1))
     assert code == 1
     assert [line.split(",")[0] for line in lines if ", line " in line] == ["pack1.yaml", "pack2.yaml"]
-
-
-@pytest.mark.parametrize(
-    ("section", "kind"),
-    [
-        ("runaway_component: {begins: 10, window_s: 3600, quiet_s: 7200, clause: c}", "runaway_component"),
-        ("test_duty: [{every_s: 60, clause: c}]", "test_overdue"),
-    ],
-)
-def test_findings_that_a_section_makes_need_a_ladder(tmp_path: Path, section: str, kind: str) -> None:
-    text = SAMPLE.replace("kinds: [test_overdue]", "kinds: [unreadable_alarm]")
-    code, lines = check(tmp_path, f"{text}\n{section}\n")
-    assert (code, len(lines)) == (1, 2)
-    assert lines[0].endswith(f"expected a ladder for the findings that it makes: `{kind}`; found none")
-    step = "{code: X0, after_s: 0, tells: [centre], document: X, name_zh: 甲, name_en: x, clause: c}"
-    ladder = f"ladders:\n  own:\n    kinds: [{kind}]\n    steps: [{step}]\n"
-    assert check(tmp_path, text.replace("ladders:\n", ladder, 1) + f"\n{section}\n")[0] == 0
