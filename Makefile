@@ -69,7 +69,7 @@ FAST_test-unit-half-1 := $(wildcard tests/unit/[a-c]* tests/unit/doc*) tests/uni
 FAST_test-unit-half-2 := $(filter-out $(FAST_test-unit-half-1),$(wildcard tests/unit/[!_]*)) tests/contract/schemas
 
 .PHONY: test-long
-test-long: $(VENV)/.have-dev ## what takes minutes each: three Kafka brokers, two of each service, a limit of memory, a month, the version before beside this one
+test-long: $(VENV)/.have-dev ## what takes minutes each: three Kafka brokers, two of each service, a limit of memory, a month, ten kills, the version before beside this one
 	@$(BIN)/python -m pytest -m long
 
 test-containers: $(VENV)/.have-dev ## the tests on Mosquitto, Kafka and TimescaleDB in containers

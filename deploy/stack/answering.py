@@ -8,7 +8,7 @@ import contextlib
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import httpx
 
 from deploy.stack.firenet import FireNet
 from deploy.stack.mail_store import MailStore
-from deploy.stack.process import StartFailed
+from deploy.stack.part import PartError
 from services.kernel.calendar import CHINA
 from services.runtime.clock import Clock
 
@@ -52,7 +52,7 @@ class Answering:
         while not stop.wait(EVERY_S):
             try:
                 self._turn(stop)
-            except (httpx.HTTPError, StartFailed, OSError, KeyError, ValueError) as error:
+            except (httpx.HTTPError, PartError, OSError, LookupError, ValueError) as error:
                 told = f"the answer of the story did not come about: {type(error).__name__} {str(error)[:200]}"
                 self._say("演示中的回函未能完成", told, sign="·")
 
@@ -90,9 +90,9 @@ class Answering:
         with httpx.Client(base_url=self._firenet.console_url, trust_env=False, timeout=30) as brigade:
             csrf = self._sign_in(brigade, "brigade")
             rows = _json(brigade.get("/api/v1/documents", params={"limit": 200}))["rows"]
-            document = next(row for row in rows if row["number"] == number)
+            document = _first(row for row in rows if row["number"] == number)
             one = _json(brigade.get(f"/api/v1/documents/{document['document_id']}"))
-            reply = next(each for each in one["submissions"] if each["state"] == "submitted")
+            reply = _first(each for each in one["submissions"] if each["state"] == "submitted")
             path = f"/api/v1/documents/{document['document_id']}/submissions/{reply['submission_id']}/decision"
             _json(brigade.post(path, json={"verdict": "accepted"}, headers={"X-CSRF-Token": csrf}))
             self._say("消防救援大队采纳回函", "the fire brigade accepts the reply")
@@ -109,13 +109,15 @@ class Answering:
     def _prove(self, brigade: httpx.Client, case_id: str, stop: threading.Event) -> None:
         until: datetime = self._clock.now() + CLOSED_WITHIN
         while _json(brigade.get(f"/api/v1/cases/{case_id}"))["case"]["closed_at"] is None:
-            if stop.wait(EVERY_S) or self._clock.now() > until:
+            if stop.wait(EVERY_S):
                 return
+            if self._clock.now() > until:
+                raise ValueError(f"the case is still open after {CLOSED_WITHIN}")
         path: Path = self._firenet.folder / f"{case_id}.zip"
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-        self._firenet.command("services.alerts", "bundle", case_id, str(path))
-        checked = self._firenet.command("services.alerts", "check-bundle", str(path)).strip().splitlines()
+        self._firenet.command("services.alerts", "bundle", case_id, str(path), cancel=stop)
+        checked = self._firenet.command("services.alerts", "check-bundle", str(path), cancel=stop).strip().splitlines()
         self._say(
             f"单位恢复，案件办结；证据包 {path} 核验通过",
             f"the unit is back and the case is closed; its evidence bundle is checked: {checked[-1]}",
@@ -123,6 +125,13 @@ class Answering:
 
     def _say(self, zh: str, en: str, sign: str = "✓") -> None:
         self._show(f"[{self._clock.now().astimezone(CHINA):%H:%M:%S}] {sign} {zh} | {en}")
+
+
+def _first(found: Iterable[Any]) -> Any:
+    """Return the first of them. Raises ValueError where somebody else was faster and there is none."""
+    for one in found:
+        return one
+    raise ValueError("somebody else has done it already")
 
 
 def _json(answer: httpx.Response) -> Any:

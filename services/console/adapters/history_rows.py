@@ -43,7 +43,9 @@ def as_document(query: HistoryQuery, found: RateHistory, names: Names) -> dict[s
         "first": query.first.isoformat(),
         "last": query.last.isoformat(),
         "events": [
-            asdict(event) for event in names.events if event.touches(query.first, query.last, query.subject.town)
+            asdict(event)
+            for event in names.events
+            if event.touches(query.first, query.last, query.subject.town, query.subject.district)
         ],
         "days": [_day(each, target) for each in found.days],
         "periods": [_period(each) for each in found.periods],

@@ -144,15 +144,16 @@ class _Writer:
         """Yield what was declared of the area meanwhile; it changed no figure, and whoever reads one has to know."""
         query = self._report.query
         for event in self._names.events:
-            if not event.touches(query.first, query.last, query.subject.town):
+            if not event.touches(query.first, query.last, query.subject.town, query.subject.district):
                 continue
             towns = [self._named(self._names.bodies.get(town), town) for town in event.towns]
+            where = ("、" if self._language is Language.ZH else ", ").join(towns)
             yield self._t(
                 "event.line",
                 name=self._named(event.name, ""),
                 first=event.first,
                 last=event.last,
-                where=("、" if self._language is Language.ZH else ", ").join(towns) or self._t("event.whole"),
+                where=where or self._named(event.within, "") or self._t("event.whole"),
             )
 
     def _figure(self, figure: Figure) -> tuple[Cell, ...]:

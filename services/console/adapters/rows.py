@@ -223,19 +223,16 @@ def _dated(since: date, pack: Mapping[str, Any]) -> DatedPack[Mapping[str, Any]]
 
 
 def _events(packs: Packs[Mapping[str, Any]]) -> tuple[AreaEvent, ...]:
-    """Return the events of the pack that held in its district on the first day of each."""
+    """Return the events of packs that hold in their district on any of the event's days."""
+    several = len(packs.districts()) > 1
     found: dict[AreaEvent, None] = {}
     for pack in packs:
         for row in pack.content.get("area_events", []):
-            event = AreaEvent(
-                _named(row),
-                date.fromisoformat(row["first"]),
-                date.fromisoformat(row["last"]),
-                tuple(row.get("towns", ())),
-            )
-            holds = packs.standing(pack.district, day_number(event.first))
-            if holds is not None and holds.content is pack.content:
-                found[event] = None
+            first, last = date.fromisoformat(row["first"]), date.fromisoformat(row["last"])
+            standing = [packs.standing(pack.district, day) for day in range(day_number(first), day_number(last) + 1)]
+            if any(one is not None and one.content is pack.content for one in standing):
+                within = _named(pack.content) if several else ("", "")
+                found[AreaEvent(_named(row), first, last, tuple(row.get("towns", ())), pack.district, within)] = None
     return tuple(sorted(found, key=lambda event: (event.first, event.last, event.name)))
 
 

@@ -15,17 +15,20 @@ from services.kernel.policy import Target
 class AreaEvent:
     """A declared event of an area (台风、停电), `last` included; no `towns`: of the whole district.
 
-    It changes no figure. Who reads one of its days sees that there was one.
+    It changes no figure. Who reads one of its days sees that there was one. `within` names its district where there are
+    several, ("", "") where there is one.
     """
 
     name: tuple[str, str]
     first: date
     last: date
     towns: tuple[str, ...] = ()
+    district: str = ""
+    within: tuple[str, str] = ("", "")
 
-    def touches(self, first: date, last: date, town: str | None = None) -> bool:
-        """Say whether it has a day of the span, and a part of `town`, None for whoever lies in several."""
-        inside = town is None or not self.towns or town in self.towns
+    def touches(self, first: date, last: date, town: str | None = None, district: str | None = None) -> bool:
+        """Say whether it has a day of the span and a part of the town and the district; None: of any."""
+        inside = (town is None or not self.towns or town in self.towns) and district in (None, self.district)
         return inside and self.first <= last and first <= self.last
 
 

@@ -26,6 +26,11 @@ class Subject:
     value: str
 
     @property
+    def district(self) -> str | None:
+        """The district that it is, None for a part of one."""
+        return self.value if self.dimension is Dimension.DISTRICT else None
+
+    @property
     def town(self) -> str | None:
         """The town that it is, None for whoever lies in several."""
         return self.value if self.dimension is Dimension.TOWN else None

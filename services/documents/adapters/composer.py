@@ -24,9 +24,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 ON_THE_PAGE = 3
 """So many components are named in the letter; more are listed on a sheet."""
 CENTRE = "centre"
+"""The monitoring centre is a technical body and no authority: its mark is not red."""
 CLOSINGS = ("特此", "妥否")
 """How the line begins that ends a letter, where it has one."""
-"""The monitoring centre is a technical body and no authority: its mark is not red."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _with_provisional_dates(body: tuple[Block, ...], request: Request, words: La
     if not request.provisional_years:
         return body
     told = Block(
-        BlockKind.PARAGRAPH, words.provisional_dates.format(years=words.listed(map(str, request.provisional_years)))
+        BlockKind.PARAGRAPH, words.provisional_dates.format(years=words.comma.join(map(str, request.provisional_years)))
     )
     closes = body[-1].text.startswith(CLOSINGS)
     return (*body[:-1], told, body[-1]) if closes else (*body, told)

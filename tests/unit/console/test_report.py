@@ -281,10 +281,12 @@ def test_a_workbook_has_a_sheet_for_each_section_and_runs_nothing() -> None:
 
 def test_an_event_declared_of_its_days_and_place_is_told_beside_the_figures() -> None:
     day = timedelta(days=1)
-    typhoon = AreaEvent(("台风", "Typhoon"), QUERY.first, QUERY.first + day, ("T1",))
-    whole = AreaEvent(("停电", "Power cut"), QUERY.last, QUERY.last)
-    gone = AreaEvent(("旧", "Old"), QUERY.first - 2 * day, QUERY.first - day)
-    names = Names(bodies={"T1": ("东街街道", "Dongjie")}, events=(gone, typhoon, whole))
+    here = QUERY.subject.value
+    typhoon = AreaEvent(("台风", "Typhoon"), QUERY.first, QUERY.first + day, ("T1",), here)
+    whole = AreaEvent(("停电", "Power cut"), QUERY.last, QUERY.last, (), here)
+    gone = AreaEvent(("旧", "Old"), QUERY.first - 2 * day, QUERY.first - day, (), here)
+    elsewhere = AreaEvent(("停电", "Power cut"), QUERY.last, QUERY.last, (), "elsewhere", ("邻区", "Next district"))
+    names = Names(bodies={"T1": ("东街街道", "Dongjie")}, events=(gone, typhoon, whole, elsewhere))
 
     def events(subject: Subject, language: Language) -> list[str]:
         made = report(query=replace(QUERY, subject=subject))
@@ -298,5 +300,6 @@ def test_an_event_declared_of_its_days_and_place_is_told_beside_the_figures() ->
         f"已宣布区域事件“停电”（{whole.first} 至 {whole.last}，全区",
     ]
     assert "the whole district" in events(QUERY.subject, Language.EN)[1]
-    assert len(events(Subject(Dimension.TOWN, "T2"), Language.EN)) == 1
-    assert len(events(Subject(Dimension.TOWN, "T1"), Language.EN)) == 2
+    of_t2 = events(Subject(Dimension.TOWN, "T2"), Language.EN)
+    assert ["the whole district" in note or "Next district" in note for note in of_t2] == [True, True]
+    assert len(events(Subject(Dimension.TOWN, "T1"), Language.EN)) == 3

@@ -117,8 +117,8 @@ def test_events_are_those_of_the_pack_that_held_on_their_first_day() -> None:
         [pack(1, "2026-01-01", taken_back), pack(2, "2026-01-01", typhoon), pack(3, "2026-08-01", typhoon, cut)], []
     )
     assert known.events == (
-        AreaEvent(("台风", ""), date(2026, 7, 1), date(2026, 7, 1), ("T1",)),
-        AreaEvent(("停电", ""), date(2026, 8, 2), date(2026, 8, 2)),
+        AreaEvent(("台风", ""), date(2026, 7, 1), date(2026, 7, 1), ("T1",), "d"),
+        AreaEvent(("停电", ""), date(2026, 8, 2), date(2026, 8, 2), (), "d"),
     )
     first, second = known.events
     day = timedelta(days=1)

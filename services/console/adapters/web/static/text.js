@@ -42,7 +42,7 @@ export const addressOf = (row) => (state.lang === "en" && row.address_en) || row
 export const listed = (names) => names.join(state.lang === "zh" ? "、" : ", ");
 
 // A declared event of an area: its days, and where. Who reads a figure of one of them has to know.
-export const eventLine = (event, townName) => t("event.line", { name: named(event.name, ""), first: event.first, last: event.last, where: event.towns.length ? listed(event.towns.map(townName)) : t("event.whole") });
+export const eventLine = (event, townName) => t("event.line", { name: named(event.name, ""), first: event.first, last: event.last, where: event.towns.length ? listed(event.towns.map(townName)) : named(event.within, "") || t("event.whole") });
 export const eventsNow = () => (state.sections.names?.events ?? []).filter((event) => event.first <= dayNow() && dayNow() <= event.last).map((event) => eventLine(event, (code) => nameOf("bodies", code))).join(" ");
 
 export function recipientName(code) {
