@@ -348,8 +348,8 @@ class RunawayComponent(Wire):
     """
 
     begins: int = Field(ge=3, le=1000)
-    window_s: float = Field(gt=0, le=YEAR_S)
-    quiet_s: float = Field(gt=0, le=YEAR_S)
+    window_s: float = Field(ge=60, le=YEAR_S)
+    quiet_s: float = Field(ge=60, le=YEAR_S)
     clause: ShortText
 
 

@@ -6,7 +6,7 @@ leaves a note of that offset with the group, to begin from when the database can
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -32,9 +32,6 @@ broker that is just back may answer without the topic, and the group would meet 
 OFFSETS_TRIES = 8
 """A question for offsets has no answer while a partition has no leader. It is asked again, for 40 s in all as the
 client's own limit would: giving the consumer up, and with it all partitions, takes longer than the next leader."""
-ANSWERS_WITHIN_S = 1.0
-"""So long an assignment waits for where its partitions begin and end. One that has no leader begins when it has one,
-and the others meanwhile: a fire on them waits for no broker that is gone."""
 RECENT = timedelta(minutes=10)
 """What is older is not acted upon by a handler that has neither its database nor a note: it was, in all likelihood."""
 
@@ -150,8 +147,6 @@ class KafkaLoop:
         self._next: dict[int, int] = {}
         self._begun: dict[int, tuple[int, int]] = {}
         """Of each partition, from where we read and where it ended when it was assigned."""
-        self._asked: dict[int, asyncio.Task[tuple[int, int]]] = {}
-        """Of each partition that is assigned and not begun, the question where it begins and ends."""
         self._failure: Exception | None = None
         self.turns = 0
         self.rebalances = 0
@@ -215,7 +210,6 @@ class KafkaLoop:
             await stop_consumer(consumer, REBALANCE_DRAIN_S)
             self._consumer = None
             async with self._lock:
-                self._ask_no_more(self._asked)
                 await self._release(self._owned)
             if self._static and member_id and stop.is_set():
                 await leave_group(self._bootstrap, self.group, member_id, self._instance)
@@ -240,7 +234,6 @@ class KafkaLoop:
                     get_logger().warning("handler_waits", topic=self.topic, error=str(error), attempt=attempt)
                     await stop.wait_for(min(5.0, backoff_s(attempt)))
             await self._handler.idle()
-            await self._begin_answered(consumer)
             self._leave_note(consumer)
             self.turns += 1
 
@@ -294,7 +287,8 @@ class KafkaLoop:
         """
         if self._gap(place.partition, offset, first, end) is None:
             return first, end
-        return await self._extent(consumer, place)
+        firsts, ends = await self._offsets(consumer, [place])
+        return firsts[place], ends[place]
 
     async def _offsets(
         self, consumer: AIOKafkaConsumer, places: Sequence[TopicPartition]
@@ -397,53 +391,25 @@ class KafkaLoop:
         if gone:
             await self._handler.revoked(gone)
 
-    def _ask_no_more(self, partitions: Iterable[int]) -> None:
-        for number in list(partitions):
-            if (asking := self._asked.pop(number, None)) is not None:
-                asking.cancel()
-
     async def on_revoked(self, partitions: set[int]) -> None:
         async with self._lock:
-            self._ask_no_more(partitions)
             await self._release(partitions)
 
     async def on_assigned(self, consumer: AIOKafkaConsumer, partitions: set[int]) -> None:
         async with self._lock:
-            self._ask_no_more(self._asked)
-            for number in sorted(partitions):  # each by itself: together none has an answer while one has no leader
-                self._asked[number] = asyncio.create_task(self._extent(consumer, TopicPartition(self.topic, number)))
-            if self._asked:
-                await asyncio.wait(self._asked.values(), timeout=ANSWERS_WITHIN_S)
-            topic = await self._begin_answered(consumer)
-            if topic is not None:
-                self._topic_id = topic.id
-            if self._asked:
-                get_logger().warning("partitions_begin_later", topic=self.topic, partitions=list(self._asked))
+            places = [TopicPartition(self.topic, number) for number in partitions]
+            topic = _Topic(self.topic, self._topic_ids)
+            try:
+                firsts, ends = await self._offsets(consumer, places)
+                for number in sorted(partitions):
+                    place = TopicPartition(self.topic, number)
+                    await self._begin(consumer, place, topic, firsts[place], ends[place])
+                await topic.note()
+            finally:
+                topic.close()
+            self._topic_id = topic.id
+            self.unknown_topics += topic.is_unknown
             self.rebalances += 1
-
-    async def _begin_answered(self, consumer: AIOKafkaConsumer) -> "_Topic | None":
-        """Begin the partitions of which it is known now where they begin and end. Raises what their questions raised.
-
-        Not between a fetch and its handling: what was fetched of a partition before it was begun is of another place.
-        """
-        answered = [number for number, asking in self._asked.items() if asking.done()]
-        if not answered:
-            return None
-        topic = _Topic(self.topic, self._topic_ids)
-        try:
-            for number in answered:
-                first, end = self._asked.pop(number).result()
-                await self._begin(consumer, TopicPartition(self.topic, number), topic, first, end)
-            await topic.note()
-        finally:
-            topic.close()
-        self.unknown_topics += topic.is_unknown
-        return topic
-
-    async def _extent(self, consumer: AIOKafkaConsumer, place: TopicPartition) -> tuple[int, int]:
-        """Return where a partition begins and ends."""
-        firsts, ends = await self._offsets(consumer, [place])
-        return firsts[place], ends[place]
 
     async def _begin(
         self, consumer: AIOKafkaConsumer, place: TopicPartition, topic: "_Topic", first: int, end: int

@@ -185,20 +185,16 @@ def needs_second_person(kind: Kind, before: Histories, after: Histories) -> bool
     """Tell whether a proposal could move a figure or lead letters elsewhere, on any day of the past or the future.
 
     A contact that is new takes no letter away from anybody, unless others of its body have duty times: while they are
-    off duty, who is new is told instead of them. Nor does the first grid officer of a unit go without: from then on
-    the town's is not told. `before` therefore holds all that there is of the kind.
+    off duty, who is new is told instead of them. Nor does a grid officer go without: the town's is told only as
+    long as a unit has none of its own. `before` therefore holds all that there is of the kind.
     """
     if kind not in FREE:
         return True
     shared = _with_duty_times(before) if kind is Kind.CONTACT else frozenset[str]()
-    officers = _with_grid_officer(before) if kind is Kind.CONTACT else frozenset[str]()
     asked = [
         key
         for key in after
-        if kind is not Kind.CONTACT
-        or key in before
-        or _bodies(after[key]) & shared
-        or _with_grid_officer({key: after[key]}) - officers
+        if kind is not Kind.CONTACT or key in before or _bodies(after[key]) & shared or _is_grid_officer(after[key])
     ]
     return any(_bound(before.get(key)) != _bound(after[key]) for key in asked)
 
@@ -209,11 +205,9 @@ def _with_duty_times(contacts: Histories) -> frozenset[str]:
     return frozenset(one.body_code for one in facts if isinstance(one, Contact) and one.duty_times)
 
 
-def _with_grid_officer(contacts: Histories) -> frozenset[str]:
-    """Return the bodies that have, had or will have a grid officer of their own."""
-    facts = (version.facts for history in contacts.values() for version in history.versions)
-    return frozenset(
-        one.body_code for one in facts if isinstance(one, Contact) and one.role is ContactRole.GRID_OFFICER
+def _is_grid_officer(history: History[Facts]) -> bool:
+    return any(
+        isinstance(one.facts, Contact) and one.facts.role is ContactRole.GRID_OFFICER for one in history.versions
     )
 
 

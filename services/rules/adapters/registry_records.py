@@ -175,7 +175,7 @@ def _runaway(pack: Pack, rate: float) -> facts.RunawayRule | None:
     said = pack.runaway_component
     if said is None:
         return None
-    window, quiet = (round(seconds * SECOND / rate) for seconds in (said.window_s, said.quiet_s))
+    window, quiet = (max(1, round(seconds * SECOND / rate)) for seconds in (said.window_s, said.quiet_s))
     return facts.RunawayRule(said.begins, window, quiet, said.clause)
 
 

@@ -397,8 +397,10 @@ class Engine:
             self._follow_facts(unit, before, now)
         if unit.registration.test_duty is not None or unit.testing is not None:
             self._follow_test_duty(unit, now)
-        if unit.repeats is not None and unit.registration.pack.runaway is None:
-            self._forget_repeats(unit, now)
+        if unit.repeats is not None:
+            if unit.registration.pack.runaway is None:
+                self._forget_repeats(unit, now)
+            self.deadlines.add_repeats(unit)
         if unit.registration.profile is not profile and unit.registration.profile != profile:
             for link in unit.connection.links:
                 if link.timer:

@@ -169,9 +169,9 @@ def clause_of(unit: Unit, kind: FindingKind) -> str:
     if kind is FindingKind.TEST_OVERDUE and unit.testing is not None and unit.testing.duty is not None:
         return unit.testing.duty.clause
     pack, scopes = unit.registration.pack, unit.registration.scopes
-    if kind is FindingKind.RUNAWAY_COMPONENT and pack.runaway is not None:
-        return pack.runaway.clause
     ladder = pack.ladder_clauses.get(kind, "")
+    if kind is FindingKind.RUNAWAY_COMPONENT:
+        return pack.runaway.clause if pack.runaway is not None else ladder or "no policy pack"
     if ladder and kind in TROUBLES:
         return ladder
     for name in pack.union:

@@ -152,3 +152,19 @@ def test_of_very_many_components_those_that_spoke_last_are_counted() -> None:
     assert len(repeats.begins) == MAX_REMEMBERED
     again_and_again(told, 200, 210, 220)
     assert [phase for phase, *_ in runaway(told)] == ["began"]
+
+
+def test_where_quiet_is_shorter_than_the_window_it_ends_by_its_quiet_with_a_restart_or_without() -> None:
+    told = watched(replace(PACK, runaway=RULE._replace(window=3600 * SECOND, quiet=600 * SECOND)))
+    again_and_again(told, 60, 120, 180)
+    told.ticks(185, 800, step_s=5)
+    assert runaway(told) == [("began", 180, "p", 1), ("ended", 780, "p", 0)]
+
+
+def test_a_pack_with_a_shorter_quiet_time_holds_from_its_day() -> None:
+    told = watched(replace(PACK, runaway=RULE._replace(quiet=86400 * SECOND)))
+    again_and_again(told, 100, 110, 120)
+    later = replace(PACK, version=2, recorded_at=when(130), runaway=RULE._replace(quiet=600 * SECOND))
+    told.engine.registry(packs={"p2": (later,)})
+    told.ticks(125, 800, step_s=5)
+    assert runaway(told)[-1] == ("ended", 720, "p", 0)

@@ -1,6 +1,5 @@
 """Kafka's client goes to the beginning of a log by itself when the record that is next is gone: the loop notices."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -10,7 +9,6 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 
-from services.runtime import kafka_loop
 from services.runtime.kafka_loop import ConsumedRecord, KafkaLoop, LogGap
 from services.runtime.lifecycle import Stop
 from services.runtime.topic_ids import Place
@@ -33,7 +31,6 @@ class Client:
         self.first, self.end = first, end
         self._fetches = [[Raw(offset) for offset in offsets] for offsets in fetches]
         self.sought: list[int] = []
-        self.begun: list[int] = []
         self.note = 0
         self.since: list[int] = []
 
@@ -58,8 +55,7 @@ class Client:
     def highwater(self, _: TopicPartition) -> int:
         return self.end
 
-    def seek(self, place: TopicPartition, offset: int) -> None:
-        self.begun.append(place.partition)
+    def seek(self, _: TopicPartition, offset: int) -> None:
         self.sought.append(offset)
 
 
@@ -291,56 +287,3 @@ async def test_who_shall_stop_asks_no_more() -> None:
     loop._stop = stop
     with pytest.raises(KafkaTimeoutError):
         await loop.on_assigned(client, {0})
-
-
-class Leaderless(Client):
-    """Of two partitions the first has a leader only when it is `there`."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 10)
-        self.there = asyncio.Event()
-        self.fetched = 10
-
-    async def beginning_offsets(self, places: Any) -> dict[TopicPartition, int]:
-        if PLACE in places:
-            await self.there.wait()
-        return dict.fromkeys(places, 0)
-
-    async def end_offsets(self, places: Any) -> dict[TopicPartition, int]:
-        return dict.fromkeys(places, 10)
-
-    async def getmany(self, **_: Any) -> dict[TopicPartition, list[Raw]]:
-        self.fetched += 1
-        return {PLACE: [Raw(0)], TopicPartition("t", 1): [Raw(self.fetched - 1)]}
-
-
-async def test_a_partition_without_a_leader_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_loop, "ANSWERS_WITHIN_S", 0.01)
-    client, handler = Leaderless(), Handler(10)
-    loop = KafkaLoop("nowhere", PLACE.topic, "g", handler, "i")
-    await loop.on_assigned(cast(Any, client), {0, 1})
-    assert client.begun == [1]
-    await loop._turn(cast(Any, client), Stop())
-    assert handler.taken == [10], "what was fetched of the other one is of no place that we know"
-    asking = loop._asked[0]
-    client.there.set()
-    await asking
-    await loop._turn(cast(Any, client), Stop())
-    assert client.begun == [1, 0]
-    assert sorted(loop.lags()) == [0, 1]
-
-
-async def test_a_partition_that_is_taken_away_before_it_has_a_leader_is_never_begun(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(kafka_loop, "ANSWERS_WITHIN_S", 0.01)
-    client = Leaderless()
-    loop = KafkaLoop("nowhere", PLACE.topic, "g", Handler(10), "i")
-    await loop.on_assigned(cast(Any, client), {0, 1})
-    asking = loop._asked[0]
-    await loop.on_revoked({0, 1})
-    client.there.set()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
-    assert client.begun == [1]
-    assert loop.lags() == {}

@@ -154,10 +154,10 @@ class Deadlines:
     def add_repeats(self, unit: Unit) -> None:
         """Look at a unit whose components repeat themselves when the first of it may be past."""
         repeats, rule = unit.repeats, unit.registration.pack.runaway
-        if repeats is None or rule is None or repeats.timer:
+        if repeats is None or rule is None:
             return
-        at = repeats.next_look(self._watch.watermark or 0, rule, self._watch.clear_since)
-        if at is not None:
+        at = repeats.next_look(self._watch.watermark or self._watch.seen, rule, self._watch.clear_since)
+        if at is not None and (repeats.timer == 0 or at < repeats.timer):  # a later entry runs out
             repeats.timer = at
             heappush(self._heap, _Entry(at, _REPEATS, unit.unit_id, ""))
 
