@@ -109,12 +109,12 @@ OWN = (
     "place",
     "begins",
 )
-"""The columns of a new case that are its own; `shared_names` in `sql/cases.sql` are all others but these two."""
+"""The columns of a new case that are its own; `shared_names` in `sql/cases.sql`: all others but guards and ladder."""
 _own, _OWN_NAMES = itemgetter(*OWN), frozenset(OWN)
 
 
 def opened_rows(cases: Iterable[Case], ladders: Ladders) -> tuple[list[Row], list[Row]]:
-    """Return the rows of new cases: whole ones, and of those that are alike to one of them what is their own.
+    """Return the rows of new cases: whole ones, and what is their own of those that are alike to one of them.
 
     Alike are cases that have all in common but the columns of `OWN`, as thousands have that one cause opens. Those
     under one pack share ladder and guarded times as objects, so that neither is compared.
